@@ -1,0 +1,132 @@
+//! The command line: what is asked for, and how it is answered.
+//!
+//! stdout is data, stderr is talk. Exit codes: 0 done (also "unchanged"), 1 failed or blocked, 2 a mistake in what a
+//! person wrote.
+
+mod check;
+mod logging;
+mod printer;
+mod project;
+mod query;
+mod releases;
+mod run;
+mod summary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use printer::Printer;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Done, also when nothing had to be done.
+    Done,
+    /// Failed or blocked.
+    Failed,
+    /// A mistake in what a person wrote.
+    Mistake,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Mistake => 2,
+        })
+    }
+}
+
+/// From questionnaire to citable open data: reads surveys and registries, runs SQL, publishes versioned releases.
+#[derive(Debug, Parser)]
+#[command(name = "essaim", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    /// Folder of the project
+    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    project: PathBuf,
+    /// How messages are written
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// When messages are coloured
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+    /// Say more; twice for debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  essaim run                                    fetch, build, check and publish every pipeline of this folder
+  essaim run --from snapshot                    the same, without touching a source
+  essaim check                                  report every mistake in the project files
+  essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
+  essaim releases list                          what has been published";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch, build, check and publish
+    Run(run::RunArguments),
+    /// Report every mistake in the project files; touches nothing else
+    Check(check::CheckArguments),
+    /// Run SQL on a release
+    Query(query::QueryArguments),
+    /// Show what has been published
+    Releases(releases::ReleasesArguments),
+}
+
+/// Parses the arguments, runs the command and turns its end into an exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Mistake } else { Exit::Done };
+            if error.print().is_err() {
+                return Exit::Failed.into();
+            }
+            return code.into();
+        }
+    };
+    let printer = Printer::new(arguments.log_format == LogFormat::Json, arguments.color);
+    logging::start(arguments.log_format, arguments.verbose, printer.colored());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer.failure(&error);
+            return Exit::Failed.into();
+        }
+    };
+    runtime.block_on(dispatch(&arguments, &printer)).into()
+}
+
+async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
+    let project = &arguments.project;
+    match &arguments.command {
+        Command::Run(command) => run::run(command, project, printer).await,
+        Command::Check(command) => check::check(command, project, printer),
+        Command::Query(command) => query::query(command, project, printer).await,
+        Command::Releases(command) => releases::releases(command, project, printer).await,
+    }
+}

@@ -1,0 +1,73 @@
+//! `essaim run`.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use super::Exit;
+use super::printer::Printer;
+use super::{project, summary};
+use crate::run::{From, Job, RunOptions, RunOutcome, run as run_pipeline};
+
+/// Arguments of `essaim run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  essaim run
+  essaim run cooperations-territoriales --from snapshot
+  essaim run --dry-run")]
+pub(super) struct RunArguments {
+    /// Pipeline to run; all of the project when left out
+    pipeline: Option<String>,
+    /// Where to start
+    #[arg(long, value_name = "STEP", default_value = "source")]
+    from: Start,
+    /// Make everything and publish nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Start {
+    /// Fetch the sources
+    Source,
+    /// Use the last snapshots
+    Snapshot,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
+/// Runs the pipelines, one after the other; one that fails does not stop the others.
+pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Printer) -> Exit {
+    let checked = match project::check(folder, printer) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let selected = match checked.selected(arguments.pipeline.as_deref(), printer) {
+        Ok(selected) => selected,
+        Err(exit) => return exit,
+    };
+    let from = if arguments.from == Start::Snapshot { From::Snapshot } else { From::Source };
+    let mut exit = Exit::Done;
+    for at in selected {
+        let options = RunOptions { from, dry_run: arguments.dry_run, now: now(), env: checked.env.clone() };
+        let pipeline = &checked.project.pipelines[at];
+        let job = Job { project: &checked.project, files: &checked.files, pipeline, plan: &checked.plans[at] };
+        let record = run_pipeline(job, &options, printer).await;
+        if let RunOutcome::Failed { error } = &record.outcome {
+            printer.failure_lines(error);
+        }
+        if printer.json() {
+            printer.talk(&format!("{}\n", serde_json::json!({ "level": "info", "run": record })));
+        } else {
+            printer.talk(&summary::text(&record, &checked.project));
+        }
+        printer.data(&summary::line(&record));
+        if matches!(record.outcome, RunOutcome::Failed { .. } | RunOutcome::Blocked) {
+            exit = Exit::Failed;
+        }
+    }
+    exit
+}

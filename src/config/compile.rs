@@ -1,0 +1,403 @@
+//! From what was typed to what is meant: a [`Project`], and all mistakes at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::env::{Env, resolve};
+use super::licence;
+use super::load::ProjectFiles;
+use super::pipeline::{DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, Secret};
+use super::{REFERENCE_TABLES, questionnaire, source, table};
+use crate::contract::parse::CodeLists;
+use crate::contract::{CodeList, Contract, parse};
+use crate::diagnostic::document::{Fields, parse_toml};
+use crate::diagnostic::{Problem, Problems, SourceFile, Spanned};
+use crate::id::{DatasetId, TableName};
+
+/// Contracts of the project, by table name.
+pub type Contracts = BTreeMap<String, Arc<Contract>>;
+
+/// What all parts of a pipeline file are read against.
+pub(super) struct Scope<'a> {
+    pub(super) files: &'a ProjectFiles,
+    pub(super) contracts: &'a Contracts,
+    pub(super) env: &'a Env,
+    pub(super) problems: &'a Problems,
+}
+
+/// Compiles the project. Where a mistake leaves a part without meaning, that part is left out and the rest still
+/// compiles, so that one go finds the mistakes of all files; a project with problems must not be run.
+pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<Project> {
+    let lists = code_lists(files, problems);
+    let contracts = contracts(files, &lists, problems);
+    let scope = Scope { files, contracts: &contracts, env, problems };
+    let mut project = essaim_toml(&scope)?;
+    for (name, file) in files.folder("pipelines", ".toml") {
+        match name.parse::<DatasetId>() {
+            Ok(id) => project.pipelines.extend(pipeline(id, file, &project, &scope)),
+            Err(invalid) => problems.push(
+                Problem::of_file("pipeline::name", invalid.to_string(), file).help("rename the file: it names the dataset"),
+            ),
+        }
+    }
+    if project.pipelines.is_empty() && problems.is_empty() {
+        problems.push(
+            Problem::of_project("project::no_pipeline", "the project has no pipeline").help("add a file to pipelines/"),
+        );
+    }
+    for folder in files.files.keys().filter_map(|path| path.strip_prefix("sql/")?.split_once('/')).map(|(f, _)| f) {
+        if !files.files.contains_key(&format!("pipelines/{folder}.toml")) {
+            let known = files.folder("pipelines", ".toml").map(|(name, _)| name);
+            problems.push(
+                Problem::of_project("project::orphan_models", format!("sql/{folder}/ belongs to no pipeline"))
+                    .suggest(folder, known),
+            );
+        }
+    }
+    Some(project)
+}
+
+fn code_lists(files: &ProjectFiles, problems: &Problems) -> CodeLists {
+    let lists = files.folder("seeds/codes", ".csv");
+    lists.filter_map(|(name, file)| Some((name.to_owned(), CodeList::parse(name, file, problems)?))).collect()
+}
+
+fn contracts(files: &ProjectFiles, lists: &CodeLists, problems: &Problems) -> Contracts {
+    let mut contracts = Contracts::new();
+    for (name, file) in files.folder("schemas", ".schema.json") {
+        match name.parse::<TableName>() {
+            Ok(table) => {
+                if let Some(contract) = parse::parse(&table, file, lists, problems) {
+                    contracts.insert(name.to_owned(), Arc::new(contract));
+                }
+            }
+            Err(invalid) => problems.push(
+                Problem::of_file("contract::name", invalid.to_string(), file).help("rename the file: it names the table"),
+            ),
+        }
+    }
+    contracts
+}
+
+fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
+    let file = scope.files.files.get("essaim.toml")?;
+    let root = parse_toml(file, scope.problems);
+    let top = root.fields(scope.problems)?;
+    let mut project = Project {
+        root: scope.files.root.clone(),
+        publisher: Publisher { name: String::new(), url: None, email: None },
+        private_store: "data/private".to_owned(),
+        public_store: "data/public".to_owned(),
+        public_url: Url::parse("https://donnees.example.org/").ok()?,
+        key: Secret::new(DEMO_KEY),
+        pipelines: Vec::new(),
+    };
+    let resolved = |text: Option<Spanned<String>>| text.and_then(|text| resolve(&text, scope.env, scope.problems));
+    match top.table("project") {
+        Some(fields) => {
+            if let Some(text) = fields.required_text("public_url") {
+                let url = resolve(&text, scope.env, scope.problems);
+                project.public_url = url.and_then(|url| public_url(&url, &text, scope.problems)).unwrap_or(project.public_url);
+            }
+            if let Some(key) = resolved(fields.required_text("key")) {
+                project.key = Secret::new(key);
+            }
+            fields.finish();
+        }
+        None => top.missing("project"),
+    }
+    match top.table("publisher") {
+        Some(fields) => {
+            project.publisher.name = fields.required_text("name").map(|text| text.value).unwrap_or_default();
+            project.publisher.url = fields.text("url").map(|text| text.value);
+            project.publisher.email = fields.text("email").map(|text| text.value);
+            fields.finish();
+        }
+        None => top.missing("publisher"),
+    }
+    if let Some(fields) = top.table("stores") {
+        project.private_store = resolved(fields.text("private")).unwrap_or(project.private_store);
+        project.public_store = resolved(fields.text("public")).unwrap_or(project.public_store);
+        fields.finish();
+    }
+    top.finish();
+    Some(project)
+}
+
+fn public_url(url: &str, text: &Spanned<String>, problems: &Problems) -> Option<Url> {
+    let with_slash = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
+    let parsed = Url::parse(&with_slash).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    if parsed.is_none() {
+        problems.push(
+            text.problem("project::public_url", "this is not an absolute web address", "here")
+                .help("write the address under which the public store is served, such as https://donnees.example.org/"),
+        );
+    }
+    parsed
+}
+
+fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Scope<'_>) -> Option<Pipeline> {
+    let root = parse_toml(file, scope.problems);
+    let top = root.fields(scope.problems)?;
+    let text = |key| top.required_text(key).map(|text: Spanned<String>| text.value).unwrap_or_default();
+    let mut pipeline = Pipeline {
+        id,
+        file: Arc::clone(file),
+        title: text("title"),
+        description: text("description"),
+        version: top.text("version").map_or_else(|| "1.0.0".to_owned(), |text| text.value),
+        licence: String::new(),
+        synthetic: top.flag("synthetic").unwrap_or(false),
+        time_zone: chrono_tz::Europe::Paris,
+        keywords: top.texts("keywords").into_iter().map(|text| text.value).collect(),
+        notes: top.texts("notes").into_iter().map(|text| text.value).collect(),
+        sources: Vec::new(),
+        tables: Vec::new(),
+        questionnaire: None,
+        models: Vec::new(),
+        indicators: scope.contracts.get("indicateurs").cloned(),
+        published: Vec::new(),
+        exempt: Vec::new(),
+        smallest_cell: 5,
+        figures: Vec::new(),
+    };
+    if let Some(zone) = top.text("time_zone") {
+        match zone.value.parse() {
+            Ok(zone) => pipeline.time_zone = zone,
+            Err(_) => scope.problems.push(
+                zone.problem("pipeline::time_zone", format!("`{}` is not an IANA time zone", zone.value), "unknown")
+                    .suggest(&zone.value, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())),
+            ),
+        }
+    }
+    let licence = top.required_text("licence");
+    source::sources(&top, &mut pipeline, scope);
+    if let Some(licence) = &licence {
+        pipeline.licence.clone_from(&licence.value);
+        check_licences(licence, &pipeline, &root, scope);
+    }
+    table::tables(&top, &mut pipeline, scope);
+    pipeline.models = models(&top, &pipeline, scope);
+    if let Some(fields) = top.table("questionnaire") {
+        pipeline.questionnaire = questionnaire::questionnaire(fields, &pipeline, scope.problems);
+    }
+    check_demo_key(&pipeline, project, &top, scope.problems);
+    publish(&top, &mut pipeline, scope);
+    top.finish();
+    Some(pipeline)
+}
+
+fn check_demo_key(pipeline: &Pipeline, project: &Project, top: &Fields<'_>, problems: &Problems) {
+    if pipeline.questionnaire.is_some() && !pipeline.synthetic && project.key.reveal() == DEMO_KEY {
+        let place = top.key("questionnaire");
+        if let Some(place) = place {
+            problems.push(
+                place
+                    .problem(
+                        "project::demo_key",
+                        "a real survey cannot be published with the printed demonstration key",
+                        "this survey is not declared `synthetic = true`",
+                    )
+                    .help("in essaim.toml write key = \"${env:ESSAIM_KEY}\" and set ESSAIM_KEY to 32 random characters"),
+            );
+        }
+    }
+}
+
+fn check_licences(
+    release: &Spanned<String>,
+    pipeline: &Pipeline,
+    root: &crate::diagnostic::document::Node,
+    scope: &Scope<'_>,
+) {
+    if !licence::is_known(&release.value) {
+        scope.problems.push(
+            release
+                .problem("pipeline::unknown_licence", format!("`{}` is not a licence known here", release.value), "unknown")
+                .suggest(&release.value, licence::names()),
+        );
+        return;
+    }
+    for source in &pipeline.sources {
+        if licence::is_known(&source.licence) && !licence::compatible(&source.licence, &release.value) {
+            let place = source::licence_place(root, &source.id, scope.problems);
+            let place = place.as_ref().unwrap_or(release);
+            scope.problems.push(
+                place
+                    .problem(
+                        "pipeline::licence_mix",
+                        format!(
+                            "source `{}` under {} does not go into a release under {}",
+                            source.id, source.licence, release.value
+                        ),
+                        "this licence",
+                    )
+                    .help(format!("publish under {} instead, or leave the source out", source.licence)),
+            );
+        }
+    }
+}
+
+fn models(top: &Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Vec<Model> {
+    let folder = format!("sql/{}", pipeline.id);
+    let mut models: Vec<Model> = Vec::new();
+    for (name, file) in scope.files.folder(&folder, ".sql") {
+        let Ok(table) = name.parse::<TableName>() else {
+            scope.problems.push(
+                Problem::of_file("sql::name", format!("`{name}` cannot name a table"), file)
+                    .help("rename the file: lower-case ASCII letters, digits and `_`"),
+            );
+            continue;
+        };
+        let taken = pipeline.tables.iter().any(|table| table.name.as_str() == name) || REFERENCE_TABLES.contains(&name);
+        if taken {
+            scope.problems.push(
+                Problem::of_file("pipeline::duplicate_name", format!("there already is a table `{name}`"), file)
+                    .help("rename the model's file"),
+            );
+            continue;
+        }
+        let contract = scope.contracts.get(name).cloned();
+        models.push(Model { name: table, file: Arc::clone(file), contract, personal: false });
+    }
+    for (name, node) in top.named("model") {
+        let Some(fields) = node.fields(scope.problems) else { continue };
+        let personal = fields.flag("personal").unwrap_or(false);
+        fields.finish();
+        match models.iter_mut().find(|model| model.name.as_str() == name.value) {
+            Some(model) => model.personal = personal,
+            None => scope.problems.push(
+                name.problem("pipeline::unknown_table", format!("there is no model `{}`", name.value), "no such file")
+                    .suggest(&name.value, scope.files.folder(&folder, ".sql").map(|(name, _)| name)),
+            ),
+        }
+    }
+    models
+}
+
+fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
+    let Some(fields) = top.table("publish") else {
+        top.missing("publish");
+        return;
+    };
+    for name in fields.texts("tables") {
+        let Ok(table) = name.value.parse::<TableName>() else {
+            unknown_table(&name, pipeline, scope.problems);
+            continue;
+        };
+        if name.value == "indicateurs_groupes" {
+            scope.problems.push(
+                name.problem(
+                    "disclosure::grouping",
+                    "groupings of a survey are not published",
+                    "this table breaks answers down by group",
+                )
+                .help("design.md section 7: no grouping before secondary suppression and its attack test are in place"),
+            );
+        } else if pipeline.published.contains(&table) {
+            scope.problems.push(
+                name.problem("pipeline::duplicate_name", format!("`{table}` is published twice"), "the second time")
+                    .help("remove one of the two"),
+            );
+        } else if !is_table(&name.value, pipeline) {
+            unknown_table(&name, pipeline, scope.problems);
+        } else if !scope.contracts.contains_key(&name.value) {
+            scope.problems.push(
+                name.problem(
+                    "pipeline::no_contract",
+                    format!("`{table}` has no contract, so nothing of it is public"),
+                    "published here",
+                )
+                .help(format!("write schemas/{table}.schema.json")),
+            );
+        } else {
+            pipeline.published.push(table);
+        }
+    }
+    for name in fields.texts("exempt") {
+        match name.value.parse::<TableName>() {
+            Ok(table) if pipeline.published.contains(&table) => pipeline.exempt.push(table),
+            _ => scope.problems.push(
+                name.problem("pipeline::unknown_table", format!("`{}` is not published", name.value), "exempt from what?")
+                    .suggest(&name.value, pipeline.published.iter().map(TableName::as_str)),
+            ),
+        }
+    }
+    if let Some(k) = fields.integer("smallest_cell") {
+        match u64::try_from(k.value) {
+            Ok(value) if value >= 3 => pipeline.smallest_cell = value,
+            _ => scope.problems.push(
+                k.problem("pipeline::smallest_cell", "the smallest cell is at least 3", "too small")
+                    .help("under 3, a respondent can work out the answer of the other; 5 is the default"),
+            ),
+        }
+    }
+    for figure in fields.tables("figure") {
+        if let Some(figure) = figure_spec(figure, pipeline, scope) {
+            pipeline.figures.push(figure);
+        }
+    }
+    fields.finish();
+}
+
+fn is_table(name: &str, pipeline: &Pipeline) -> bool {
+    pipeline.tables.iter().any(|table| table.name.as_str() == name)
+        || pipeline.models.iter().any(|model| model.name.as_str() == name)
+        || (name == "indicateurs" && pipeline.questionnaire.is_some())
+}
+
+fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) {
+    let tables = pipeline.tables.iter().map(|table| table.name.as_str());
+    let models = pipeline.models.iter().map(|model| model.name.as_str());
+    let known: Vec<&str> = tables.chain(models).chain(["indicateurs"]).collect();
+    problems.push(
+        name.problem("pipeline::unknown_table", format!("there is no table `{}`", name.value), "neither table nor model")
+            .suggest(&name.value, known),
+    );
+}
+
+fn figure_spec(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Option<FigureSpec> {
+    let table = fields.required_text("table");
+    let title = fields.required_text("title");
+    let (label, value) = (fields.required_text("label"), fields.required_text("value"));
+    let unit = fields.text("unit");
+    let base = fields.text("base").map(|text| text.value).unwrap_or_default();
+    let notes = fields.texts("notes").into_iter().map(|text| text.value).collect();
+    fields.finish();
+    let (table, title, label, value) = (table?, title?, label?, value?);
+    let name = table.value.parse::<TableName>().ok().filter(|name| pipeline.published.contains(name));
+    let Some(name) = name else {
+        scope.problems.push(
+            table
+                .problem("pipeline::unknown_table", format!("`{}` is not published", table.value), "a figure draws a published table")
+                .suggest(&table.value, pipeline.published.iter().map(TableName::as_str)),
+        );
+        return None;
+    };
+    let contract = scope.contracts.get(name.as_str())?;
+    for column in [&label, &value] {
+        if !contract.public_columns().any(|public| public.name == column.value) {
+            scope.problems.push(
+                column
+                    .problem("pipeline::unknown_column", format!("`{name}` has no public column `{}`", column.value), "unknown")
+                    .suggest(&column.value, contract.public_columns().map(|public| public.name.as_str())),
+            );
+        }
+    }
+    let unit = match unit.as_ref().map(|unit| unit.value.as_str()) {
+        None | Some("count") => FigureUnit::Count,
+        Some("percent") => FigureUnit::Percent,
+        Some(other) => {
+            let place = unit.as_ref()?;
+            scope.problems.push(
+                place
+                    .problem("pipeline::figure_unit", format!("`{other}` is not a unit"), "unknown")
+                    .suggest(other, ["count", "percent"]),
+            );
+            FigureUnit::Count
+        }
+    };
+    Some(FigureSpec { table: name, title: title.value, label: label.value, value: value.value, unit, base, notes })
+}

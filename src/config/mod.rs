@@ -1,0 +1,16 @@
+//! Project files: read as typed, compiled into what they mean, every mistake reported in one go.
+//!
+//! [`load`] reads the files and nothing else; [`compile`] is pure: it touches neither disk, network nor environment.
+
+pub mod compile;
+pub mod env;
+pub mod licence;
+pub mod load;
+pub mod pipeline;
+mod questionnaire;
+mod source;
+mod table;
+
+/// Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
+pub const REFERENCE_TABLES: [&str; 7] =
+    ["communes", "departements", "regions", "epci", "codes", "indicateurs", "indicateurs_groupes"];

@@ -1,0 +1,92 @@
+//! Contracts as Arrow schemas: coded inside, plain when published.
+//!
+//! Inside, a [`Kind::Code`] is a dictionary of codes, and [`Kind::Codes`] is a 64-bit set whose bit *i* is the *i*-th
+//! code of the list; the field's metadata names the codes. Published, both are UTF-8: a text, and a list of texts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::{Column, Contract, Kind};
+
+/// Metadata key of a coded set: its codes, joined by `|`, lowest bit first.
+pub const CODES_KEY: &str = "essaim.codes";
+
+/// Statuses of a cell, in the order of their dictionary.
+pub const STATUSES: [&str; 5] = ["answered", "empty", "not_shown", "masked", "unknown"];
+
+/// Type of a text from a closed list inside the engine.
+pub fn dictionary_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8))
+}
+
+fn list_type() -> DataType {
+    DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+}
+
+impl Column {
+    /// Type of the column inside the engine.
+    pub fn coded_type(&self) -> DataType {
+        match self.kind {
+            Kind::Code => dictionary_type(),
+            Kind::Codes => DataType::UInt64,
+            _ => self.plain_type(),
+        }
+    }
+
+    /// Type of the column in a release.
+    pub fn plain_type(&self) -> DataType {
+        match self.kind {
+            Kind::Text | Kind::Uri | Kind::Siret | Kind::Code => DataType::Utf8,
+            Kind::Integer => DataType::Int64,
+            Kind::Number => DataType::Float64,
+            Kind::Boolean => DataType::Boolean,
+            Kind::Date => DataType::Date32,
+            Kind::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Kind::Codes | Kind::Texts => list_type(),
+            Kind::Geometry => DataType::Binary,
+        }
+    }
+
+    /// The field inside the engine, with its codes in the metadata when it is a set.
+    pub fn coded_field(&self) -> Field {
+        let field = Field::new(&self.name, self.coded_type(), !self.required);
+        match (&self.kind, &self.codes) {
+            (Kind::Codes, Some(list)) => {
+                let codes = list.code_names().collect::<Vec<_>>().join("|");
+                field.with_metadata(HashMap::from([(CODES_KEY.to_owned(), codes)]))
+            }
+            _ => field,
+        }
+    }
+
+    /// The field in a release.
+    pub fn plain_field(&self) -> Field {
+        Field::new(&self.name, self.plain_type(), !self.required)
+    }
+}
+
+impl Contract {
+    /// Schema inside the engine: all columns, then the status columns.
+    pub fn coded_schema(&self) -> SchemaRef {
+        let columns = self.columns.iter().map(Column::coded_field);
+        let statuses = self.columns.iter().filter(|column| column.status);
+        let statuses = statuses.map(|column| Field::new(column.status_name(), dictionary_type(), false));
+        Arc::new(Schema::new(columns.chain(statuses).collect::<Vec<_>>()))
+    }
+
+    /// Schema in SQL: all columns in their published types, then the status columns.
+    pub fn plain_schema(&self) -> SchemaRef {
+        let columns = self.columns.iter().map(Column::plain_field);
+        let statuses = self.columns.iter().filter(|column| column.status);
+        let statuses = statuses.map(|column| Field::new(column.status_name(), DataType::Utf8, false));
+        Arc::new(Schema::new(columns.chain(statuses).collect::<Vec<_>>()))
+    }
+
+    /// Schema of the released table: public columns only, in order, and the point geometry where there is one is made
+    /// by the writers.
+    pub fn public_schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.public_columns().map(Column::plain_field).collect::<Vec<_>>()))
+    }
+}

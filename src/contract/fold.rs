@@ -1,0 +1,64 @@
+//! Folding of texts for comparison: case, accents, punctuation and blanks do not matter.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+/// Lower case, without accents, with every run of blanks and punctuation as one space, trimmed.
+///
+/// `"  Économie  circulaire "` and `"economie-circulaire"` fold alike.
+pub fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut gap = false;
+    let mut push = |c: char, out: &mut String| {
+        if c.is_alphanumeric() || c == '+' {
+            if gap && !out.is_empty() {
+                out.push(' ');
+            }
+            gap = false;
+            out.push(c);
+        } else {
+            gap = true;
+        }
+    };
+    if text.is_ascii() {
+        for byte in text.bytes() {
+            push(char::from(byte.to_ascii_lowercase()), &mut out);
+        }
+        return out;
+    }
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match c {
+            'œ' => "oe".chars().for_each(|c| push(c, &mut out)),
+            'æ' => "ae".chars().for_each(|c| push(c, &mut out)),
+            _ => push(c, &mut out),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::accents("Écologie Industrielle", "ecologie industrielle")]
+    #[case::blanks("  mise\u{a0}en   réseau ", "mise en reseau")]
+    #[case::punctuation("mise-en_réseau", "mise en reseau")]
+    #[case::ligature("Œuvre", "oeuvre")]
+    #[case::underscore("tiers_lieu", "tiers lieu")]
+    #[case::empty(" - ", "")]
+    fn equal_in_meaning_folds_alike(#[case] text: &str, #[case] folded: &str) {
+        assert_eq!(fold(text), folded);
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_changes_nothing(text in ".*") {
+            let once = fold(&text);
+            prop_assert_eq!(fold(&once), once);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The promised shape of a table: columns, types, keys, code lists, visibility.
+//!
+//! A contract is a [Frictionless Table Schema](https://datapackage.org/standard/table-schema/) file under `schemas/`;
+//! what the standard has no word for stands under one key per field, `"essaim": {…}`. What no contract declares public
+//! is not published.
+
+pub mod arrow;
+pub mod codes;
+pub mod fold;
+pub mod parse;
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use crate::diagnostic::{SourceFile, Span};
+use crate::id::TableName;
+
+pub use codes::{Code, CodeList};
+
+/// Who may see a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Visibility {
+    /// In the releases.
+    Public,
+    /// Kept inside; may be counted and summed.
+    Restricted,
+    /// About a person: leaves the private store under no form.
+    Personal,
+    /// Not declared: kept inside, and a problem when it is asked for outside.
+    Undeclared,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Free text.
+    Text,
+    /// Text that is a web address.
+    Uri,
+    /// A French establishment number: 14 digits with a Luhn check.
+    Siret,
+    /// A whole number, 64 bits.
+    Integer,
+    /// A number, 64-bit float.
+    Number,
+    /// Yes or no.
+    Boolean,
+    /// A calendar date.
+    Date,
+    /// Date and time, microseconds, in the pipeline's time zone.
+    DateTime,
+    /// One code of a code list.
+    Code,
+    /// Several codes of a code list.
+    Codes,
+    /// Several texts.
+    Texts,
+    /// A shape in WGS 84, as ISO WKB.
+    Geometry,
+}
+
+/// One column of a contract.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Name, in the files and in SQL.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Short title for people.
+    pub title: String,
+    /// What it means.
+    pub description: String,
+    /// A value as it would stand in the CSV.
+    pub example: Option<String>,
+    /// Unit of a number.
+    pub unit: Option<String>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// A row without it is rejected.
+    pub required: bool,
+    /// No two rows share a value.
+    pub unique: bool,
+    /// A text must match this as a whole.
+    pub pattern: Option<Regex>,
+    /// Smallest number.
+    pub minimum: Option<f64>,
+    /// Largest number.
+    pub maximum: Option<f64>,
+    /// Codes of a closed column.
+    pub codes: Option<Arc<CodeList>>,
+    /// Codes that exclude all others, such as `aucun`.
+    pub exclusive: Vec<String>,
+    /// Texts read as true, when declared.
+    pub true_values: Vec<String>,
+    /// Texts read as false, when declared.
+    pub false_values: Vec<String>,
+    /// A column `<name>_statut` beside it tells `answered`, `empty`, `not_shown`, `masked` or `unknown`.
+    pub status: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+impl Column {
+    /// Name of the column that holds the status of each cell.
+    pub fn status_name(&self) -> String {
+        format!("{}_statut", self.name)
+    }
+}
+
+/// Name of the boolean column that says that a row of aggregates is withheld; it is filled after the model ran.
+pub const SECRET: &str = "secret";
+
+/// How cells of a table of aggregates are protected (design: small cells).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellRule {
+    /// Column with the number of respondents behind the row.
+    pub respondents: String,
+    /// Column with the number of respondents asked, when there is one.
+    pub base: Option<String>,
+    /// Columns that become null when the row is secret.
+    pub hides: Vec<String>,
+}
+
+/// Columns that give a row its place on the map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Geometry {
+    /// Two columns in degrees, WGS 84.
+    Point {
+        /// Column of the longitude.
+        longitude: String,
+        /// Column of the latitude.
+        latitude: String,
+    },
+    /// A column of shapes.
+    Shape {
+        /// That column.
+        column: String,
+    },
+}
+
+/// A foreign key: values of `column` stand in `reference_column` of `reference`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// Column here.
+    pub column: String,
+    /// The other table.
+    pub reference: String,
+    /// Column there.
+    pub reference_column: String,
+}
+
+/// The promised shape of one table.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The table, as its file is named.
+    pub name: TableName,
+    /// Title for people.
+    pub title: String,
+    /// What a row is.
+    pub description: String,
+    /// Semantic version of the contract.
+    pub version: String,
+    /// Columns in published order.
+    pub columns: Vec<Column>,
+    /// Columns whose values together name a row; rows are published in their order.
+    pub primary_key: Vec<String>,
+    /// Links to other tables.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Texts that mean "no value".
+    pub missing_values: Vec<String>,
+    /// How small cells are protected.
+    pub cell: Option<CellRule>,
+    /// The place of a row.
+    pub geometry: Option<Geometry>,
+    /// The file it was read from.
+    pub file: Arc<SourceFile>,
+}
+
+impl Contract {
+    /// A column by name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Columns that are in the releases, in order.
+    pub fn public_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.visibility == Visibility::Public)
+    }
+}

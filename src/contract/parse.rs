@@ -1,0 +1,334 @@
+//! Reads `schemas/<table>.schema.json`; every mistake becomes a problem with its place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use regex::Regex;
+
+use super::{CellRule, CodeList, Column, Contract, ForeignKey, Geometry, Kind, Visibility};
+use crate::diagnostic::document::{Fields, parse_json};
+use crate::diagnostic::{Problem, Problems, SourceFile, Spanned};
+use crate::id::TableName;
+
+/// Code lists of the project, by name.
+pub type CodeLists = BTreeMap<String, Arc<CodeList>>;
+
+/// Most codes that a multi-choice column may have: one bit each.
+pub const MAX_SET: usize = 64;
+
+/// Table Schema types and what they mean here.
+const TYPES: [&str; 10] =
+    ["string", "integer", "number", "boolean", "date", "datetime", "list", "geojson", "year", "any"];
+
+/// Reads one contract.
+pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, problems: &Problems) -> Option<Contract> {
+    let root = parse_json(file, problems)?;
+    let top = root.fields(problems)?;
+    for ignored in ["$schema", "name", "homepage", "path", "created", "lastModified", "licenses", "contributors", "sources", "resources", "countryCode", "keywords"] {
+        let _ = top.get(ignored);
+    }
+    let mut contract = Contract {
+        name: name.clone(),
+        title: text_or(&top, "title", name.as_str()),
+        description: text_or(&top, "description", ""),
+        version: text_or(&top, "version", "1.0.0"),
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        foreign_keys: Vec::new(),
+        missing_values: vec![String::new()],
+        cell: None,
+        geometry: None,
+        file: Arc::clone(file),
+    };
+    if top.key("missingValues").is_some() {
+        contract.missing_values = top.texts("missingValues").into_iter().map(|text| text.value).collect();
+    }
+    match top.get("fields") {
+        Some(fields) => {
+            for item in fields.items(problems).unwrap_or(&[]) {
+                if let Some(column) = item.fields(problems).and_then(|f| parse_column(f, lists, problems)) {
+                    take_column(&mut contract, column, file, problems);
+                }
+            }
+        }
+        None => top.missing("fields"),
+    }
+    let primary_key = top.texts("primaryKey");
+    contract.primary_key = known_columns(&contract, &primary_key, problems);
+    contract.foreign_keys = foreign_keys(&contract, &top, problems);
+    if let Some(ours) = top.table("essaim") {
+        contract.cell = ours.table("cell").and_then(|cell| parse_cell(&contract, cell, problems));
+        contract.geometry = ours.table("geometry").and_then(|shape| parse_geometry(&contract, shape, problems));
+        ours.finish();
+    }
+    top.finish();
+    Some(contract)
+}
+
+fn text_or(fields: &Fields<'_>, key: &'static str, default: &str) -> String {
+    fields.text(key).map_or_else(|| default.to_owned(), |text| text.value)
+}
+
+fn take_column(contract: &mut Contract, column: Column, file: &Arc<SourceFile>, problems: &Problems) {
+    if contract.column(&column.name).is_some() {
+        let message = format!("column `{}` is declared twice", column.name);
+        problems.push(
+            Problem::at("contract::duplicate_column", message, file, column.span, "the second time")
+                .help("rename or remove one of the two"),
+        );
+    } else {
+        contract.columns.push(column);
+    }
+}
+
+fn known_columns(contract: &Contract, names: &[Spanned<String>], problems: &Problems) -> Vec<String> {
+    let known = names.iter().filter(|name| known_column(contract, name, problems));
+    known.map(|name| name.value.clone()).collect()
+}
+
+fn known_column(contract: &Contract, name: &Spanned<String>, problems: &Problems) -> bool {
+    let known = contract.column(&name.value).is_some();
+    if !known {
+        problems.push(
+            name.problem(
+                "contract::unknown_column",
+                format!("table `{}` has no column `{}`", contract.name, name.value),
+                "not a field of this schema",
+            )
+            .suggest(&name.value, contract.columns.iter().map(|column| column.name.as_str())),
+        );
+    }
+    known
+}
+
+fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> Option<Column> {
+    let name = fields.required_text("name")?;
+    if let Err(invalid) = name.value.parse::<TableName>() {
+        problems.push(
+            name.problem("contract::column_name", invalid.to_string(), "this name")
+                .help("names serve as CSV headers and in SQL: lower-case ASCII letters, digits and `_`"),
+        );
+    }
+    let _ = fields.get("rdfType");
+    let mut column = Column {
+        name: name.value.clone(),
+        kind: Kind::Text,
+        title: text_or(&fields, "title", &name.value),
+        description: text_or(&fields, "description", ""),
+        example: fields.get("example").map(|node| match &node.value {
+            crate::diagnostic::document::Value::Text(text) => text.clone(),
+            other => format!("{other:?}"),
+        }),
+        unit: None,
+        visibility: Visibility::Undeclared,
+        required: false,
+        unique: false,
+        pattern: None,
+        minimum: None,
+        maximum: None,
+        codes: None,
+        exclusive: Vec::new(),
+        true_values: fields.texts("trueValues").into_iter().map(|text| text.value).collect(),
+        false_values: fields.texts("falseValues").into_iter().map(|text| text.value).collect(),
+        status: false,
+        span: name.span.clone(),
+    };
+    let format = fields.text("format");
+    let kind = fields.text("type");
+    for ignored in ["delimiter", "itemType", "decimalChar", "groupChar", "bareNumber"] {
+        let _ = fields.get(ignored);
+    }
+    if let Some(constraints) = fields.table("constraints") {
+        parse_constraints(&mut column, &constraints, problems);
+        constraints.finish();
+    }
+    let mut multi = false;
+    if let Some(ours) = fields.table("essaim") {
+        multi = parse_ours(&mut column, &ours, lists, problems);
+        ours.finish();
+    }
+    column.kind = kind_of(&column, kind.as_ref(), format.as_ref(), multi, problems);
+    fields.finish();
+    Some(column)
+}
+
+fn parse_constraints(column: &mut Column, constraints: &Fields<'_>, problems: &Problems) {
+    column.required = constraints.flag("required").unwrap_or(false);
+    column.unique = constraints.flag("unique").unwrap_or(false);
+    column.minimum = constraints.number("minimum");
+    column.maximum = constraints.number("maximum");
+    for ignored in ["enum", "minLength", "maxLength"] {
+        let _ = constraints.get(ignored);
+    }
+    if let Some(pattern) = constraints.text("pattern") {
+        match Regex::new(&format!("^(?:{})$", pattern.value)) {
+            Ok(regex) => column.pattern = Some(regex),
+            Err(error) => {
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or("not a regular expression").trim().to_owned();
+                problems.push(
+                    pattern
+                        .problem("contract::bad_regex", format!("the pattern of `{}` cannot be read", column.name), reason)
+                        .help("syntax: https://docs.rs/regex; the pattern must match the whole cell"),
+                );
+            }
+        }
+    }
+}
+
+/// Reads our own keys; says whether the column holds several codes.
+fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problems: &Problems) -> bool {
+    column.unit = ours.text("unit").map(|text| text.value);
+    column.status = ours.flag("status").unwrap_or(false);
+    if let Some(visibility) = ours.text("visibility") {
+        column.visibility = match visibility.value.as_str() {
+            "public" => Visibility::Public,
+            "restricted" => Visibility::Restricted,
+            "personal" => Visibility::Personal,
+            other => {
+                problems.push(
+                    visibility
+                        .problem("contract::visibility", format!("`{other}` is not a visibility"), "unknown")
+                        .suggest(other, ["public", "restricted", "personal"]),
+                );
+                Visibility::Personal
+            }
+        };
+    }
+    if let Some(name) = ours.text("codes") {
+        column.codes = lists.get(&name.value).cloned();
+        if column.codes.is_none() {
+            problems.push(
+                name.problem("contract::unknown_codes", format!("there is no code list `{}`", name.value), "not in seeds/codes/")
+                    .suggest(&name.value, lists.keys().map(String::as_str)),
+            );
+        }
+    }
+    let multi = ours.flag("multi").unwrap_or(false);
+    let exclusive = ours.texts("exclusive");
+    if let Some(list) = &column.codes {
+        for code in &exclusive {
+            if list.position(&code.value).is_none() {
+                problems.push(
+                    code.problem("contract::unknown_code", format!("`{}` has no code `{}`", list.name, code.value), "not in the list")
+                        .suggest(&code.value, list.code_names()),
+                );
+            }
+        }
+        if multi && list.codes.len() > MAX_SET {
+            problems.push(
+                ours.node()
+                    .problem(
+                        "contract::too_many_codes",
+                        format!("`{}` has {} codes; a multi-choice column takes at most {MAX_SET}", list.name, list.codes.len()),
+                        "this column",
+                    )
+                    .help("split the question, or keep it as a list of texts (type `list` without `codes`)"),
+            );
+        }
+    }
+    column.exclusive = exclusive.into_iter().map(|code| code.value).collect();
+    multi
+}
+
+fn kind_of(
+    column: &Column,
+    kind: Option<&Spanned<String>>,
+    format: Option<&Spanned<String>>,
+    multi: bool,
+    problems: &Problems,
+) -> Kind {
+    let Some(kind) = kind else { return Kind::Text };
+    let coded = column.codes.is_some();
+    let mismatch = |message: &str, help: &str| {
+        problems.push(kind.problem("contract::type_mismatch", format!("column `{}`: {message}", column.name), "this type").help(help));
+    };
+    match kind.value.as_str() {
+        "list" if coded => return Kind::Codes,
+        "string" if coded && multi => {
+            mismatch("a multi-choice column is a list", "write `\"type\": \"list\"`");
+            return Kind::Codes;
+        }
+        "string" | "any" if coded => return Kind::Code,
+        other if coded && TYPES.contains(&other) => {
+            mismatch("a column with `codes` holds texts", "write `\"type\": \"string\"`, or `list` for several codes");
+            return Kind::Code;
+        }
+        _ => {}
+    }
+    match (kind.value.as_str(), format.map(|format| format.value.as_str())) {
+        ("string", Some("uri")) => Kind::Uri,
+        ("string", Some("siret")) => Kind::Siret,
+        ("string" | "any", _) => Kind::Text,
+        ("integer" | "year", _) => Kind::Integer,
+        ("number", _) => Kind::Number,
+        ("boolean", _) => Kind::Boolean,
+        ("date", _) => Kind::Date,
+        ("datetime", _) => Kind::DateTime,
+        ("list", _) => Kind::Texts,
+        ("geojson", _) => Kind::Geometry,
+        (other, _) => {
+            problems.push(
+                kind.problem("contract::unknown_type", format!("`{other}` is not a type"), "unknown")
+                    .suggest(other, TYPES),
+            );
+            Kind::Text
+        }
+    }
+}
+
+fn foreign_keys(contract: &Contract, top: &Fields<'_>, problems: &Problems) -> Vec<ForeignKey> {
+    let mut keys = Vec::new();
+    for entry in top.tables("foreignKeys") {
+        let columns = entry.texts("fields");
+        let columns = known_columns(contract, &columns, problems);
+        if let Some(reference) = entry.table("reference") {
+            let table = reference.text("resource");
+            let there = reference.texts("fields");
+            if let (Some(column), Some(table), Some(there)) = (columns.first(), table, there.first()) {
+                keys.push(ForeignKey {
+                    column: column.clone(),
+                    reference: table.value,
+                    reference_column: there.value.clone(),
+                });
+            }
+            reference.finish();
+        }
+        entry.finish();
+    }
+    keys
+}
+
+fn parse_cell(contract: &Contract, cell: Fields<'_>, problems: &Problems) -> Option<CellRule> {
+    let respondents = cell.required_text("respondents");
+    let base = cell.text("base").filter(|name| known_column(contract, name, problems));
+    let hides = cell.texts("hides");
+    cell.finish();
+    let respondents = respondents.filter(|name| known_column(contract, name, problems))?;
+    let hides = known_columns(contract, &hides, problems);
+    Some(CellRule { respondents: respondents.value, base: base.map(|name| name.value), hides })
+}
+
+fn parse_geometry(contract: &Contract, shape: Fields<'_>, problems: &Problems) -> Option<Geometry> {
+    let (longitude, latitude, column) = (shape.text("longitude"), shape.text("latitude"), shape.text("column"));
+    let node = shape.node();
+    shape.finish();
+    for name in [&longitude, &latitude, &column].into_iter().flatten() {
+        if !known_column(contract, name, problems) {
+            return None;
+        }
+    }
+    match (longitude, latitude, column) {
+        (Some(longitude), Some(latitude), None) => {
+            Some(Geometry::Point { longitude: longitude.value, latitude: latitude.value })
+        }
+        (None, None, Some(column)) => Some(Geometry::Shape { column: column.value }),
+        _ => {
+            problems.push(
+                node.problem("contract::geometry", "a geometry is two columns or one", "this table")
+                    .help("write `longitude` and `latitude`, or `column`"),
+            );
+            None
+        }
+    }
+}

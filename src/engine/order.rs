@@ -1,0 +1,156 @@
+//! Whether a model can only give the same rows for the same inputs.
+//!
+//! The engine works in parallel: rows come in any order, and sums of floats differ in their last bits with it. A model
+//! may therefore not depend on the order of rows unless it says which.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
+
+use crate::diagnostic::Problem;
+use crate::engine::plan::first_span;
+use crate::engine::problem;
+use crate::engine::statement::{self, Parsed};
+
+/// Aggregates whose result depends on the order in which rows come.
+const ORDERED: [&str; 5] = ["first_value", "last_value", "nth_value", "array_agg", "string_agg"];
+
+/// Aggregates that work in floats whatever they are given, or in sketches that depend on the order.
+const FLOATING: [&str; 13] = [
+    "approx_median",
+    "approx_percentile_cont",
+    "approx_percentile_cont_with_weight",
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "stddev",
+    "stddev_pop",
+    "var",
+    "var_pop",
+    "covar",
+    "stddev_samp",
+    "var_samp",
+];
+
+/// Problems with parts of a plan whose result depends on the order of rows.
+pub(super) fn problems(plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
+    let mut finder = Finder { parsed, functions: statement::names(parsed).functions, found: Vec::new() };
+    let walked = plan.apply_with_subqueries(|node| {
+        finder.node(node);
+        let schema = node.inputs().first().map(|input| Arc::clone(input.schema()));
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                finder.expr(part, schema.as_deref());
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    match walked {
+        Ok(_) => finder.found,
+        Err(error) => problem::from_error(&error, &parsed.file),
+    }
+}
+
+struct Finder<'a> {
+    parsed: &'a Parsed,
+    functions: Vec<crate::diagnostic::Spanned<String>>,
+    found: Vec<Problem>,
+}
+
+impl Finder<'_> {
+    fn node(&mut self, node: &LogicalPlan) {
+        match node {
+            LogicalPlan::Limit(limit) if !is_sorted(&limit.input) => {
+                let message = "LIMIT without ORDER BY takes any rows";
+                self.push(message, "order by a key, so that it is clear which rows are taken", None);
+            }
+            LogicalPlan::Distinct(Distinct::On(on)) if on.sort_expr.is_none() => {
+                let message = "DISTINCT ON without ORDER BY takes any row of several";
+                self.push(message, "order by the same columns and a key", on.on_expr.first());
+            }
+            _ => {}
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr, schema: Option<&DFSchema>) {
+        match expr {
+            Expr::AggregateFunction(call) => self.aggregate(call, schema),
+            Expr::WindowFunction(call) => self.window(call, schema),
+            _ => {}
+        }
+    }
+
+    fn aggregate(&mut self, call: &AggregateFunction, schema: Option<&DFSchema>) {
+        let name = call.func.name();
+        let arg = call.params.args.first();
+        if ORDERED.contains(&name) && call.params.order_by.is_empty() {
+            let message = format!("`{name}` without ORDER BY depends on the order of rows");
+            self.push_call(message, &format!("write {name}(… ORDER BY a key)"), name, arg);
+        }
+        self.floats(name, arg, schema);
+    }
+
+    fn window(&mut self, call: &WindowFunction, schema: Option<&DFSchema>) {
+        let name = call.fun.name();
+        let arg = call.params.args.first();
+        let order_free = ["count", "sum", "avg", "min", "max", "median"].contains(&name);
+        if !order_free && call.params.order_by.is_empty() {
+            let message = format!("`{name}` over a window without ORDER BY depends on the order of rows");
+            self.push_call(message, "order the window by a key", name, arg);
+        }
+        self.floats(name, arg, schema);
+    }
+
+    fn floats(&mut self, name: &str, arg: Option<&Expr>, schema: Option<&DFSchema>) {
+        let float = arg.zip(schema).and_then(|(arg, schema)| arg.get_type(schema).ok()).is_some_and(is_float);
+        if FLOATING.contains(&name) || name.starts_with("regr_") {
+            let message = format!("`{name}` adds floats in the order of rows");
+            self.push_call(message, "compute it from sums of integers or decimals", name, arg);
+        } else if float && ["sum", "avg", "mean"].contains(&name) {
+            let message = format!("`{name}` of floats differs in its last digits with the order of rows");
+            let help = "sum integers or decimals, as in sum(CAST(x AS DECIMAL(18, 6))), and divide at the end";
+            self.push_call(message, help, name, arg);
+        }
+    }
+
+    /// A problem with a call: at its only place, else at its first column.
+    fn push_call(&mut self, message: String, help: &str, name: &str, arg: Option<&Expr>) {
+        let mut calls = self.functions.iter().filter(|function| function.value == name);
+        let place = match (calls.next(), calls.next()) {
+            (Some(call), None) => Some(call.span.clone()),
+            _ => None,
+        };
+        match place {
+            Some(span) => self.found.push(
+                Problem::at("sql::not_deterministic", message, &self.parsed.file, span, "here").help(help),
+            ),
+            None => self.push(message, help, arg),
+        }
+    }
+
+    fn push(&mut self, message: impl Into<String>, help: &str, at: Option<&Expr>) {
+        let span = at.and_then(first_span).map(|span| problem::to_span(&self.parsed.file, span));
+        self.found.push(problem::placed("sql::not_deterministic", message, &self.parsed.file, span).help(help));
+    }
+}
+
+fn is_float(data_type: DataType) -> bool {
+    matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
+}
+
+/// Whether a relation comes in an order, or cannot have several rows.
+fn is_sorted(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Projection(projection) => is_sorted(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
+        LogicalPlan::Limit(limit) => is_sorted(&limit.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::EmptyRelation(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,276 @@
+//! Checking a model: from the text of its file to its schema and lineage, or to everything that is wrong with it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Spanned as _, Value, visit_expressions_mut};
+
+use crate::diagnostic::{Problem, Problems, SourceFile, Span, Spanned};
+use crate::engine::lineage::{self, TableLineage};
+use crate::engine::statement::{self, Names, Parsed};
+use crate::engine::{DEFAULT_SCHEMA, Engine, order, problem};
+
+/// How often a statement is planned again to find further unknown columns.
+const ROUNDS: usize = 40;
+
+/// A model without mistakes.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its columns. View, large and dictionary types stand as the plain types that they show.
+    pub schema: SchemaRef,
+    /// Where its columns and rows come from.
+    pub lineage: TableLineage,
+    /// Its file.
+    pub file: Arc<SourceFile>,
+    items: Option<Vec<Span>>,
+}
+
+impl Planned {
+    /// Name of the table: the stem of the file.
+    pub fn table(&self) -> &str {
+        table_of(&self.file)
+    }
+
+    /// What keeps the model from filling a table of another shape: a column that is missing, one too many, or one of a
+    /// type that would lose something. [`Engine::execute`] casts what remains.
+    pub fn differences(&self, target: &Schema) -> Vec<Problem> {
+        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let missing = target.fields().iter().filter(|field| !names.contains(&field.name().as_str())).map(|field| {
+            let message = format!("the model has no column `{}`, which its contract declares", field.name());
+            Problem::of_file("sql::missing_column", message, &self.file)
+                .help("select it, or take it out of the contract")
+        });
+        let found = self.schema.fields().iter().enumerate().filter_map(|(at, field)| {
+            let span = self.items.as_ref().and_then(|items| items.get(at)).cloned();
+            let Ok(wanted) = target.field_with_name(field.name()) else {
+                let message = format!("no contract declares the column `{}`", field.name());
+                let known = target.fields().iter().map(|field| field.name().as_str());
+                return Some(
+                    problem::placed("sql::undeclared_column", message, &self.file, span).suggest(field.name(), known),
+                );
+            };
+            (!fits(field.data_type(), wanted.data_type())).then(|| {
+                let (has, wants) = (field.data_type(), wanted.data_type());
+                let message = format!("`{}` is {has}, its contract says {wants}", field.name());
+                problem::placed("sql::type_mismatch", message, &self.file, span)
+                    .help("CAST it in the model, or change the contract")
+            })
+        });
+        missing.chain(found).collect()
+    }
+}
+
+/// Whether every value of one type is a value of the other.
+fn fits(has: &DataType, wants: &DataType) -> bool {
+    use DataType::{Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, List, Null, Timestamp};
+    use DataType::{UInt8, UInt16, UInt32, UInt64};
+    match (has, wants) {
+        (has, wants) if has == wants => true,
+        (Null, _)
+        | (Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32 | UInt64, Int64)
+        | (Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Decimal128(..), Float64)
+        | (Date32, Timestamp(_, None)) => true,
+        (Timestamp(_, zone), Timestamp(TimeUnit::Microsecond, other)) => zone == other,
+        (List(has), List(wants)) => fits(has.data_type(), wants.data_type()),
+        _ => false,
+    }
+}
+
+/// Name of the table that a model's file makes.
+pub(super) fn table_of(file: &SourceFile) -> &str {
+    Path::new(&file.path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(&file.path)
+}
+
+impl Engine {
+    /// Checks a model against the tables that are registered, with or without rows: names, types, that it is one
+    /// SELECT, and that the same inputs can only give the same rows.
+    pub fn plan(&self, file: &Arc<SourceFile>) -> Result<Planned, Vec<Problem>> {
+        let parsed = statement::parse_model(file)?;
+        let plan = self.checked(&parsed)?;
+        let sorted = |found: Vec<Problem>| {
+            let problems = Problems::new();
+            found.into_iter().for_each(|found| problems.push(found));
+            problems.into_sorted()
+        };
+        let table = table_of(file);
+        let lineage = lineage::of_plan(table, &plan).map_err(|unsupported| {
+            let message = format!("{} cannot be followed from its columns to their origins", unsupported.0);
+            vec![
+                Problem::of_file("sql::unsupported_node", message, file)
+                    .help("write it as joins, unions, aggregates and subqueries"),
+            ]
+        })?;
+        let unordered = order::problems(&plan, &parsed);
+        if !unordered.is_empty() {
+            return Err(sorted(unordered));
+        }
+        // The optimiser is what finds types that do not go together.
+        if let Err(error) = self.context.state().optimize(&plan) {
+            return Err(sorted(self.of_optimizer(&error, &plan, &parsed)));
+        }
+        let schema = plain_schema(plan.schema());
+        Ok(Planned { schema, lineage, file: Arc::clone(file), items: statement::select_items(&parsed) })
+    }
+
+    fn of_optimizer(&self, error: &DataFusionError, plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
+        let place = ill_typed(plan).map(|span| problem::to_span(&parsed.file, span));
+        let mut problems = problem::from_error(error, &parsed.file);
+        for problem in problems.iter_mut().filter(|problem| problem.label.is_none()) {
+            problem.label = place.clone().map(|span| (span, "here".to_owned()));
+        }
+        problems
+    }
+
+    /// Plan of a model as it was written, or everything that is wrong with its names.
+    pub(super) fn checked(&self, parsed: &Parsed) -> Result<LogicalPlan, Vec<Problem>> {
+        let names = statement::names(parsed);
+        let problems = Problems::new();
+        self.check_tables(&names).into_iter().for_each(|found| problems.push(found));
+        self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
+        if problems.is_empty() {
+            match self.logical_plan(parsed) {
+                Ok(plan) => return Ok(plan),
+                Err(error) => self.all_mistakes(&error, parsed).into_iter().for_each(|found| problems.push(found)),
+            }
+        }
+        Err(problems.into_sorted())
+    }
+
+    fn check_tables(&self, names: &Names) -> Vec<Problem> {
+        let known = self.table_names();
+        let unknown = |table: &Spanned<String>| {
+            let name = table.value.as_str();
+            (!known.contains(name)).then(|| {
+                table
+                    .problem("sql::unknown_table", format!("unknown table `{name}`"), "no such table")
+                    .suggest(name, known.iter().map(String::as_str))
+            })
+        };
+        names.tables.iter().filter_map(unknown).collect()
+    }
+
+    /// Tables of the default schema: those that models can name.
+    fn table_names(&self) -> BTreeSet<String> {
+        let catalog = self.context.catalog(crate::engine::CATALOG);
+        let schema = catalog.and_then(|catalog| catalog.schema(DEFAULT_SCHEMA));
+        schema.map(|schema| schema.table_names().into_iter().collect()).unwrap_or_default()
+    }
+
+    fn logical_plan(&self, parsed: &Parsed) -> Result<LogicalPlan, DataFusionError> {
+        // Tables are in memory: nothing here waits.
+        futures::executor::block_on(self.context.state().statement_to_plan(parsed.statement()))
+    }
+
+    /// The planner stops at the first unknown column of each clause. Each is replaced by NULL and the statement planned
+    /// again, until all are found.
+    fn all_mistakes(&self, error: &DataFusionError, parsed: &Parsed) -> Vec<Problem> {
+        let mut problems = problem::from_error(error, &parsed.file);
+        let mut parsed = parsed.clone();
+        let mut found = problems.clone();
+        for _ in 0..ROUNDS {
+            if !found.iter().any(|problem| null_out(&mut parsed, problem)) {
+                break;
+            }
+            for problem in found.iter().skip(1) {
+                null_out(&mut parsed, problem);
+            }
+            let Err(error) = self.logical_plan(&parsed) else { break };
+            found = problem::from_error(&error, &parsed.file);
+            // Others may follow from the NULLs.
+            found.retain(|problem| is_column_problem(problem) && !problems.contains(problem));
+            problems.extend(found.iter().cloned());
+        }
+        problems
+    }
+}
+
+fn is_column_problem(problem: &Problem) -> bool {
+    matches!(problem.code, "sql::unknown_column" | "sql::ambiguous_column")
+}
+
+/// Replaces the column that a problem points at by NULL; says whether there was one.
+fn null_out(parsed: &mut Parsed, problem: &Problem) -> bool {
+    let Some((span, _)) = problem.label.as_ref().filter(|_| is_column_problem(problem)) else { return false };
+    let file = Arc::clone(&parsed.file);
+    let mut replaced = false;
+    let visited: ControlFlow<()> = visit_expressions_mut(&mut parsed.query, |expr| {
+        let is_name = matches!(expr, SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_));
+        if is_name && statement::to_span(&file, expr.span()).start == span.start {
+            *expr = SqlExpr::Value(Value::Null.into());
+            replaced = true;
+        }
+        ControlFlow::Continue(())
+    });
+    replaced && visited.is_continue()
+}
+
+/// Place of the innermost expression whose types do not go together.
+fn ill_typed(plan: &LogicalPlan) -> Option<datafusion::common::Span> {
+    let mut place = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        let inputs = node.inputs();
+        let schema = if inputs.is_empty() { DFSchema::clone(node.schema()) } else { merge_schema(&inputs) };
+        node.apply_expressions(|expr| {
+            if place.is_none() {
+                place = ill_typed_part(expr, &schema);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    walked.ok().and(place)
+}
+
+fn ill_typed_part(expr: &Expr, schema: &DFSchema) -> Option<datafusion::common::Span> {
+    let mut place = None;
+    let walked = expr.apply_children(|child| {
+        place = ill_typed_part(child, schema);
+        Ok(if place.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    if place.is_none() && walked.is_ok() && expr.get_type(schema).is_err() {
+        place = first_span(expr);
+    }
+    place
+}
+
+/// Place of the first column in an expression.
+pub(super) fn first_span(expr: &Expr) -> Option<datafusion::common::Span> {
+    let mut place = None;
+    let walked = expr.apply(|part| {
+        if let Expr::Column(column) = part {
+            place = column.spans().first();
+        }
+        Ok(if place.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    walked.ok().and(place)
+}
+
+fn plain_schema(schema: &DFSchema) -> SchemaRef {
+    let field = |field: &Arc<Field>| Field::new(field.name(), plain_type(field.data_type()), field.is_nullable());
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The type without the way in which it is held in memory.
+fn plain_type(held: &DataType) -> DataType {
+    let item = |field: &Arc<Field>| DataType::List(Arc::new(Field::new("item", plain_type(field.data_type()), true)));
+    match held {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::Dictionary(_, value) => plain_type(value),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _) => item(field),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

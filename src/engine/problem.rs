@@ -1,0 +1,197 @@
+//! DataFusion's complaints about SQL as problems with their place.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, DataFusionError, Diagnostic, SchemaError, Span as SqlSpan};
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::diagnostic::{Problem, SourceFile, Span};
+
+/// All complaints in an error, each as a problem.
+pub(super) fn from_error(error: &DataFusionError, file: &Arc<SourceFile>) -> Vec<Problem> {
+    match error {
+        DataFusionError::Collection(errors) => errors.iter().flat_map(|error| from_error(error, file)).collect(),
+        DataFusionError::Context(_, inner) => from_error(inner, file),
+        DataFusionError::Shared(inner) => from_error(inner, file),
+        DataFusionError::Diagnostic(diagnostic, inner) => vec![one(inner, Some(diagnostic), file)],
+        _ => vec![one(error, None, file)],
+    }
+}
+
+fn one(error: &DataFusionError, diagnostic: Option<&Diagnostic>, file: &Arc<SourceFile>) -> Problem {
+    let root = error.find_root();
+    let span = diagnostic.and_then(|diagnostic| diagnostic.span).map(|span| to_span(file, span));
+    match root {
+        DataFusionError::SchemaError(error, _) => of_schema(error, diagnostic, span, file),
+        DataFusionError::SQL(error, _) => of_syntax(error, file),
+        _ => {
+            let message = diagnostic.map_or_else(|| first_line(&root.strip_backtrace()), |d| d.message.clone());
+            let (code, help) = classify(root, &message);
+            let mut problem = placed(code, sentence(&message), file, span);
+            let notes = diagnostic.map(notes).filter(|notes| !notes.is_empty());
+            problem.help = notes.or_else(|| help.map(str::to_owned));
+            problem
+        }
+    }
+}
+
+fn of_schema(
+    error: &SchemaError,
+    diagnostic: Option<&Diagnostic>,
+    span: Option<Span>,
+    file: &Arc<SourceFile>,
+) -> Problem {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let span = span.or_else(|| field.spans().first().map(|span| to_span(file, span)));
+            unknown_column(field, valid_fields, span, file)
+        }
+        SchemaError::AmbiguousReference { field } => {
+            let span = span.or_else(|| field.spans().first().map(|span| to_span(file, span)));
+            let message = format!("`{}` is a column of several tables", field.name);
+            let problem = placed("sql::ambiguous_column", message, file, span);
+            let notes = diagnostic.map(notes).unwrap_or_default();
+            problem.help(format!("write the table before it, as in `t.{}`; {notes}", field.name).trim_end_matches("; "))
+        }
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            placed("sql::duplicate_column", format!("two columns are called `{name}`"), file, span)
+                .help("give one of them another name with AS")
+        }
+    }
+}
+
+fn unknown_column(field: &Column, valid: &[Column], span: Option<Span>, file: &Arc<SourceFile>) -> Problem {
+    let same_table = |other: &&Column| field.relation.is_none() || other.relation == field.relation;
+    let near: Vec<&str> = valid.iter().filter(same_table).map(|column| column.name.as_str()).collect();
+    let relation = field.relation.as_ref();
+    if let (Some(relation), true) = (relation, near.is_empty()) {
+        let mut tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(ToString::to_string)).collect();
+        tables.dedup();
+        let message = format!("no table is called `{relation}` here");
+        return placed("sql::unknown_column", message, file, span)
+            .suggest(&relation.to_string(), tables.iter().map(String::as_str));
+    }
+    let message = match relation {
+        Some(relation) => format!("`{relation}` has no column `{}`", field.name),
+        None => format!("unknown column `{}`", field.name),
+    };
+    placed("sql::unknown_column", message, file, span).suggest(&field.name, near)
+}
+
+fn of_syntax(error: &ParserError, file: &Arc<SourceFile>) -> Problem {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
+        ParserError::RecursionLimitExceeded => "expressions are nested too deeply",
+    };
+    let (message, place) = split_place(text);
+    let end = file.text.trim_end().len();
+    let start = place.map_or(end, |(line, column)| file.offset(line, column)).min(end);
+    let span = start..token_end(&file.text, start);
+    let label = if place.is_some() { "here" } else { "at the end" };
+    Problem::at("sql::syntax", sentence(message), file, span, label)
+        .help("each file holds one SELECT; names with capitals or signs need double quotes, texts single ones")
+}
+
+/// Takes ` at Line: 3, Column: 5` off a message.
+fn split_place(text: &str) -> (&str, Option<(usize, usize)>) {
+    let Some((message, place)) = text.rsplit_once(" at Line: ") else { return (text, None) };
+    let numbers = place.split_once(", Column: ").and_then(|(line, column)| {
+        let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
+        Some((line.trim().parse().ok()?, column.parse().ok()?))
+    });
+    (message, numbers)
+}
+
+/// End of the word or sign that starts at an offset.
+fn token_end(text: &str, start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or("");
+    let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    start + if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) }
+}
+
+/// Code and help of a complaint that DataFusion tells in words only.
+fn classify(error: &DataFusionError, message: &str) -> (&'static str, Option<&'static str>) {
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if has(&["table '"]) && has(&["not found"]) {
+        ("sql::unknown_table", None)
+    } else if has(&["Invalid function"]) {
+        ("sql::unknown_function", None)
+    } else if has(&["not supported: "]) {
+        ("sql::refused", Some("queries can only read: write one SELECT"))
+    } else if has(&["GROUP BY", "aggregate function"]) {
+        ("sql::group_by", Some("group by the column, or aggregate it"))
+    } else if matches!(error, DataFusionError::NotImplemented(_)) {
+        ("sql::unsupported", Some("write it another way: this is not supported"))
+    } else if has(TYPE_WORDS) {
+        ("sql::type_mismatch", Some("CAST one side to the type of the other, or compare with a value of its type"))
+    } else {
+        ("sql::invalid", Some("see the DataFusion SQL reference for what is allowed here"))
+    }
+}
+
+const TYPE_WORDS: &[&str] = &[
+    "oerc",
+    "incompatible types",
+    "argument types",
+    "argument type",
+    "data type",
+    "cannot be used with",
+    "Cannot cast",
+    "Cast error",
+    "cast",
+    "Cannot infer common",
+    "Unsupported CAST",
+    "to be of",
+    "must be boolean",
+    "must return boolean",
+    " takes ",
+];
+
+fn notes(diagnostic: &Diagnostic) -> String {
+    let notes = diagnostic.notes.iter().map(|note| note.message.as_str());
+    let helps = diagnostic.helps.iter().map(|help| help.message.as_str());
+    notes.chain(helps).collect::<Vec<_>>().join("; ")
+}
+
+/// A problem at a place, or of the whole file where there is none.
+pub(super) fn placed(
+    code: &'static str,
+    message: impl Into<String>,
+    file: &Arc<SourceFile>,
+    span: Option<Span>,
+) -> Problem {
+    match span {
+        Some(span) => Problem::at(code, message, file, span, "here"),
+        None => Problem::of_file(code, message, file),
+    }
+}
+
+pub(super) fn to_span(file: &SourceFile, span: SqlSpan) -> Span {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let start = file.offset(number(span.start.line), number(span.start.column));
+    start..file.offset(number(span.end.line), number(span.end.column)).max(start)
+}
+
+/// Our messages start in lower case, are one line and have no full stop.
+fn sentence(message: &str) -> String {
+    let message = message.trim().trim_end_matches('.').replace('\'', "`");
+    let message = message.strip_prefix("sql parser error: ").unwrap_or(&message);
+    let message = message.strip_prefix("Error during planning: ").unwrap_or(message);
+    let message = message.strip_prefix("Execution error: ").unwrap_or(message);
+    let mut chars = message.chars();
+    let second_is_lower = message.chars().nth(1).is_some_and(|c| !c.is_uppercase());
+    match chars.next() {
+        Some(first) if second_is_lower => first.to_lowercase().chain(chars).collect(),
+        _ => message.to_owned(),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or(text);
+    let prefixes = ["Error during planning: ", "Execution error: ", "This feature is not implemented: ", "Arrow error: "];
+    let mut line = line;
+    while let Some(rest) = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix)) {
+        line = rest;
+    }
+    line.to_owned()
+}

@@ -1,0 +1,105 @@
+//! Answering readers: one read-only statement over released tables.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
+use futures::{Stream, StreamExt as _};
+
+use crate::diagnostic::{Problem, Problems, SourceFile};
+use crate::engine::statement::{self, Parsed};
+use crate::engine::{Engine, EngineError, QueryError, problem};
+
+/// Name of the file that problems of a query point into.
+const FILE: &str = "query";
+
+/// Batches of an answer.
+pub type AnswerStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, EngineError>> + Send>>;
+
+/// An answer on its way: nothing has been computed yet.
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows, in the order that the query asks for.
+    pub stream: AnswerStream,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Answers one statement that only reads: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN. No statement can name a file, set an
+    /// option or change a table. `information_schema` tells of the registered tables and of nothing else.
+    pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
+        let file = SourceFile::new(FILE, sql);
+        let statement = parse(&file).map_err(QueryError::Problems)?;
+        let wrong = |error: DataFusionError| QueryError::Problems(problem::from_error(&error, &file));
+        if let Some(query) = query_of(&statement) {
+            let parsed = Parsed { query: Box::new(query.clone()), file: Arc::clone(&file) };
+            let problems = Problems::new();
+            self.check_functions(&statement::names(&parsed)).into_iter().for_each(|found| problems.push(found));
+            if !problems.is_empty() {
+                return Err(QueryError::Problems(problems.into_sorted()));
+            }
+        }
+        let state = self.context.state();
+        let plan = state.statement_to_plan(statement).await.map_err(wrong)?;
+        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        read_only.verify_plan(&plan).map_err(wrong)?;
+        let plan = state.optimize(&plan).map_err(wrong)?;
+        let fail = |source: DataFusionError| failed("answer", source);
+        let frame = self.context.execute_logical_plan(plan).await.map_err(fail)?;
+        let stream = frame.execute_stream().await.map_err(fail)?;
+        let schema = stream.schema();
+        let stream = stream.map(|batch| batch.map_err(|source| failed("go on answering", source)));
+        Ok(Answer { schema, stream: Box::pin(stream) })
+    }
+}
+
+fn failed(operation: &'static str, source: DataFusionError) -> EngineError {
+    EngineError::Execute {
+        operation,
+        table: FILE.to_owned(),
+        sql_file: FILE.to_owned(),
+        source: Box::new(source),
+    }
+}
+
+fn query_of(statement: &Statement) -> Option<&Query> {
+    match statement {
+        Statement::Statement(statement) => match statement.as_ref() {
+            SqlStatement::Query(query) => Some(query),
+            _ => None,
+        },
+        Statement::Explain(explain) => query_of(&explain.statement),
+        _ => None,
+    }
+}
+
+fn parse(file: &Arc<SourceFile>) -> Result<Statement, Vec<Problem>> {
+    let mut statements = DFParser::parse_sql(&file.text).map_err(|error| problem::from_error(&error, file))?;
+    let refused = |code: &'static str, message: String| {
+        let end = file.text.trim_end().len();
+        vec![Problem::at(code, message, file, 0..end, "all of this").help("queries can only read: write one SELECT")]
+    };
+    match (statements.pop_front(), statements.len()) {
+        (None, _) => Err(refused("sql::one_select", "the query is empty".to_owned())),
+        (Some(_), more) if more > 0 => Err(refused("sql::one_select", format!("these are {} statements", more + 1))),
+        (Some(Statement::CopyTo(_) | Statement::CreateExternalTable(_) | Statement::Reset(_)), _) => {
+            Err(refused("sql::refused", "this statement is refused".to_owned()))
+        }
+        (Some(statement), _) => Ok(statement),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! The `essaim` executable.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    essaim::cli::main()
+}

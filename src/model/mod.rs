@@ -1,0 +1,169 @@
+//! SQL models: their graph, their order, what they read and what they promise.
+//!
+//! [`plan`] needs no data: every model is planned against the contracts, so that a mistake in SQL is found before
+//! anything is fetched.
+
+mod graph;
+mod promise;
+pub mod reference;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::config::pipeline::{Model, Pipeline};
+use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
+use crate::engine::{Engine, EngineError, Lineage, Planned, compose};
+use crate::id::TableName;
+use crate::survey::indicator_schema;
+
+pub use promise::output_place;
+
+/// The models of a pipeline in the order in which they can be built, and where their columns come from.
+#[derive(Debug, Default)]
+pub struct ModelPlan {
+    order: Vec<TableName>,
+    lineage: BTreeMap<String, Vec<Lineage>>,
+    reads: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl ModelPlan {
+    /// Models, each after those that it reads.
+    pub fn order(&self) -> &[TableName] {
+        &self.order
+    }
+
+    /// Columns of a model, followed down to tables that are no models.
+    pub fn lineage(&self, model: &str) -> &[Lineage] {
+        self.lineage.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tables and models that a model reads itself.
+    pub fn reads(&self, model: &str) -> impl Iterator<Item = &str> {
+        self.reads.get(model).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Tables that are no models and that a model reads, itself or through other models.
+    pub fn base_tables(&self, model: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = self.reads(model).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if !seen.insert(name) {
+                continue;
+            }
+            if self.reads.contains_key(name) {
+                open.extend(self.reads(name));
+            } else {
+                found.insert(name.to_owned());
+            }
+        }
+        found
+    }
+}
+
+/// Schemas of everything a model can read that is not a model.
+pub fn base_schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
+    let mut schemas = reference::schemas(pipeline);
+    for table in &pipeline.tables {
+        schemas.push((table.name.clone(), table.contract.plain_schema()));
+        if let Some(shown) = crate::config::pipeline::shown_table(pipeline, table) {
+            schemas.push((shown.name, shown.contract.plain_schema()));
+        }
+    }
+    schemas
+}
+
+/// Plans all models. Whatever cannot be planned is a problem; the rest is still planned.
+pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Problem>), EngineError> {
+    let mut problems = Vec::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for (name, schema) in base_schemas(pipeline) {
+        engine.register_empty(&name, schema)?;
+        known.insert(name.to_string());
+    }
+    known.extend(pipeline.models.iter().map(|model| model.name.to_string()));
+    let mut references: BTreeMap<&str, Vec<Spanned<String>>> = BTreeMap::new();
+    for model in &pipeline.models {
+        match engine.references(&model.file) {
+            Ok(found) => {
+                let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|name| known.contains(&name.value));
+                let whole = bad.is_empty();
+                problems.extend(bad.iter().map(|name| unknown_table(name, &known)));
+                if whole {
+                    references.insert(model.name.as_str(), good);
+                }
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if let Some(contract) = pipeline.indicators.as_ref().filter(|_| pipeline.questionnaire.is_some()) {
+        problems.extend(promise::compare(&indicator_schema(false), contract, &contract.file));
+    }
+    let names: BTreeSet<&str> = pipeline.models.iter().map(|model| model.name.as_str()).collect();
+    let order = graph::order(&names, &references, &mut problems);
+    let mut plan = ModelPlan::default();
+    for name in names.iter().filter(|name| !order.contains(name)) {
+        register_promised(pipeline, name, engine)?;
+    }
+    for name in order {
+        let Some(model) = pipeline.models.iter().find(|model| model.name.as_str() == name) else { continue };
+        plan_one(pipeline, model, engine, &references, &mut plan, &mut problems)?;
+    }
+    Ok((plan, problems))
+}
+
+/// A model that cannot be planned stands in for itself by its contract, so that those that read it can be checked.
+fn register_promised(pipeline: &Pipeline, name: &str, engine: &Engine) -> Result<(), EngineError> {
+    let model = pipeline.models.iter().find(|model| model.name.as_str() == name);
+    match model.and_then(|model| model.contract.as_ref().map(|contract| (model, contract))) {
+        Some((model, contract)) => engine.register_empty(&model.name, contract.plain_schema()),
+        None => Ok(()),
+    }
+}
+
+fn plan_one(
+    pipeline: &Pipeline,
+    model: &Model,
+    engine: &Engine,
+    references: &BTreeMap<&str, Vec<Spanned<String>>>,
+    plan: &mut ModelPlan,
+    problems: &mut Vec<Problem>,
+) -> Result<(), EngineError> {
+    let name = model.name.as_str();
+    let reads = references.get(name).into_iter().flatten().map(|read| read.value.clone()).collect();
+    let planned = match engine.plan(&model.file) {
+        Ok(planned) => planned,
+        Err(found) => {
+            problems.extend(found);
+            return register_promised(pipeline, name, engine);
+        }
+    };
+    let schema = match &model.contract {
+        Some(contract) => {
+            problems.extend(promise::compare(&planned.schema, contract, &model.file));
+            contract.plain_schema()
+        }
+        None => Arc::clone(&planned.schema),
+    };
+    engine.register_empty(&model.name, schema)?;
+    plan.lineage.insert(name.to_owned(), compose_lineage(name, &planned, &plan.lineage));
+    plan.reads.insert(name.to_owned(), reads);
+    plan.order.push(model.name.clone());
+    Ok(())
+}
+
+fn compose_lineage(name: &str, planned: &Planned, inputs: &BTreeMap<String, Vec<Lineage>>) -> Vec<Lineage> {
+    compose(name, &planned.columns, inputs)
+}
+
+fn unknown_table(name: &Spanned<String>, known: &BTreeSet<String>) -> Problem {
+    name.problem("sql::unknown_table", format!("there is no table `{}`", name.value), "neither table, model nor seed")
+        .suggest(&name.value, known.iter().map(String::as_str))
+}
+
+/// The whole of a file as a place, for problems that have no better one.
+pub fn first_line(file: &SourceFile) -> Span {
+    0..file.text.lines().next().map_or(0, str::len)
+}

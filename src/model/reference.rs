@@ -1,0 +1,169 @@
+//! Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+
+use crate::config::pipeline::Pipeline;
+use crate::contract::CodeList;
+use crate::id::TableName;
+use crate::survey::indicator_schema;
+use crate::territory::{Cog, Kind, TerritoryError, outline};
+
+fn table(name: &str) -> TableName {
+    name.parse().expect("the names of reference tables follow the rule for tables")
+}
+
+fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
+    Arc::new(Schema::new(fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+}
+
+fn communes_schema() -> SchemaRef {
+    schema(&[
+        ("code_insee", DataType::Utf8),
+        ("nom", DataType::Utf8),
+        ("code_departement", DataType::Utf8),
+        ("code_region", DataType::Utf8),
+        ("code_epci", DataType::Utf8),
+        ("population", DataType::Int64),
+        ("longitude", DataType::Float64),
+        ("latitude", DataType::Float64),
+    ])
+}
+
+fn territory_schema(parent: Option<&str>, outlined: bool) -> SchemaRef {
+    let mut fields = vec![("code", DataType::Utf8), ("nom", DataType::Utf8)];
+    fields.extend(parent.map(|parent| (parent, DataType::Utf8)));
+    if outlined {
+        fields.push(("geometry", DataType::Binary));
+    }
+    schema(&fields)
+}
+
+fn codes_schema() -> SchemaRef {
+    schema(&[
+        ("liste", DataType::Utf8),
+        ("rang", DataType::Int64),
+        ("code", DataType::Utf8),
+        ("libelle", DataType::Utf8),
+        ("libelle_en", DataType::Utf8),
+    ])
+}
+
+/// Names and schemas of the reference tables of a pipeline.
+pub fn schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
+    let mut schemas = vec![
+        (table("communes"), communes_schema()),
+        (table("departements"), territory_schema(Some("code_region"), true)),
+        (table("regions"), territory_schema(None, true)),
+        (table("epci"), territory_schema(None, false)),
+        (table("codes"), codes_schema()),
+    ];
+    if pipeline.questionnaire.is_some() {
+        schemas.push((table("indicateurs"), indicator_schema(false)));
+        schemas.push((table("indicateurs_groupes"), indicator_schema(true)));
+    }
+    schemas
+}
+
+fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
+fn shapes<'a>(codes: impl Iterator<Item = &'a str>, outlines: &BTreeMap<String, Vec<u8>>) -> ArrayRef {
+    let mut builder = BinaryBuilder::new();
+    codes.for_each(|code| builder.append_option(outlines.get(code)));
+    Arc::new(builder.finish())
+}
+
+/// Communes of today.
+pub fn communes(cog: &Cog) -> Result<RecordBatch, ArrowError> {
+    let current = || cog.communes().iter().filter(|commune| commune.kind() == Kind::Commune);
+    let (mut population, mut longitude, mut latitude) = (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
+    for commune in current() {
+        population.append_option(commune.population().map(i64::from));
+        longitude.append_option(commune.longitude());
+        latitude.append_option(commune.latitude());
+    }
+    RecordBatch::try_new(
+        communes_schema(),
+        vec![
+            strings(current().map(|c| Some(c.code()))),
+            strings(current().map(|c| Some(c.nom()))),
+            strings(current().map(|c| Some(c.departement()))),
+            strings(current().map(|c| Some(c.region()))),
+            strings(current().map(|c| c.epci())),
+            Arc::new(population.finish()),
+            Arc::new(longitude.finish()),
+            Arc::new(latitude.finish()),
+        ],
+    )
+}
+
+/// Départements with their outlines, where they have one.
+pub fn departements(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
+    let outlines = outline::load(&folder.join("departements.geojson"))?;
+    let all = || cog.departements().iter();
+    Ok(RecordBatch::try_new(
+        territory_schema(Some("code_region"), true),
+        vec![
+            strings(all().map(|d| Some(d.code()))),
+            strings(all().map(|d| Some(d.nom()))),
+            strings(all().map(|d| Some(d.region()))),
+            shapes(all().map(|d| d.code()), &outlines),
+        ],
+    ))
+}
+
+/// Régions with their outlines, where they have one.
+pub fn regions(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
+    let outlines = outline::load(&folder.join("regions.geojson"))?;
+    let all = || cog.regions().iter();
+    Ok(RecordBatch::try_new(
+        territory_schema(None, true),
+        vec![
+            strings(all().map(|r| Some(r.code()))),
+            strings(all().map(|r| Some(r.nom()))),
+            shapes(all().map(|r| r.code()), &outlines),
+        ],
+    ))
+}
+
+/// Inter-communal bodies.
+pub fn epci(cog: &Cog) -> Result<RecordBatch, ArrowError> {
+    let all = || cog.epci().iter();
+    let columns = vec![strings(all().map(|e| Some(e.code()))), strings(all().map(|e| Some(e.nom())))];
+    RecordBatch::try_new(territory_schema(None, false), columns)
+}
+
+/// Codes and labels of the lists that a pipeline's contracts use, by list.
+pub fn codes(pipeline: &Pipeline) -> Result<RecordBatch, ArrowError> {
+    let mut lists: BTreeMap<&str, &CodeList> = BTreeMap::new();
+    let models = pipeline.models.iter().filter_map(|model| model.contract.as_deref());
+    for contract in pipeline.tables.iter().map(|table| table.contract.as_ref()).chain(models) {
+        for list in contract.columns.iter().filter_map(|column| column.codes.as_deref()) {
+            lists.insert(&list.name, list);
+        }
+    }
+    let all = || lists.iter().flat_map(|(name, list)| list.codes.iter().map(move |code| (*name, code)));
+    let mut ranks = Int64Builder::new();
+    for list in lists.values() {
+        (1..).take(list.codes.len()).for_each(|rank: i64| ranks.append_value(rank));
+    }
+    RecordBatch::try_new(
+        codes_schema(),
+        vec![
+            strings(all().map(|(list, _)| Some(list))),
+            Arc::new(ranks.finish()),
+            strings(all().map(|(_, code)| Some(code.code.as_str()))),
+            strings(all().map(|(_, code)| Some(code.label.as_str()))),
+            strings(all().map(|(_, code)| Some(code.label_en.as_str()))),
+        ],
+    )
+}

@@ -1,0 +1,480 @@
+//! One column: where its cells come from, what they hold, and their statuses.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray, StringArray};
+use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+
+use super::code::{CodeSet, OneCode, pieces, separator_of};
+use super::notes::Notes;
+use super::store::{Lists, Texts, Values};
+use super::text::{Form, Keyed, TextColumn, labels};
+use super::{Cell, Fit, Status};
+use crate::config::pipeline::{Mapping, Secret};
+use crate::contract::arrow::STATUSES;
+use crate::contract::{Column, Kind};
+use crate::normalise::duplicates::Rank;
+use crate::normalise::row::{Header, Options, RawCell, RawRow};
+use crate::normalise::scalar::boolean::Booleans;
+use crate::normalise::scalar::date::Dates;
+use crate::normalise::scalar::{number, text};
+
+/// Where the cells of a column come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A source column.
+    Cell(usize),
+    /// A declared value.
+    Constant,
+    /// Nowhere.
+    Absent,
+}
+
+/// Smallest and largest number of a column.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    minimum: Option<f64>,
+    maximum: Option<f64>,
+}
+
+impl Bounds {
+    fn hold(self, value: f64) -> Fit {
+        if self.minimum.is_some_and(|minimum| value < minimum) || self.maximum.is_some_and(|maximum| value > maximum) {
+            Fit::Unfit("hors_bornes")
+        } else {
+            Fit::Answered
+        }
+    }
+}
+
+/// What a column holds.
+#[derive(Debug)]
+enum Held {
+    Text(TextColumn),
+    Integer(Values<i64>, bool, Bounds),
+    Number(Values<f64>, bool, Bounds),
+    Boolean(Values<bool>, Booleans, Option<Arc<Options>>),
+    Date(Values<i32>, Dates),
+    DateTime(Values<i64>, Dates),
+    Code(OneCode),
+    Codes(CodeSet),
+    Texts(Lists, Vec<u8>, Option<Arc<Options>>),
+    /// Shapes are made by models, no source has them; also a public id in a column that holds no text.
+    Nothing(usize, Column),
+}
+
+/// A column that is being filled.
+#[derive(Debug)]
+pub(in crate::normalise) struct ColumnDecoder {
+    pub(in crate::normalise) name: String,
+    pub(in crate::normalise) required: bool,
+    from: Vec<String>,
+    constant: Option<String>,
+    /// Column that takes the free text of this one's option `autre`.
+    pub(in crate::normalise) other: Option<usize>,
+    missing: Vec<String>,
+    origin: Origin,
+    held: Held,
+    statuses: Option<(Values<i16>, ArrayRef)>,
+    typed: bool,
+}
+
+impl ColumnDecoder {
+    /// A column of a contract and how it is filled; without a mapping it stays empty.
+    pub(in crate::normalise) fn new(
+        column: &Column,
+        mapping: Option<&Mapping>,
+        missing: &[String],
+        entities: bool,
+        (key, table): (&Secret, &str),
+    ) -> Self {
+        let html = entities || mapping.is_some_and(|mapping| mapping.html);
+        let comma = mapping.is_some_and(|mapping| mapping.decimal_comma);
+        let bounds = Bounds { minimum: column.minimum, maximum: column.maximum };
+        let dates = || Dates::new(mapping.map_or(&[], |mapping| &mapping.formats));
+        let form = |form: Form| Held::Text(TextColumn::new(form, html, column.pattern.clone(), missing));
+        let keyed = mapping.is_some_and(|mapping| mapping.keyed);
+        let held = match column.kind {
+            Kind::Text | Kind::Uri | Kind::Siret if keyed => form(Form::Keyed(Keyed::new(key, table))),
+            _ if keyed => Held::Nothing(0, column.clone()),
+            Kind::Text => form(Form::Free),
+            Kind::Uri => form(Form::Uri),
+            Kind::Siret => form(Form::Siret),
+            Kind::Integer => Held::Integer(Values::new(), comma, bounds),
+            Kind::Number => Held::Number(Values::new(), comma, bounds),
+            Kind::Boolean => {
+                Held::Boolean(Values::new(), Booleans::new(&column.true_values, &column.false_values), None)
+            }
+            Kind::Date => Held::Date(Values::new(), dates()),
+            Kind::DateTime => Held::DateTime(Values::new(), dates()),
+            Kind::Code => Held::Code(OneCode::new(column, mapping, html, missing)),
+            Kind::Codes => Held::Codes(CodeSet::new(column, mapping, html, missing)),
+            Kind::Texts => Held::Texts(Lists::new(), separator_of(mapping), None),
+            Kind::Geometry => Held::Nothing(0, column.clone()),
+        };
+        let dictionary = || -> ArrayRef { Arc::new(StringArray::from_iter_values(STATUSES)) };
+        Self {
+            name: column.name.clone(),
+            required: column.required && mapping.is_some(),
+            from: mapping.map_or_else(Vec::new, |mapping| mapping.from.clone()),
+            constant: mapping.and_then(|mapping| mapping.constant.clone()),
+            other: mapping.and_then(|mapping| mapping.other),
+            missing: missing.to_vec(),
+            origin: Origin::Absent,
+            held,
+            statuses: column.status.then(|| (Values::new(), dictionary())),
+            typed: !matches!(column.kind, Kind::Text | Kind::Texts | Kind::Geometry),
+        }
+    }
+
+    /// Names of the source columns that may fill this one.
+    pub(in crate::normalise) fn wanted(&self) -> &[String] {
+        &self.from
+    }
+
+    /// Finds the source column; `false` when one is declared and the source does not have it.
+    pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
+        let found = header.find(&self.from);
+        self.origin = match (found, &self.constant) {
+            (_, Some(_)) => Origin::Constant,
+            (Some(at), None) => Origin::Cell(at),
+            (None, None) => Origin::Absent,
+        };
+        let options = found.and_then(|at| header.options_of(at));
+        match &mut self.held {
+            Held::Text(texts) => texts.bind(options),
+            Held::Boolean(_, _, known) | Held::Texts(_, _, known) => *known = options.cloned(),
+            Held::Code(code) => code.bind(options),
+            Held::Codes(codes) => codes.bind(options),
+            _ => {}
+        }
+        self.from.is_empty() || self.origin != Origin::Absent
+    }
+
+    /// Whether a cell that does not fit hints at a shifted row.
+    pub(in crate::normalise) fn is_typed(&self) -> bool {
+        self.typed && matches!(self.origin, Origin::Cell(_))
+    }
+
+    /// Appends the cell of a row. `extra` is free text that another column has for this one, `free` takes this one's.
+    pub(in crate::normalise) fn push(
+        &mut self,
+        row: &RawRow<'_>,
+        extra: &str,
+        free: Option<&mut String>,
+        notes: &mut Notes,
+    ) -> Status {
+        let raw = match self.origin {
+            Origin::Cell(at) => row.cell(at),
+            Origin::Constant => RawCell::Bytes(self.constant.as_deref().unwrap_or("").as_bytes()),
+            Origin::Absent => RawCell::Missing,
+        };
+        let joined = (!extra.is_empty()).then(|| join(raw, extra));
+        let raw = joined.as_ref().map_or(raw, |text| RawCell::Bytes(text.as_bytes()));
+        let status = match raw {
+            RawCell::Bytes(bytes) => {
+                let mut cell = Cell { column: &self.name, notes, free };
+                match self.held.push(bytes, &self.missing, &mut cell) {
+                    Fit::Answered => Status::Answered,
+                    Fit::Empty => Status::Empty,
+                    Fit::Listed => Status::Unknown,
+                    Fit::Unfit(reason) => {
+                        let value = String::from_utf8_lossy(text::trim(bytes));
+                        cell.notes.unfit(cell.column, &value, reason);
+                        Status::Unknown
+                    }
+                }
+            }
+            RawCell::Empty => Status::Empty,
+            RawCell::Missing => Status::NotShown,
+            RawCell::Masked => Status::Masked,
+        };
+        if status != Status::Answered {
+            self.held.push_null();
+        }
+        if let Some((statuses, _)) = &mut self.statuses {
+            statuses.push(Some(status as i16));
+        }
+        status
+    }
+
+    /// Cuts the column back to `len` rows.
+    pub(in crate::normalise) fn truncate(&mut self, len: usize) {
+        self.held.truncate(len);
+        if let Some((statuses, _)) = &mut self.statuses {
+            statuses.truncate(len);
+        }
+    }
+
+    /// The column as Arrow's, and empties it.
+    pub(in crate::normalise) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        self.held.finish()
+    }
+
+    /// The statuses as Arrow's, and empties them.
+    pub(in crate::normalise) fn finish_statuses(&mut self) -> Option<Result<ArrayRef, ArrowError>> {
+        let (statuses, dictionary) = self.statuses.as_mut()?;
+        Some(statuses.finish_dictionary(dictionary))
+    }
+
+    /// Bytes of texts since the last batch.
+    pub(in crate::normalise) fn bytes(&self) -> usize {
+        match &self.held {
+            Held::Text(column) => column.texts.bytes(),
+            Held::Texts(lists, ..) => lists.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Adds the last value, as text, to a key.
+    pub(in crate::normalise) fn write_last(&self, key: &mut String) {
+        let written = match &self.held {
+            Held::Text(column) => {
+                key.push_str(column.texts.last().unwrap_or(""));
+                Ok(())
+            }
+            Held::Integer(values, ..) => values.last().map_or(Ok(()), |value| write!(key, "{value}")),
+            Held::DateTime(values, _) => values.last().map_or(Ok(()), |value| write!(key, "{}", moment(value))),
+            Held::Number(values, ..) => values.last().map_or(Ok(()), |value| write!(key, "{value}")),
+            Held::Boolean(values, ..) => values.last().map_or(Ok(()), |value| write!(key, "{value}")),
+            Held::Date(values, _) => values.last().map_or(Ok(()), |value| write!(key, "{}", day(value))),
+            Held::Code(code) => {
+                key.push_str(code.last().unwrap_or(""));
+                Ok(())
+            }
+            Held::Codes(codes) => codes.values.last().map_or(Ok(()), |bits| write!(key, "{}", codes.names(bits))),
+            Held::Texts(..) | Held::Nothing(..) => Ok(()),
+        };
+        debug_assert!(written.is_ok(), "writing to a text cannot fail");
+    }
+
+    /// The last value, for comparing rows with one key; null is the smallest.
+    pub(in crate::normalise) fn rank(&self) -> Rank<'_> {
+        let number = |value: Option<i64>| Rank::Number(value.unwrap_or(i64::MIN));
+        match &self.held {
+            Held::Text(column) => Rank::Text(column.texts.last().unwrap_or("")),
+            Held::Integer(values, ..) | Held::DateTime(values, _) => number(values.last()),
+            Held::Number(values, ..) => number(values.last().map(ordered)),
+            Held::Boolean(values, ..) => number(values.last().map(i64::from)),
+            Held::Date(values, _) => number(values.last().map(i64::from)),
+            Held::Code(code) => number(code.values.last().map(i64::from)),
+            Held::Codes(codes) => number(codes.values.last().map(|bits| i64::from(bits.count_ones()))),
+            Held::Texts(..) | Held::Nothing(..) => number(None),
+        }
+    }
+}
+
+/// A day as text.
+fn day(days: i32) -> String {
+    chrono::NaiveDate::from_num_days_from_ce_opt(days.saturating_add(719_163))
+        .map_or_else(|| days.to_string(), |date| date.to_string())
+}
+
+/// A moment as text.
+fn moment(micros: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(micros)
+        .map_or_else(|| micros.to_string(), |moment| moment.naive_utc().format("%Y-%m-%d %H:%M:%S%.f").to_string())
+}
+
+/// A whole number that compares as a number does.
+fn ordered(value: f64) -> i64 {
+    let bits = i64::from_ne_bytes(value.to_bits().to_ne_bytes());
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// A cell's own text and what another column adds to it.
+fn join(raw: RawCell<'_>, extra: &str) -> String {
+    match raw {
+        RawCell::Bytes(bytes) => {
+            let own = String::from_utf8_lossy(text::trim(bytes)).into_owned();
+            if own.is_empty() || own == extra { extra.to_owned() } else { format!("{own} ; {extra}") }
+        }
+        RawCell::Empty | RawCell::Missing | RawCell::Masked => extra.to_owned(),
+    }
+}
+
+impl Held {
+    /// Appends what the bytes mean, when they mean something.
+    #[inline]
+    fn push(&mut self, raw: &[u8], missing: &[String], cell: &mut Cell<'_>) -> Fit {
+        match self {
+            Self::Code(code) => return code.push(raw, cell),
+            Self::Codes(codes) => return codes.push(raw, cell),
+            _ => {}
+        }
+        let trimmed = text::trim(raw);
+        if trimmed.is_empty() || missing.iter().any(|missing| missing.as_bytes() == trimmed) {
+            return Fit::Empty;
+        }
+        match self {
+            Self::Text(column) => column.push(trimmed, cell),
+            Self::Integer(values, comma, bounds) => match number::integer(trimmed, *comma) {
+                #[expect(clippy::cast_precision_loss, reason = "bounds that people declare are small")]
+                Ok(value) => keep(values, value, bounds.hold(value as f64)),
+                Err(reason) => Fit::Unfit(reason),
+            },
+            Self::Number(values, comma, bounds) => match number::number(trimmed, *comma) {
+                Ok(value) => keep(values, value, bounds.hold(value)),
+                Err(reason) => Fit::Unfit(reason),
+            },
+            Self::Boolean(values, booleans, options) => match boolean(trimmed, booleans, options.as_deref()) {
+                Ok(value) => keep(values, value, Fit::Answered),
+                Err(reason) => Fit::Unfit(reason),
+            },
+            Self::Date(values, dates) => match dates.date(trimmed) {
+                Ok(value) => keep(values, value, Fit::Answered),
+                Err(reason) => Fit::Unfit(reason),
+            },
+            Self::DateTime(values, dates) => match dates.date_time(trimmed) {
+                Ok(value) => keep(values, value, Fit::Answered),
+                Err(reason) => Fit::Unfit(reason),
+            },
+            Self::Texts(lists, separator, options) => push_list(lists, trimmed, separator, options.as_deref()),
+            Self::Nothing(..) | Self::Code(_) | Self::Codes(_) => Fit::Unfit("type_non_lu"),
+        }
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Self::Text(column) => column.texts.push(None),
+            Self::Integer(values, ..) | Self::DateTime(values, _) => values.push(None),
+            Self::Number(values, ..) => values.push(None),
+            Self::Boolean(values, ..) => values.push(None),
+            Self::Date(values, _) => values.push(None),
+            Self::Code(code) => code.values.push(None),
+            Self::Codes(codes) => codes.values.push(None),
+            Self::Texts(lists, ..) => lists.end(false),
+            Self::Nothing(rows, _) => *rows += 1,
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Text(column) => column.texts.truncate(len),
+            Self::Integer(values, ..) | Self::DateTime(values, _) => values.truncate(len),
+            Self::Number(values, ..) => values.truncate(len),
+            Self::Boolean(values, ..) => values.truncate(len),
+            Self::Date(values, _) => values.truncate(len),
+            Self::Code(code) => code.values.truncate(len),
+            Self::Codes(codes) => codes.values.truncate(len),
+            Self::Texts(lists, ..) => lists.truncate(len),
+            Self::Nothing(rows, _) => *rows = len,
+        }
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Text(column) => column.texts.finish()?,
+            Self::Integer(values, ..) => values.finish::<Int64Type>(),
+            Self::Number(values, ..) => values.finish::<Float64Type>(),
+            Self::Boolean(values, ..) => values.finish_booleans(),
+            Self::Date(values, _) => values.finish::<Date32Type>(),
+            Self::DateTime(values, _) => values.finish::<TimestampMicrosecondType>(),
+            Self::Code(code) => code.finish()?,
+            Self::Codes(codes) => codes.finish(),
+            Self::Texts(lists, ..) => lists.finish()?,
+            Self::Nothing(rows, column) => {
+                let rows = std::mem::take(rows);
+                match column.kind {
+                    Kind::Geometry => Arc::new(BinaryArray::new_null(rows)),
+                    _ => arrow::array::new_null_array(&column.coded_type(), rows),
+                }
+            }
+        })
+    }
+}
+
+#[inline]
+fn keep<T: Copy + Default>(values: &mut Values<T>, value: T, fit: Fit) -> Fit {
+    if fit == Fit::Answered {
+        values.push(Some(value));
+    }
+    fit
+}
+
+/// Yes or no: of a closed question the label, else the key.
+fn boolean(trimmed: &[u8], booleans: &Booleans, options: Option<&Options>) -> Result<bool, &'static str> {
+    let Ok(text) = std::str::from_utf8(trimmed) else { return Err("texte_illisible") };
+    let by_label = options.and_then(|options| options.label(text)).and_then(|label| booleans.read(label).ok());
+    by_label.map_or_else(|| booleans.read(text), Ok)
+}
+
+/// A list of texts: of a closed question the labels.
+fn push_list(lists: &mut Lists, trimmed: &[u8], separator: &[u8], options: Option<&Options>) -> Fit {
+    let separator = if options.is_some() { b"," } else { separator };
+    let mut any = false;
+    for piece in pieces(trimmed, separator) {
+        let piece = String::from_utf8_lossy(text::trim(piece));
+        let piece = text::without_noise(&piece);
+        let item = options.and_then(|options| options.label(&piece)).map_or(&*piece, str::trim);
+        if !item.is_empty() {
+            lists.push_item(item);
+            any = true;
+        }
+    }
+    if any {
+        lists.end(true);
+        Fit::Answered
+    } else {
+        Fit::Empty
+    }
+}
+
+/// A text of the source that helps to find the place of a row: trimmed, entities decoded, never cast.
+#[derive(Debug)]
+pub(in crate::normalise) struct PlaceText {
+    pub(in crate::normalise) wanted: Vec<String>,
+    at: Option<usize>,
+    options: Option<Arc<Options>>,
+    texts: Texts,
+}
+
+impl PlaceText {
+    /// The first of some source columns.
+    pub(in crate::normalise) fn new(wanted: &[String]) -> Self {
+        Self { wanted: wanted.to_vec(), at: None, options: None, texts: Texts::new() }
+    }
+
+    /// Finds the source column; `false` when one is declared and the source does not have it.
+    pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
+        self.at = header.find(&self.wanted);
+        self.options = self.at.and_then(|at| header.options_of(at)).cloned();
+        self.wanted.is_empty() || self.at.is_some()
+    }
+
+    /// Appends the text of a row.
+    pub(in crate::normalise) fn push(&mut self, row: &RawRow<'_>) {
+        let raw = match self.at.map(|at| row.cell(at)) {
+            Some(RawCell::Bytes(bytes)) => std::str::from_utf8(text::trim(bytes)).unwrap_or(""),
+            _ => "",
+        };
+        let value = match &self.options {
+            Some(options) => labels(raw, options),
+            None => text::without_entities(raw),
+        };
+        let value = match text::without_noise(&value) {
+            Cow::Owned(clean) => Cow::Owned(clean),
+            Cow::Borrowed(_) => value,
+        };
+        let value = value.trim();
+        self.texts.push((!value.is_empty()).then_some(value));
+    }
+
+    /// Cuts the column back to `len` rows.
+    pub(in crate::normalise) fn truncate(&mut self, len: usize) {
+        self.texts.truncate(len);
+    }
+
+    /// Bytes of texts since the last batch.
+    pub(in crate::normalise) fn bytes(&self) -> usize {
+        self.texts.bytes()
+    }
+
+    /// The column as Arrow's, and empties it.
+    pub(in crate::normalise) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        self.texts.finish()
+    }
+}

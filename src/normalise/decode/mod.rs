@@ -1,0 +1,55 @@
+//! Columns of a table, each filled from the cells of one source column as its contract says.
+
+mod code;
+mod column;
+pub(super) mod notes;
+pub(super) mod store;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use column::{ColumnDecoder, PlaceText};
+
+use self::notes::Notes;
+use super::scalar::Unreadable;
+
+/// What became of a cell, in the order of [`STATUSES`](crate::contract::arrow::STATUSES).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub(super) enum Status {
+    /// It has a value.
+    Answered = 0,
+    /// The question was not answered.
+    Empty = 1,
+    /// The question was not shown, or the source has no such column.
+    NotShown = 2,
+    /// The source holds the answer back.
+    Masked = 3,
+    /// There is an answer that does not fit.
+    Unknown = 4,
+}
+
+/// What a decoder made of a cell. It has appended a value only when it says `Answered`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// A value was appended.
+    Answered,
+    /// There is nothing in the cell.
+    Empty,
+    /// It does not fit.
+    Unfit(Unreadable),
+    /// It does not fit, and is listed already.
+    Listed,
+}
+
+/// What a decoder needs to know beside the bytes.
+#[derive(Debug)]
+struct Cell<'a> {
+    /// Column of the contract.
+    column: &'a str,
+    /// Where unfit cells and corrections are listed.
+    notes: &'a mut Notes,
+    /// Where free text of the option `autre` goes.
+    free: Option<&'a mut String>,
+}

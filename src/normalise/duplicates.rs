@@ -1,0 +1,175 @@
+//! Which of several rows with one primary key stays, found while rows pass by.
+//!
+//! A key is remembered as half of its SHA-256 digest: 32 bytes a row, whatever the length of the key.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use sha2::{Digest as _, Sha256};
+
+/// The first 128 bits of a key's digest.
+type KeyHash = [u64; 2];
+
+/// What rows with one key are compared by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rank<'a> {
+    /// A number, a date or a time.
+    Number(i64),
+    /// A text.
+    Text(&'a str),
+}
+
+/// What a row is, seen from those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It stays, for now.
+    Stays,
+    /// This earlier row stays in its place.
+    Loses(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    row: u64,
+    /// The rank, or where it is in `texts`.
+    rank: i64,
+}
+
+/// Digest bits are as good as any hash.
+#[derive(Debug, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, bits: u64) {
+        self.0 ^= bits;
+    }
+}
+
+/// Keys seen so far, and the row that holds each.
+#[derive(Debug, Default)]
+pub(super) struct Duplicates {
+    holders: HashMap<KeyHash, Holder, BuildHasherDefault<AsIs>>,
+    texts: Vec<Box<str>>,
+    displaced: Vec<(u64, KeyHash)>,
+}
+
+impl Duplicates {
+    /// Takes a row in. `rank` is none when the first row of a key stays.
+    pub(super) fn take(&mut self, key: &str, row: u64, rank: Option<Rank<'_>>) -> Verdict {
+        let hash = key_hash(key);
+        let Some(holder) = self.holders.get_mut(&hash) else {
+            let rank = match rank {
+                Some(Rank::Number(number)) => number,
+                Some(Rank::Text(text)) => {
+                    self.texts.push(text.into());
+                    i64::try_from(self.texts.len() - 1).unwrap_or(i64::MAX)
+                }
+                None => 0,
+            };
+            self.holders.insert(hash, Holder { row, rank });
+            return Verdict::Stays;
+        };
+        let wins = match rank {
+            Some(Rank::Number(number)) if number > holder.rank => {
+                holder.rank = number;
+                true
+            }
+            Some(Rank::Text(text)) => match usize::try_from(holder.rank).ok().and_then(|at| self.texts.get_mut(at)) {
+                Some(known) if text > &**known => {
+                    *known = text.into();
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if !wins {
+            return Verdict::Loses(holder.row);
+        }
+        self.displaced.push((holder.row, hash));
+        holder.row = row;
+        Verdict::Stays
+    }
+
+    /// Rows that had stayed at first and lost against a later one, ascending, each with the row that stays.
+    pub(super) fn displaced(&mut self) -> Vec<(u64, u64)> {
+        let mut rows: Vec<(u64, u64)> = std::mem::take(&mut self.displaced)
+            .into_iter()
+            .filter_map(|(row, hash)| self.holders.get(&hash).map(|holder| (row, holder.row)))
+            .collect();
+        rows.sort_unstable();
+        rows
+    }
+}
+
+fn key_hash(key: &str) -> KeyHash {
+    let digest = Sha256::digest(key.as_bytes());
+    let half = |from: usize| {
+        digest.iter().skip(from).take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte))
+    };
+    [half(0), half(8)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn without_a_rank_the_first_stays() {
+        let mut seen = Duplicates::default();
+        assert_eq!(seen.take("a", 1, None), Verdict::Stays);
+        assert_eq!(seen.take("b", 2, None), Verdict::Stays);
+        assert_eq!(seen.take("a", 3, None), Verdict::Loses(1));
+        assert_eq!(seen.displaced(), []);
+    }
+
+    #[test]
+    fn the_greatest_rank_stays_and_the_first_of_equals() {
+        let mut seen = Duplicates::default();
+        assert_eq!(seen.take("a", 1, Some(Rank::Number(5))), Verdict::Stays);
+        assert_eq!(seen.take("a", 2, Some(Rank::Number(5))), Verdict::Loses(1));
+        assert_eq!(seen.take("a", 3, Some(Rank::Number(7))), Verdict::Stays);
+        assert_eq!(seen.take("a", 4, Some(Rank::Number(6))), Verdict::Loses(3));
+        assert_eq!(seen.take("a", 5, Some(Rank::Number(9))), Verdict::Stays);
+        assert_eq!(seen.displaced(), [(1, 5), (3, 5)]);
+    }
+
+    #[test]
+    fn texts_rank_by_their_bytes() {
+        let mut seen = Duplicates::default();
+        seen.take("a", 1, Some(Rank::Text("2024")));
+        assert_eq!(seen.take("a", 2, Some(Rank::Text("2025"))), Verdict::Stays);
+        assert_eq!(seen.take("a", 3, Some(Rank::Text("2024"))), Verdict::Loses(2));
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_one_row_of_each_key_is_left(rows in proptest::collection::vec((0_u8..6, -3_i64..3), 0..60)) {
+            let mut seen = Duplicates::default();
+            let mut left: BTreeMap<u64, u8> = BTreeMap::new();
+            for (row, (key, rank)) in (1_u64..).zip(&rows) {
+                if seen.take(&key.to_string(), row, Some(Rank::Number(*rank))) == Verdict::Stays {
+                    left.insert(row, *key);
+                }
+            }
+            for (row, _) in seen.displaced() {
+                prop_assert!(left.remove(&row).is_some());
+            }
+            for key in 0..6 {
+                let best = (1_u64..).zip(&rows).filter(|(_, (k, _))| *k == key).max_by_key(|(row, (_, rank))| (*rank, std::cmp::Reverse(*row)));
+                let kept: Vec<u64> = left.iter().filter(|(_, k)| **k == key).map(|(row, _)| *row).collect();
+                prop_assert_eq!(kept, best.map(|(row, _)| row).into_iter().collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What can go wrong with a source as a whole. A single bad row is a [`Reject`](super::Reject), not an error.
+
+use crate::diagnostic;
+use crate::id::TableName;
+
+/// What a [`ChunkSink`](super::ChunkSink) may fail with.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the rows of a table cannot be made from its source.
+#[derive(Debug, thiserror::Error)]
+pub enum NormaliseError {
+    /// A part that the reader needs is not in the snapshot.
+    #[error("table `{table}`: the snapshot has no part `{part}`; it has {known}: name the right part in the table's reader")]
+    MissingPart {
+        /// The table.
+        table: TableName,
+        /// The part that was looked for.
+        part: String,
+        /// Parts that are there, in words.
+        known: String,
+    },
+    /// Bytes of a part could not be read.
+    #[error("table `{table}`: part `{part}` cannot be read from byte {offset} on")]
+    Read {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Bytes read before.
+        offset: u64,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A CSV has no header record where it is declared.
+    #[error(
+        "table `{table}`: part `{part}` has no header, its record {header_row} is missing: \
+         check that the download is not empty, and `header_row`"
+    )]
+    NoHeader {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Where the header is declared.
+        header_row: u64,
+    },
+    /// The header is not text in the declared encoding.
+    #[error(
+        "table `{table}`: the header of part `{part}`, line {line}, is not UTF-8: \
+         declare the encoding that the file has, `windows-1252` perhaps"
+    )]
+    HeaderEncoding {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Line of the header.
+        line: u64,
+    },
+    /// Two source columns bear one name.
+    #[error(
+        "table `{table}`: part `{part}` has two columns `{column}`, the {first}th and the {second}th: \
+         rename one of them at the source, since a name must mean one column"
+    )]
+    RepeatedColumn {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// The name.
+        column: String,
+        /// Position of the first, from 1.
+        first: usize,
+        /// Position of the second, from 1.
+        second: usize,
+    },
+    /// A source column without which no row can be judged is not there.
+    #[error("table `{table}`: part `{part}` has no column `{column}`, which {needed_for}; {suggestion}")]
+    MissingColumn {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// The column that was looked for.
+        column: String,
+        /// What it is needed for, in words.
+        needed_for: &'static str,
+        /// Names that the source has.
+        known: Vec<String>,
+        /// What to do, with the nearest name when one is near.
+        suggestion: String,
+    },
+    /// One record is longer than any sound one.
+    #[error(
+        "table `{table}`: the record that starts at line {line} of part `{part}` is longer than {limit} bytes: \
+         look for a quote that is never closed, and check `delimiter` and `quote`"
+    )]
+    LongRecord {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Where the record starts.
+        line: u64,
+        /// Most bytes of a record.
+        limit: usize,
+    },
+    /// A part is not the JSON that it should be.
+    #[error(
+        "table `{table}`: part `{part}` is not readable JSON, line {line}, column {column}: \
+         open the address in a browser; a page of the wiki or a PHP warning in its place is the usual cause"
+    )]
+    Json {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault, from 1.
+        column: usize,
+        /// The cause.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The form's definition does not describe the form that was asked for.
+    #[error("table `{table}`: part `{part}` does not define the form `{form}`, {found}: check `form_id` and the address of the form")]
+    WrongForm {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// The form that was asked for.
+        form: String,
+        /// What is there, in words.
+        found: String,
+    },
+    /// Whoever takes the rows could not.
+    #[error("table `{table}`: normalised rows could not be handed on")]
+    Sink {
+        /// The table.
+        table: TableName,
+        /// The cause.
+        #[source]
+        source: SinkError,
+    },
+    /// A batch could not be put together: a fault of ours.
+    #[error("table `{table}`: a batch of rows does not fit its own schema; please report this")]
+    Batch {
+        /// The table.
+        table: TableName,
+        /// The cause.
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    /// Rows went missing: a fault of ours.
+    #[error("table `{table}`: {read} rows were read, but {kept} kept and {rejected} rejected; please report this")]
+    Count {
+        /// The table.
+        table: TableName,
+        /// Rows read.
+        read: u64,
+        /// Rows kept.
+        kept: u64,
+        /// Rows rejected.
+        rejected: u64,
+    },
+}
+
+impl NormaliseError {
+    /// A missing source column, with the nearest of the names that are there.
+    pub(super) fn missing_column(
+        table: &TableName,
+        part: &str,
+        wanted: &[String],
+        needed_for: &'static str,
+        known: &[String],
+    ) -> Self {
+        let first = wanted.first().map_or("", String::as_str);
+        let near = wanted.iter().find_map(|name| diagnostic::nearest(name, known.iter().map(String::as_str)));
+        let suggestion = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let names: Vec<&str> = known.iter().map(String::as_str).take(30).collect();
+                format!("it has {}", diagnostic::quoted(&names))
+            }
+        };
+        Self::MissingColumn {
+            table: table.clone(),
+            part: part.to_owned(),
+            column: first.to_owned(),
+            needed_for,
+            known: known.to_vec(),
+            suggestion,
+        }
+    }
+}

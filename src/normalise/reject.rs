@@ -1,0 +1,180 @@
+//! Why rows are kept out.
+
+use rustc_hash::FxHashMap;
+
+use super::chunk::Reject;
+use super::row::{Header, Options, RawCell, RawRow, Slot};
+use super::scalar::text;
+use crate::config::pipeline::RejectRule;
+use crate::contract::fold::fold;
+
+/// The primary key is empty or does not fit.
+pub const KEY: &str = "cle_manquante";
+/// A required column is empty or does not fit.
+pub const REQUIRED: &str = "colonne_requise_illisible";
+/// The row has more or fewer cells than the header.
+pub const WIDTH: &str = "nombre_de_cellules";
+/// So many cells do not fit that they must stand in the wrong columns.
+pub const SHIFTED: &str = "cellules_decalees";
+/// Another row with the same key stays.
+pub const DUPLICATE: &str = "doublon";
+/// The row's bytes are not text in the declared encoding.
+pub const ENCODING: &str = "texte_illisible";
+/// The entry belongs to another form.
+pub const OTHER_FORM: &str = "autre_formulaire";
+
+/// A reject with the cells of its row.
+pub(super) fn reject(row: &RawRow<'_>, header: &Header, reason: &str, detail: String) -> Reject {
+    let text_of = |at: usize| match row.cell(at) {
+        RawCell::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        RawCell::Empty | RawCell::Masked => Some(String::new()),
+        RawCell::Missing => None,
+    };
+    let name_of = |at: usize| header.names.get(at).cloned().unwrap_or_else(|| format!("(cellule {})", at + 1));
+    let raw = (0..row.slots.len()).filter_map(|at| text_of(at).map(|text| (name_of(at), text))).collect();
+    Reject { row: row.number, line: row.line(), reason: reason.to_owned(), detail, raw }
+}
+
+/// About how many bytes a reject holds.
+pub(super) fn weight(reject: &Reject) -> usize {
+    reject.raw.iter().map(|(name, text)| name.len() + text.len() + 48).sum::<usize>() + reject.detail.len() + 80
+}
+
+/// Whether a row that has `unfit` cells that do not fit, of `filled` cells in columns that are not free text, must be
+/// shifted: several of them, and at least half.
+pub(super) fn is_shifted(filled: usize, unfit: usize) -> bool {
+    unfit >= 3 && unfit * 2 >= filled
+}
+
+/// A declared rule, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Rule {
+    column: String,
+    values: Vec<String>,
+    folded: Vec<String>,
+    negated: bool,
+    pub(super) reason: String,
+    at: Option<usize>,
+    seen: FxHashMap<Box<[u8]>, bool>,
+}
+
+/// Most texts whose judgement a rule remembers.
+const REMEMBERED: usize = 4096;
+
+impl Rule {
+    /// The rule as declared.
+    pub(super) fn new(rule: &RejectRule) -> Self {
+        let values: Vec<String> = rule.values.iter().map(|value| value.trim().to_owned()).collect();
+        let folded = values.iter().map(|value| fold(value)).filter(|value| !value.is_empty()).collect();
+        Self {
+            column: rule.column.clone(),
+            values,
+            folded,
+            negated: rule.negated,
+            reason: rule.reason.clone(),
+            at: None,
+            seen: FxHashMap::default(),
+        }
+    }
+
+    /// Name of the source column that is looked at.
+    pub(super) fn column(&self) -> &str {
+        &self.column
+    }
+
+    /// Finds the rule's column; `false` when the source does not have it.
+    pub(super) fn bind(&mut self, header: &Header) -> bool {
+        self.at = header.names.iter().position(|name| *name == self.column);
+        self.seen.clear();
+        self.at.is_some()
+    }
+
+    /// Whether the rule takes the row out. A cell that is not there counts as empty.
+    pub(super) fn rejects(&mut self, row: &RawRow<'_>, header: &Header) -> bool {
+        let Some(at) = self.at else { return false };
+        let bytes = match row.cell(at) {
+            RawCell::Bytes(bytes) => bytes,
+            RawCell::Empty | RawCell::Missing | RawCell::Masked => b"",
+        };
+        if let Some(known) = self.seen.get(bytes) {
+            return *known;
+        }
+        let listed = self.lists(bytes, header.options_of(at).map(|options| &**options));
+        let rejects = listed != self.negated;
+        if self.seen.len() < REMEMBERED {
+            self.seen.insert(bytes.into(), rejects);
+        }
+        rejects
+    }
+
+    /// Whether a cell has one of the rule's values: case, accents and blanks do not matter; of a closed question the
+    /// key and the label are both looked at.
+    fn lists(&self, bytes: &[u8], options: Option<&Options>) -> bool {
+        let text = String::from_utf8_lossy(text::trim(bytes));
+        let is_value = |text: &str| {
+            let folded = fold(text);
+            self.values.iter().any(|value| value == text) || self.folded.contains(&folded)
+        };
+        is_value(&text) || options.and_then(|options| options.label(&text)).is_some_and(is_value)
+    }
+
+    /// What happened, in a sentence.
+    pub(super) fn detail(&self, row: &RawRow<'_>) -> String {
+        let value = match self.at.map(|at| row.cell(at)) {
+            Some(RawCell::Bytes(bytes)) => String::from_utf8_lossy(bytes).trim().to_owned(),
+            _ => String::new(),
+        };
+        let shown = if value.is_empty() { "est vide".to_owned() } else { format!("vaut « {value} »") };
+        format!("La colonne `{}` {shown} : une règle du projet écarte la ligne.", self.column)
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn rule(values: &[&str], negated: bool) -> Rule {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        let mut rule = Rule::new(&RejectRule { column: "c".into(), values, negated, reason: "r".into() });
+        assert!(rule.bind(&header()));
+        rule
+    }
+
+    fn header() -> Header {
+        Header { part: "p".into(), names: vec!["c".into()], options: Vec::new(), positional: true }
+    }
+
+    #[rstest]
+    #[case::as_declared("non", &["non"], false, true)]
+    #[case::other_case_and_blanks(" NON ", &["non"], false, true)]
+    #[case::another_value("oui", &["non"], false, false)]
+    #[case::all_but("oui", &["oui"], true, false)]
+    #[case::all_but_rejects_the_rest("peut-être", &["oui"], true, true)]
+    #[case::all_but_rejects_the_empty("", &["oui"], true, true)]
+    #[case::empty_is_a_value("  ", &[""], false, true)]
+    #[case::signs_do_not_mean_empty("-", &[""], false, false)]
+    fn rules_compare_without_case_and_accents(
+        #[case] cell: &str,
+        #[case] values: &[&str],
+        #[case] negated: bool,
+        #[case] rejected: bool,
+    ) {
+        let slots = [Slot::At(0, cell.len())];
+        let row = RawRow { number: 1, last_line: None, bytes: cell.as_bytes(), slots: &slots };
+        let mut rule = rule(values, negated);
+        assert_eq!(rule.rejects(&row, &header()), rejected);
+        assert_eq!(rule.rejects(&row, &header()), rejected, "the second time it is remembered");
+    }
+
+    #[rstest]
+    #[case::one_of_many(10, 1, false)]
+    #[case::two_of_two(2, 2, false)]
+    #[case::three_of_six(6, 3, true)]
+    #[case::three_of_seven(7, 3, false)]
+    fn several_and_at_least_half_make_a_shift(#[case] filled: usize, #[case] unfit: usize, #[case] shifted: bool) {
+        assert_eq!(is_shifted(filled, unfit), shifted);
+    }
+}

@@ -1,0 +1,95 @@
+//! Trimming and cleaning of text.
+
+use std::borrow::Cow;
+
+/// The bytes without blanks at both ends, Unicode's blanks included.
+pub(in crate::normalise) fn trim(bytes: &[u8]) -> &[u8] {
+    let inner = bytes.trim_ascii();
+    match (inner.first(), inner.last()) {
+        (Some(first), Some(last)) if plain(*first) && plain(*last) => inner,
+        _ => std::str::from_utf8(inner).map_or(inner, |text| text.trim().as_bytes()),
+    }
+}
+
+/// Whether a byte can neither be a blank that `trim_ascii` leaves nor a part of one.
+fn plain(byte: u8) -> bool {
+    byte.is_ascii() && byte != 0x0b
+}
+
+/// Whether a character is removed from texts: control characters other than tab and line ends.
+fn is_noise(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+}
+
+/// The text without control characters; borrowed when it has none.
+pub(in crate::normalise) fn without_noise(text: &str) -> Cow<'_, str> {
+    let suspect = |byte: &u8| (*byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f || *byte == 0xc2;
+    if text.as_bytes().iter().any(suspect) && text.contains(is_noise) {
+        Cow::Owned(text.chars().filter(|c| !is_noise(*c)).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The text with HTML entities decoded once; borrowed when it has none.
+pub(in crate::normalise) fn without_entities(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'&', text.as_bytes()).is_some() {
+        match html_escape::decode_html_entities(text) {
+            Cow::Owned(decoded) if decoded != text => Cow::Owned(decoded),
+            _ => Cow::Borrowed(text),
+        }
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ascii_blanks(" \t a b \r\n", "a b")]
+    #[case::no_break_space("\u{a0}a\u{202f}", "a")]
+    #[case::an_accent_at_the_end(" été ", "été")]
+    #[case::a_break_inside_stays("a\u{a0}b", "a\u{a0}b")]
+    #[case::nothing_but_blanks(" \u{a0} ", "")]
+    fn blanks_at_both_ends_go(#[case] text: &str, #[case] trimmed: &str) {
+        assert_eq!(trim(text.as_bytes()), trimmed.as_bytes());
+    }
+
+    #[rstest]
+    #[case::nul("a\0b", "ab")]
+    #[case::c1("a\u{85}b\u{9c}", "ab")]
+    #[case::line_feeds_and_tabs_stay("a\n\tb", "a\n\tb")]
+    #[case::accents_stay("Â", "Â")]
+    fn control_characters_go(#[case] text: &str, #[case] cleaned: &str) {
+        assert_eq!(without_noise(text), cleaned);
+    }
+
+    #[rstest]
+    #[case::named("France &amp; Monde", "France & Monde")]
+    #[case::numbered("l&#039;eau &#x26; le feu", "l'eau & le feu")]
+    #[case::only_once("&amp;lt;", "&lt;")]
+    #[case::a_lone_ampersand("R&D; a & b", "R&D; a & b")]
+    fn entities_are_decoded_once(#[case] text: &str, #[case] decoded: &str) {
+        assert_eq!(without_entities(text), decoded);
+    }
+
+    proptest! {
+        #[test]
+        fn trimming_is_what_the_standard_library_does(text in "[ \t\u{a0}\u{3000}\u{b}aé]*") {
+            prop_assert_eq!(trim(text.as_bytes()), text.trim().as_bytes());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            trim(&bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            without_noise(&text);
+            without_entities(&text);
+        }
+    }
+}

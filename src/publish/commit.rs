@@ -1,0 +1,242 @@
+//! The commit: claim an id, write the files, the manifest and the sums, read all of it back, and last create the next
+//! log entry. That last create makes the release visible; nothing else does.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use tracing::{info, warn};
+
+use super::error::PublishError;
+use crate::id::{DatasetId, Digest, ReleaseId};
+use crate::release::{LogEntry, LogKind, Manifest, current, parse_log, releases_json, sums};
+use crate::store::{Created, Store, StoreError, StoreFolder, StoreKey};
+
+/// How often a lost race for the next log entry is run again.
+const ATTEMPTS: u32 = 50;
+
+/// A data file of a candidate, on local disk.
+#[derive(Debug, Clone)]
+pub struct LocalFile {
+    /// Path below the release's folder.
+    pub path: String,
+    /// Where it is now.
+    pub local: PathBuf,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+/// What knows the release id only once it is claimed: metadata and the manifest.
+pub trait Finish: Send + Sync {
+    /// Metadata files, and the manifest that lists them and the data files. `manifest.json` and `SHA256SUMS` are
+    /// written by the commit.
+    fn finish(
+        &self,
+        release: &ReleaseId,
+        previous: Option<&ReleaseId>,
+    ) -> Result<(Vec<(String, Bytes)>, Manifest), PublishError>;
+}
+
+/// A release that waits for its commit.
+pub struct Candidate<'a> {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Its day in the pipeline's zone, `YYYY-MM-DD`.
+    pub date: String,
+    /// When it is issued, RFC 3339, UTC.
+    pub issued: String,
+    /// Random id of this attempt.
+    pub attempt: String,
+    /// Digest of what it says.
+    pub content: Digest,
+    /// Data files.
+    pub files: Vec<LocalFile>,
+    /// Makes the rest once the id is known.
+    pub finish: &'a dyn Finish,
+}
+
+impl std::fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Candidate").field("dataset", &self.dataset).field("content", &self.content).finish_non_exhaustive()
+    }
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// The release is visible.
+    Published {
+        /// Its id.
+        release: ReleaseId,
+        /// The log entry that made it visible.
+        number: u64,
+        /// Derived files that could not be refreshed: the release stands, the next run repairs them.
+        stale: Option<String>,
+    },
+    /// The current release already says the same.
+    Unchanged {
+        /// The current release.
+        release: ReleaseId,
+    },
+}
+
+/// The log of a dataset.
+pub async fn log(store: &Store, dataset: &DatasetId) -> Result<Vec<(u64, LogEntry)>, PublishError> {
+    let entries = store.read_log(dataset).await.map_err(|source| failed(dataset, source))?;
+    parse_log(dataset, &entries).map_err(|source| PublishError::Log { dataset: dataset.clone(), source })
+}
+
+fn failed(dataset: &DatasetId, source: StoreError) -> PublishError {
+    PublishError::Store { dataset: dataset.clone(), source }
+}
+
+/// Publishes a candidate, or finds that nothing changed.
+pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committed, PublishError> {
+    let dataset = &candidate.dataset;
+    let mut entries = log(store, dataset).await?;
+    if let Some(release) = unchanged(&entries, candidate) {
+        let stale = refresh(store, dataset, &entries).await.err();
+        if let Some(error) = stale {
+            warn!(dataset = %dataset, error = %error, "Derived files could not be refreshed");
+        }
+        return Ok(Committed::Unchanged { release });
+    }
+    let release = claim(store, candidate).await?;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            entries = log(store, dataset).await?;
+            if let Some(release) = unchanged(&entries, candidate) {
+                return Ok(Committed::Unchanged { release });
+            }
+        }
+        let previous = current(&entries).and_then(|(_, entry)| entry.release.clone());
+        let manifest = write(store, candidate, &release, previous.as_ref()).await?;
+        let number = entries.last().map_or(1, |(number, _)| number + 1);
+        let entry = LogEntry {
+            kind: LogKind::Publish,
+            release: Some(release.clone()),
+            manifest: Some(manifest),
+            content: Some(candidate.content),
+            attempt: candidate.attempt.clone(),
+            at: candidate.issued.clone(),
+            verified_at: Some(candidate.issued.clone()),
+        };
+        let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
+        let created = store.create_exclusive(&key, json_bytes(&entry), &candidate.attempt).await;
+        if matches!(created.map_err(|source| failed(dataset, source))?, Created::Won) {
+            store.sync(&[key]).await.map_err(|source| failed(dataset, source))?;
+            info!(release.id = %release, log = number, "Committed release {release}");
+            entries.push((number, entry));
+            let stale = refresh(store, dataset, &entries).await.err().map(|error| error.to_string());
+            return Ok(Committed::Published { release, number, stale });
+        }
+    }
+    Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
+}
+
+fn unchanged(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Option<ReleaseId> {
+    let (_, entry) = current(entries)?;
+    entry.release.clone().filter(|_| entry.content == Some(candidate.content))
+}
+
+async fn claim(store: &Store, candidate: &Candidate<'_>) -> Result<ReleaseId, PublishError> {
+    let dataset = &candidate.dataset;
+    let mut count = 1;
+    loop {
+        let release = ReleaseId::of(&candidate.date, count)?;
+        let key = StoreKey::Claim { dataset: dataset.clone(), release: release.clone() };
+        let body = serde_json::json!({ "release": release, "attempt": candidate.attempt, "at": candidate.issued });
+        let created = store.create_exclusive(&key, json_bytes(&body), &candidate.attempt).await;
+        match created.map_err(|source| failed(dataset, source))? {
+            Created::Won => return Ok(release),
+            Created::Lost(_) => count += 1,
+        }
+    }
+}
+
+/// Writes files, manifest and sums, makes them durable, and reads everything back. Gives the manifest's digest.
+async fn write(
+    store: &Store,
+    candidate: &Candidate<'_>,
+    release: &ReleaseId,
+    previous: Option<&ReleaseId>,
+) -> Result<Digest, PublishError> {
+    let dataset = &candidate.dataset;
+    let (metadata, manifest) = candidate.finish.finish(release, previous)?;
+    let key = |path: &str| StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() };
+    let mut written: Vec<(StoreKey, String, Digest)> = Vec::new();
+    for file in &candidate.files {
+        let target = key(&file.path);
+        store.put_file(&target, &file.local).await.map_err(|source| failed(dataset, source))?;
+        written.push((target, file.path.clone(), file.digest));
+    }
+    for (path, bytes) in metadata {
+        let target = key(&path);
+        let digest = Digest::of(&bytes);
+        store.put(&target, bytes).await.map_err(|source| failed(dataset, source))?;
+        written.push((target, path, digest));
+    }
+    let manifest_bytes = json_bytes(&manifest);
+    let manifest_digest = Digest::of(&manifest_bytes);
+    let target = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
+    store.put(&target, manifest_bytes).await.map_err(|source| failed(dataset, source))?;
+    written.push((target, "manifest.json".to_owned(), manifest_digest));
+    let sums = Bytes::from(sums(written.iter().map(|(_, path, digest)| (path.as_str(), digest))));
+    let target = StoreKey::Sums { dataset: dataset.clone(), release: release.clone() };
+    let sums_digest = Digest::of(&sums);
+    store.put(&target, sums).await.map_err(|source| failed(dataset, source))?;
+    written.push((target, "SHA256SUMS".to_owned(), sums_digest));
+    let keys: Vec<StoreKey> = written.iter().map(|(key, _, _)| key.clone()).collect();
+    store.sync(&keys).await.map_err(|source| failed(dataset, source))?;
+    for (key, path, digest) in written {
+        let found = store.digest_of(&key).await.map_err(|source| failed(dataset, source))?;
+        if found.is_none_or(|(found, _)| found != digest) {
+            return Err(PublishError::ReadBack { path });
+        }
+    }
+    Ok(manifest_digest)
+}
+
+/// Pretty JSON with a line end.
+pub fn json_bytes(value: &impl serde::Serialize) -> Bytes {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("our own structures have text keys only");
+    bytes.push(b'\n');
+    bytes.into()
+}
+
+/// Writes what is derived from the log: `releases.json`, and `latest/` as copies of the current release's files.
+pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
+    let fail = |source| failed(dataset, source);
+    let Some((_, entry)) = current(entries) else { return Ok(()) };
+    let Some(release) = &entry.release else { return Ok(()) };
+    let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
+    let shown = store.digest_of(&marker).await.map_err(fail)?;
+    if shown.map(|(digest, _)| digest) != entry.manifest {
+        copy_latest(store, dataset, release).await?;
+    }
+    let key = StoreKey::Releases { dataset: dataset.clone() };
+    store.put(&key, json_bytes(&releases_json(dataset, entries))).await.map_err(fail)
+}
+
+async fn copy_latest(store: &Store, dataset: &DatasetId, release: &ReleaseId) -> Result<(), PublishError> {
+    let fail = |source| failed(dataset, source);
+    let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
+    let prefix = format!("{}/", folder.path());
+    let listed = store.list(&folder).await.map_err(fail)?;
+    let mut paths: Vec<String> = listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(str::to_owned).collect();
+    paths.sort_by_key(|path| (path == "manifest.json", path.clone()));
+    let latest = StoreFolder::Latest { dataset: dataset.clone() };
+    let latest_prefix = format!("{}/", latest.path());
+    for (path, _) in store.list(&latest).await.map_err(fail)? {
+        let gone = path.strip_prefix(&latest_prefix).filter(|path| !paths.iter().any(|kept| kept == path));
+        if let Some(path) = gone {
+            let key = StoreKey::Latest { dataset: dataset.clone(), path: path.to_owned() };
+            store.delete(&key).await.map_err(fail)?;
+        }
+    }
+    for path in paths {
+        let from = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.clone() };
+        let Some(stream) = store.get_stream(&from).await.map_err(fail)? else { continue };
+        store.put_stream(&StoreKey::Latest { dataset: dataset.clone(), path }, stream).await.map_err(fail)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What can go wrong while a release is written.
+
+use std::path::PathBuf;
+
+use crate::id::{DatasetId, InvalidId};
+use crate::release::LogError;
+use crate::store::StoreError;
+
+/// A release could not be written. Nothing of it is visible.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The store failed.
+    #[error("cannot write the release of `{dataset}` to the public store")]
+    Store {
+        /// The dataset.
+        dataset: DatasetId,
+        /// Why.
+        source: StoreError,
+    },
+    /// The log is damaged.
+    #[error("the log of `{dataset}` is damaged")]
+    Log {
+        /// The dataset.
+        dataset: DatasetId,
+        /// Why.
+        source: LogError,
+    },
+    /// A file was read back other than it was written.
+    #[error("`{path}` was read back from the public store with other bytes than were written")]
+    ReadBack {
+        /// The file.
+        path: String,
+    },
+    /// A local file cannot be read or written.
+    #[error("cannot access {}", path.display())]
+    Local {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A release id cannot be made.
+    #[error("cannot name a release of the day")]
+    Id(#[from] InvalidId),
+    /// A page cannot be drawn.
+    #[error("cannot draw `{page}`")]
+    Page {
+        /// The page.
+        page: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Somebody else kept committing.
+    #[error("`{dataset}` was published by others {attempts} times while this release waited")]
+    Contended {
+        /// The dataset.
+        dataset: DatasetId,
+        /// How often.
+        attempts: u32,
+    },
+}

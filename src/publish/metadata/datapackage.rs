@@ -1,0 +1,100 @@
+//! `datapackage.json`: one descriptor of all files of a release and of their columns (Data Package 2.0).
+
+use serde_json::{Value, json};
+
+use super::table_schema::{Dialect, foreign_keys, schema_fields, table_description};
+use super::{Context, TableFiles, licence_entry, source_entries};
+use crate::contract::Contract;
+use crate::publish::format::{Content, WrittenFile};
+
+/// Describes the tables of a release.
+///
+/// A Parquet resource has no `bytes`: readers that take it for a table refuse it with its size.
+pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
+    let resources = tables.iter().flat_map(|table| {
+        table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>()
+    });
+    json!({
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": context.dataset.as_str(),
+        "id": context.release_url,
+        "title": context.full_title(),
+        "description": context.full_description(),
+        "homepage": context.homepage,
+        "version": context.version,
+        "created": context.issued,
+        "keywords": keywords(context),
+        "licenses": [licence_entry(context.licence)],
+        "contributors": [contributor(context)],
+        "sources": source_entries(context),
+        "resources": resources.collect::<Vec<_>>(),
+    })
+}
+
+/// Its words, and that it is synthetic; the standard wants at least one.
+fn keywords(context: &Context<'_>) -> Vec<String> {
+    let mut words = context.keywords.to_vec();
+    if context.synthetic {
+        words.push("données synthétiques".to_owned());
+    }
+    if words.is_empty() {
+        words.push(context.dataset.to_string());
+    }
+    words
+}
+
+fn contributor(context: &Context<'_>) -> Value {
+    let mut contributor = json!({ "title": context.publisher.name });
+    if let Some(url) = &context.publisher.url {
+        contributor["path"] = json!(url);
+    }
+    if let Some(email) = &context.publisher.email {
+        contributor["email"] = json!(email);
+    }
+    contributor["roles"] = json!(["publisher"]);
+    contributor
+}
+
+fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> Value {
+    let (suffix, format, title) = match file.content {
+        Content::Csv => ("", "csv", contract.title.clone()),
+        Content::ExcelFr => ("-excel-fr", "csv", format!("{} (CSV pour tableur français)", contract.title)),
+        Content::Parquet => ("-parquet", "parquet", format!("{} (Parquet)", contract.title)),
+        Content::GeoJson => ("-geojson", "geojson", format!("{} (GeoJSON)", contract.title)),
+    };
+    let media_type = file.media_type.split(';').next().unwrap_or(file.media_type);
+    let mut resource = json!({
+        "name": format!("{}{suffix}", contract.name),
+        "path": file.path,
+        "title": title,
+        "description": table_description(contract, context),
+        "format": format,
+        "mediatype": media_type,
+    });
+    if file.content != Content::Parquet {
+        resource["bytes"] = json!(file.bytes);
+    }
+    resource["hash"] = json!(format!("sha256:{}", file.digest));
+    if let Some((delimiter, dialect)) = match file.content {
+        Content::Csv => Some((",", Dialect::Package)),
+        Content::ExcelFr => Some((";", Dialect::French)),
+        Content::Parquet | Content::GeoJson => None,
+    } {
+        resource["type"] = json!("table");
+        resource["encoding"] = json!("utf-8");
+        resource["dialect"] = json!({
+            "delimiter": delimiter,
+            "lineTerminator": "\r\n",
+            "quoteChar": "\"",
+            "doubleQuote": true,
+            "header": true,
+        });
+        let mut schema = schema_fields(contract, dialect);
+        let keys = foreign_keys(contract, context);
+        if !keys.is_empty() && dialect == Dialect::Package {
+            schema.insert("foreignKeys".to_owned(), Value::Array(keys));
+        }
+        resource["schema"] = Value::Object(schema);
+    }
+    resource
+}

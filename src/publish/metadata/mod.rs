@@ -1,0 +1,144 @@
+//! What a release says about itself: Table Schemas, `datapackage.json`, licence notice, README.
+//!
+//! Pure functions of a [`Context`]: the same release described at the same `issued` gives the same bytes.
+
+mod datapackage;
+pub mod licence;
+mod readme;
+mod table_schema;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use crate::config::pipeline::Publisher;
+use crate::contract::Contract;
+use crate::id::{DatasetId, ReleaseId, TableName};
+use crate::publish::format::WrittenFile;
+
+pub use datapackage::datapackage;
+pub use licence::{compatible, licence_ids, licence_text, licence_title, licence_url};
+pub use readme::{licence_notice, readme};
+pub use table_schema::table_schema;
+
+/// What is said of a release in more than one of its files.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The dataset.
+    pub dataset: &'a DatasetId,
+    /// Title for people.
+    pub title: &'a str,
+    /// What the dataset holds.
+    pub description: &'a str,
+    /// Semantic version of the published contract.
+    pub version: &'a str,
+    /// SPDX identifier of the release's licence.
+    pub licence: &'a str,
+    /// Whether the answers were invented.
+    pub synthetic: bool,
+    /// Words to find it by.
+    pub keywords: &'a [String],
+    /// The release.
+    pub release: &'a ReleaseId,
+    /// When it was issued: RFC 3339, the only clock of a release.
+    pub issued: &'a str,
+    /// Who publishes.
+    pub publisher: &'a Publisher,
+    /// Where the data came from.
+    pub sources: Vec<Citation<'a>>,
+    /// Contracts of the published tables, in order.
+    pub tables: Vec<&'a Contract>,
+    /// Address of the dataset's page.
+    pub homepage: &'a str,
+    /// Address of the release's folder, with `/` at its end.
+    pub release_url: &'a str,
+    /// Address of the folder with the current release, with `/` at its end.
+    pub latest_url: &'a str,
+}
+
+/// A source as it is cited.
+#[derive(Debug, Clone, Copy)]
+pub struct Citation<'a> {
+    /// Title for people.
+    pub title: &'a str,
+    /// Who publishes it.
+    pub publisher: Option<&'a str>,
+    /// Its page for people.
+    pub homepage: Option<&'a str>,
+    /// SPDX identifier of its licence.
+    pub licence: &'a str,
+}
+
+/// A table that was written, with its files.
+#[derive(Debug, Clone, Copy)]
+pub struct TableFiles<'a> {
+    /// What it promises.
+    pub contract: &'a Contract,
+    /// Its files.
+    pub files: &'a [WrittenFile],
+}
+
+/// Path of a table's schema below the release's folder.
+pub fn schema_path(table: &TableName) -> String {
+    format!("schemas/{table}.schema.json")
+}
+
+impl Context<'_> {
+    /// The title, which says so when the data are synthetic.
+    pub fn full_title(&self) -> String {
+        if self.synthetic { format!("{} (données synthétiques)", self.title) } else { self.title.to_owned() }
+    }
+
+    /// The description, which says so when the data are synthetic.
+    pub fn full_description(&self) -> String {
+        if self.synthetic { format!("{SYNTHETIC} {}", self.description) } else { self.description.to_owned() }
+    }
+
+    /// The day of issue.
+    fn day(&self) -> &str {
+        self.issued.split('T').next().unwrap_or(self.issued)
+    }
+
+    fn published(&self, table: &str) -> Option<&Contract> {
+        self.tables.iter().copied().find(|contract| contract.name.as_str() == table)
+    }
+}
+
+/// What is said before everything else of invented data.
+const SYNTHETIC: &str = "Données synthétiques : elles sont inventées et ne décrivent aucune structure réelle.";
+
+fn licence_entry(spdx: &str) -> Value {
+    let mut entry = json!({ "name": spdx });
+    if let Some(title) = licence_title(spdx) {
+        entry["title"] = json!(title);
+    }
+    if let Some(url) = licence_url(spdx) {
+        entry["path"] = json!(url);
+    }
+    entry
+}
+
+fn source_entries(context: &Context<'_>) -> Value {
+    let entries = context.sources.iter().map(|source| {
+        let title = source.publisher.map_or_else(|| source.title.to_owned(), |by| format!("{}, {by}", source.title));
+        let mut entry = json!({ "title": title });
+        if let Some(homepage) = source.homepage {
+            entry["path"] = json!(homepage);
+        }
+        entry["licenses"] = json!([licence_entry(source.licence)]);
+        entry
+    });
+    entries.collect()
+}
+
+/// Appends a sentence to a text.
+fn push_sentence(text: &mut String, sentence: &str) {
+    if !text.is_empty() {
+        if !text.ends_with(['.', '!', '?', '…']) {
+            text.push('.');
+        }
+        text.push(' ');
+    }
+    text.push_str(sentence);
+}

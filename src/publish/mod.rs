@@ -1,0 +1,10 @@
+//! Files of a release, what it says about itself, and the commit that makes it visible.
+
+pub mod commit;
+pub mod dictionary;
+mod error;
+pub mod figure;
+pub mod format;
+pub mod metadata;
+
+pub use error::PublishError;

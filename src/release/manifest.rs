@@ -1,0 +1,169 @@
+//! `manifest.json`: what is in a release and where it came from. Keys and lists are in a fixed order.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DatasetId, Digest, Hasher, ReleaseId};
+
+/// A file of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Path below the release's folder.
+    pub path: String,
+    /// Media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256.
+    pub sha256: Digest,
+    /// Rows, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+/// A column of a published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnRecord {
+    /// Name.
+    pub name: String,
+    /// Arrow type in the Parquet file.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// Name.
+    pub name: String,
+    /// Title.
+    pub title: String,
+    /// Rows.
+    pub rows: u64,
+    /// Rows whose numbers are withheld.
+    pub secret_rows: u64,
+    /// Primary key.
+    pub key: Vec<String>,
+    /// Columns in order.
+    pub columns: Vec<ColumnRecord>,
+}
+
+/// A part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// Name.
+    pub name: String,
+    /// Address without secrets.
+    pub url: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// A source and the snapshot that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// Name in the pipeline.
+    pub source: String,
+    /// Title.
+    pub title: String,
+    /// SPDX licence identifier.
+    pub licence: String,
+    /// HMAC-SHA256 of the snapshot's digest under the project's key: a plain digest would confirm guesses.
+    pub snapshot: String,
+    /// When it was fetched, RFC 3339, UTC.
+    pub fetched_at: String,
+    /// Its parts.
+    pub parts: Vec<PartRecord>,
+}
+
+/// A check and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// Stable id.
+    pub id: String,
+    /// The table it is about.
+    pub table: String,
+    /// `block` or `warn`.
+    pub severity: String,
+    /// `pass` or `fail`.
+    pub outcome: String,
+    /// Rows that fail.
+    pub failing_rows: u64,
+}
+
+/// What is in a release and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// The release.
+    pub release: ReleaseId,
+    /// Title of the dataset.
+    pub title: String,
+    /// Semantic version of the published contract.
+    pub version: String,
+    /// When it was issued, RFC 3339, UTC: the release's only clock.
+    pub issued: String,
+    /// Whether the survey's answers were invented.
+    pub synthetic: bool,
+    /// SPDX licence identifier.
+    pub licence: String,
+    /// Digest of what it says, clocks and ids left out.
+    pub content: Digest,
+    /// Version of the program.
+    pub engine: String,
+    /// Digest of the project files that it was made with.
+    pub project: Digest,
+    /// The release before.
+    pub previous: Option<ReleaseId>,
+    /// Tables, in the order of the pipeline.
+    pub tables: Vec<TableRecord>,
+    /// Every file but this one and `SHA256SUMS`, by path.
+    pub files: Vec<FileRecord>,
+    /// Sources.
+    pub sources: Vec<SourceRecord>,
+    /// Checks.
+    pub checks: Vec<CheckRecord>,
+    /// Rows read by table.
+    pub read: BTreeMap<String, u64>,
+    /// Rejected rows by table and reason.
+    pub rejects: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Cells that did not fit their contract, by table.
+    pub unfit_cells: BTreeMap<String, u64>,
+    /// Automatic corrections by table and rule.
+    pub corrections: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// Digest of what a release says: canonical data files, contracts and texts. Parquet and spreadsheet copies are left
+/// out: they hold the same rows, and bytes that depend on the version of a library.
+pub fn content_digest(files: &[FileRecord], texts: &serde_json::Value) -> Digest {
+    let canonical = |path: &str| {
+        let spreadsheet = path.ends_with(".excel-fr.csv");
+        (path.ends_with(".csv") && !spreadsheet) || path.ends_with(".geojson") || path.ends_with(".svg")
+    };
+    let mut lines: Vec<String> = files
+        .iter()
+        .filter(|file| canonical(&file.path))
+        .map(|file| format!("{}  {}\n", file.sha256, file.path))
+        .collect();
+    lines.sort();
+    let mut hasher = Hasher::default();
+    for line in lines {
+        hasher.update(line.as_bytes());
+    }
+    hasher.update(texts.to_string().as_bytes());
+    hasher.finish()
+}
+
+/// `SHA256SUMS` as `sha256sum --check` reads it.
+pub fn sums<'a>(files: impl IntoIterator<Item = (&'a str, &'a Digest)>) -> String {
+    let mut lines: Vec<(&str, &Digest)> = files.into_iter().collect();
+    lines.sort();
+    let mut out = String::new();
+    for (path, digest) in lines {
+        let _ = writeln!(out, "{digest}  {path}");
+    }
+    out
+}

@@ -1,0 +1,371 @@
+//! From built tables to a candidate: files, figures, metadata, checks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray as _, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use bytes::Bytes;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use super::build::{Built, Builder};
+use super::describe;
+use super::error::RunError;
+use super::record::{FailedCheck, PublishedTable};
+use super::scratch;
+use super::stage::Staged;
+use super::{Job, Progress, RunOptions, text};
+use crate::config::pipeline::{FigureSpec, FigureUnit, Pipeline};
+use crate::contract::{Contract, SECRET};
+use crate::disclosure::scan;
+use crate::id::{Digest, Hasher, ReleaseId, TableName};
+use crate::publish::PublishError;
+use crate::publish::commit::{Candidate, Finish, LocalFile, json_bytes};
+use crate::publish::dictionary;
+use crate::publish::figure::{Bar, Figure, Language, Unit, svg};
+use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
+use crate::publish::metadata::{TableFiles, datapackage, licence_notice, readme, schema_path, table_schema};
+use crate::quality::{ContractChecks, Outcome, Sample};
+use crate::release::{CheckRecord, FileRecord, Manifest, SourceRecord, TableRecord, content_digest};
+use crate::source::Snapshot;
+
+/// A published table with its files.
+pub(super) struct Table<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) rows: u64,
+    pub(super) secret: u64,
+    pub(super) files: Vec<WrittenFile>,
+}
+
+/// Everything of a release but its id.
+pub(super) struct Assembled<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) issued: String,
+    pub(super) tables: Vec<Table<'a>>,
+    pub(super) figures: Vec<(String, Bytes)>,
+    pub(super) data: Vec<FileRecord>,
+    pub(super) sources: Vec<SourceRecord>,
+    pub(super) checks: Vec<CheckRecord>,
+    pub(super) project: Digest,
+    pub(super) read: BTreeMap<String, u64>,
+    pub(super) rejects: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(super) unfit: BTreeMap<String, u64>,
+    pub(super) corrections: BTreeMap<String, BTreeMap<String, u64>>,
+    folder: PathBuf,
+}
+
+/// The contract of a published table.
+fn contract<'a>(pipeline: &'a Pipeline, name: &TableName) -> Option<&'a Contract> {
+    let model = pipeline.models.iter().find(|model| model.name == *name).and_then(|model| model.contract.as_deref());
+    let table = pipeline.tables.iter().find(|table| table.name == *name).map(|table| table.contract.as_ref());
+    model.or(table).or_else(|| pipeline.indicators.as_deref().filter(|_| name.as_str() == "indicateurs"))
+}
+
+/// Writes and checks every published table, draws the figures.
+pub(super) async fn assemble<'a>(
+    job: Job<'a>,
+    options: &RunOptions,
+    builder: &Builder<'_>,
+    mut models: BTreeMap<TableName, Built>,
+    snapshots: &[Snapshot],
+    staged: &[Staged],
+    progress: &mut Progress<'_>,
+) -> Result<Assembled<'a>, RunError> {
+    let folder = builder.folder.join("release");
+    fs::create_dir_all(&folder).map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
+    let (mut tables, mut figures, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    for name in &job.pipeline.published {
+        let Some(contract) = contract(job.pipeline, name) else { continue };
+        let built = match models.remove(name) {
+            Some(built) => built,
+            None => builder.select(name, contract).await?,
+        };
+        let (files, found) = write(contract, &built, &folder)?;
+        outcomes.extend(found);
+        for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
+            figures.push((format!("{name}.svg"), draw(job.pipeline, spec, &built)?));
+        }
+        progress.record.published.push(PublishedTable { table: name.to_string(), rows: built.rows, secret: built.secret });
+        tables.push(Table { contract, rows: built.rows, secret: built.secret, files });
+    }
+    for (name, bytes) in &figures {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(|source| RunError::Scratch { path, source: Box::new(source) })?;
+    }
+    let data = data_files(&tables, &figures);
+    record_outcomes(&outcomes, progress);
+    progress.record.files = data.len();
+    progress.record.bytes = data.iter().map(|file| file.bytes).sum();
+    let issued = options.now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let by_table = |value: fn(&Staged) -> BTreeMap<String, u64>| {
+        staged.iter().map(|table| (table.name.to_string(), value(table))).filter(|(_, counts)| !counts.is_empty()).collect()
+    };
+    Ok(Assembled {
+        job,
+        issued,
+        tables,
+        figures,
+        data,
+        sources: sources(job, snapshots),
+        checks: outcomes.iter().map(check_record).collect(),
+        project: project_digest(job),
+        read: staged.iter().map(|table| (table.name.to_string(), table.read)).collect(),
+        rejects: by_table(|table| table.counts.rejects.clone()),
+        unfit: staged.iter().map(|table| (table.name.to_string(), table.counts.unfit.values().sum())).collect(),
+        corrections: by_table(|table| table.counts.corrections.clone()),
+        folder,
+    })
+}
+
+/// Writes the files of a table and checks its rows on the way.
+fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<WrittenFile>, Vec<Outcome>), RunError> {
+    let arrow = |source| RunError::Arrow { table: contract.name.clone(), source };
+    let schema = contract.public_schema();
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut checks = ContractChecks::new(contract).map_err(arrow)?;
+    let mut personal = Vec::new();
+    let mut rows = 0_u64;
+    let mut batches = scratch::read(&built.path, Some(&names))?.map(|batch| {
+        let batch = batch?;
+        let columns = names.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let batch = batch.project(&columns)?;
+        checks.take(&batch)?;
+        for hit in scan::batch(&batch) {
+            let detail = format!("{} : {}", hit.column, hit.finding.as_str());
+            personal.push(Sample { row: rows + hit.row as u64 + 1, detail });
+        }
+        rows += batch.num_rows() as u64;
+        Ok(batch)
+    });
+    let written = write_table(folder, contract, &mut batches, &FormatOptions::default());
+    drop(batches);
+    let written = written.map_err(|source| RunError::Format { table: contract.name.clone(), source })?;
+    let mut outcomes = checks.finish();
+    let cells = |cells: Vec<Cell>, what: &str| {
+        cells.into_iter().map(|cell| Sample { row: cell.row, detail: format!("{} : {what}", cell.column) }).collect()
+    };
+    let table = contract.name.as_str();
+    outcomes.push(Outcome::blocking("no_formula", table, cells(written.formulas, "un tableur l’exécuterait")));
+    outcomes.push(Outcome::blocking("lists_read_back", table, cells(written.lists, "un élément vide ou qui contient « | »")));
+    outcomes.push(Outcome::blocking("no_personal_value", table, personal));
+    Ok((written.files, outcomes))
+}
+
+fn check_record(outcome: &Outcome) -> CheckRecord {
+    CheckRecord {
+        id: outcome.id.clone(),
+        table: outcome.table.clone(),
+        severity: outcome.severity.as_str().to_owned(),
+        outcome: if outcome.failing_rows == 0 { "pass" } else { "fail" }.to_owned(),
+        failing_rows: outcome.failing_rows,
+    }
+}
+
+fn record_outcomes(outcomes: &[Outcome], progress: &mut Progress<'_>) {
+    progress.record.checks = outcomes.len();
+    for outcome in outcomes.iter().filter(|outcome| outcome.failing_rows > 0) {
+        progress.record.failed_checks.push(FailedCheck {
+            id: outcome.id.clone(),
+            table: outcome.table.clone(),
+            severity: outcome.severity.as_str(),
+            failing_rows: outcome.failing_rows,
+            sample: outcome.sample.iter().map(|sample| (sample.row, sample.detail.clone())).collect(),
+        });
+    }
+}
+
+fn data_files(tables: &[Table<'_>], figures: &[(String, Bytes)]) -> Vec<FileRecord> {
+    let written = tables.iter().flat_map(|table| &table.files).map(|file| FileRecord {
+        path: file.path.clone(),
+        media_type: file.media_type.to_owned(),
+        bytes: file.bytes,
+        sha256: file.digest,
+        rows: Some(file.rows),
+    });
+    let drawn = figures.iter().map(|(path, bytes)| file_record(path, bytes));
+    written.chain(drawn).collect()
+}
+
+fn file_record(path: &str, bytes: &Bytes) -> FileRecord {
+    FileRecord {
+        path: path.to_owned(),
+        media_type: crate::store::media_type_of(path).to_owned(),
+        bytes: bytes.len() as u64,
+        sha256: Digest::of(bytes),
+        rows: None,
+    }
+}
+
+fn project_digest(job: Job<'_>) -> Digest {
+    let mut hasher = Hasher::default();
+    for (path, file) in &job.files.files {
+        hasher.update(format!("{path}\n{}\n", Digest::of(file.text.as_bytes())).as_bytes());
+    }
+    hasher.finish()
+}
+
+fn sources(job: Job<'_>, snapshots: &[Snapshot]) -> Vec<SourceRecord> {
+    let find = |id| job.pipeline.sources.iter().find(move |source| source.id == id);
+    let record = |snapshot: &Snapshot| {
+        let source = find(snapshot.source.clone())?;
+        Some(describe::source_record(source, snapshot, keyed(job, "snapshot", &snapshot.digest.to_string())))
+    };
+    snapshots.iter().filter_map(record).collect()
+}
+
+/// A digest under the project's key: it says that two things are the same and confirms no guess.
+fn keyed(job: Job<'_>, purpose: &str, value: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(job.project.key.expose().as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(purpose.as_bytes());
+    mac.update(b":");
+    mac.update(value.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// Draws a figure from its table.
+fn draw(pipeline: &Pipeline, spec: &FigureSpec, built: &Built) -> Result<Bytes, RunError> {
+    let arrow = |source| RunError::Arrow { table: spec.table.clone(), source };
+    let (mut bars, mut base) = (Vec::new(), None);
+    for batch in scratch::read(&built.path, None)? {
+        let batch = batch.map_err(arrow)?;
+        bars.extend(bars_of(spec, &batch).map_err(arrow)?);
+        base = base.or(number(&batch, "base", 0).map_err(arrow)?);
+    }
+    let base = base.map_or_else(|| "?".to_owned(), |base| format!("{base:.0}"));
+    let figure = Figure {
+        title: spec.title.clone(),
+        subtitle: None,
+        bars,
+        unit: match spec.unit {
+            FigureUnit::Count => Unit::Count,
+            FigureUnit::Percent => Unit::Percent,
+        },
+        base: spec.base.replace("{base}", &base),
+        notes: spec.notes.clone(),
+        source: format!("Source : {}.", pipeline.title),
+        synthetic: pipeline.synthetic,
+        language: Language::Fr,
+        id_prefix: spec.table.to_string(),
+        threshold: u32::try_from(pipeline.smallest_cell).unwrap_or(u32::MAX),
+    };
+    Ok(text(svg(&figure)))
+}
+
+fn number(batch: &RecordBatch, column: &str, row: usize) -> Result<Option<f64>, arrow::error::ArrowError> {
+    let Some(array) = batch.column_by_name(column).filter(|array| array.len() > row) else { return Ok(None) };
+    let numbers = cast(array, &DataType::Float64)?;
+    let numbers = numbers.as_primitive::<Float64Type>();
+    Ok(numbers.is_valid(row).then(|| numbers.value(row)))
+}
+
+fn bars_of(spec: &FigureSpec, batch: &RecordBatch) -> Result<Vec<Bar>, arrow::error::ArrowError> {
+    let missing = |name: &str| arrow::error::ArrowError::SchemaError(format!("column `{name}` is missing"));
+    let labels = batch.column_by_name(&spec.label).ok_or_else(|| missing(&spec.label))?;
+    let labels = cast(labels, &DataType::Utf8)?;
+    let values = batch.column_by_name(&spec.value).ok_or_else(|| missing(&spec.value))?;
+    let values = cast(values, &DataType::Float64)?;
+    let (labels, values) = (labels.as_string::<i32>(), values.as_primitive::<Float64Type>());
+    let secret = batch.column_by_name(SECRET).map(|column| column.as_boolean());
+    let scale = if spec.unit == FigureUnit::Percent { 100.0 } else { 1.0 };
+    let bar = |row: usize| Bar {
+        label: labels.value(row).to_owned(),
+        value: values.is_valid(row).then(|| values.value(row) * scale),
+        secret: secret.is_some_and(|secret| secret.is_valid(row) && secret.value(row)),
+    };
+    Ok((0..batch.num_rows()).map(bar).collect())
+}
+
+impl<'a> Assembled<'a> {
+    /// The candidate that waits for its commit.
+    pub(super) fn candidate(&'a self, pipeline: &Pipeline, options: &RunOptions, attempt: &str) -> Candidate<'a> {
+        let local = |file: &FileRecord| LocalFile {
+            path: file.path.clone(),
+            local: self.folder.join(&file.path),
+            digest: file.sha256,
+        };
+        Candidate {
+            dataset: pipeline.id.clone(),
+            date: options.now.with_timezone(&pipeline.time_zone).format("%Y-%m-%d").to_string(),
+            issued: self.issued.clone(),
+            attempt: attempt.to_owned(),
+            content: self.content(),
+            files: self.data.iter().map(local).collect(),
+            finish: self,
+        }
+    }
+
+    /// Digest of what the release says: data, contracts and texts, without clock and id.
+    fn content(&self) -> Digest {
+        content_digest(&self.data, &describe::texts(self))
+    }
+
+    fn table_files(&self) -> Vec<TableFiles<'_>> {
+        self.tables.iter().map(|table| TableFiles { contract: table.contract, files: &table.files }).collect()
+    }
+}
+
+impl Finish for Assembled<'_> {
+    fn finish(
+        &self,
+        release: &ReleaseId,
+        previous: Option<&ReleaseId>,
+    ) -> Result<(Vec<(String, Bytes)>, Manifest), PublishError> {
+        let urls = describe::Urls::of(self.job, release);
+        let context = describe::context(self, release, &urls);
+        let tables = self.table_files();
+        let dictionary = describe::dictionary(self, release);
+        let page = dictionary::html(&dictionary)
+            .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
+        let mut metadata = vec![
+            ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
+            ("dictionary.csv".to_owned(), text(dictionary::csv(&dictionary))),
+            ("dictionary.html".to_owned(), text(page)),
+            ("gate.json".to_owned(), json_bytes(&describe::gate(self))),
+            ("LICENSE".to_owned(), text(licence_notice(&context))),
+            ("README.md".to_owned(), text(readme(&context, &tables))),
+        ];
+        for table in &self.tables {
+            let schema = table_schema(table.contract, &context);
+            metadata.push((schema_path(&table.contract.name), json_bytes(&schema)));
+        }
+        let mut files = self.data.clone();
+        files.extend(metadata.iter().map(|(path, bytes)| file_record(path, bytes)));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let manifest = Manifest {
+            dataset: self.job.pipeline.id.clone(),
+            release: release.clone(),
+            title: self.job.pipeline.title.clone(),
+            version: self.job.pipeline.version.clone(),
+            issued: self.issued.clone(),
+            synthetic: self.job.pipeline.synthetic,
+            licence: self.job.pipeline.licence.clone(),
+            content: self.content(),
+            engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
+            project: self.project,
+            previous: previous.cloned(),
+            tables: self.tables.iter().map(table_record).collect(),
+            files,
+            sources: self.sources.clone(),
+            checks: self.checks.clone(),
+            read: self.read.clone(),
+            rejects: self.rejects.clone(),
+            unfit_cells: self.unfit.clone(),
+            corrections: self.corrections.clone(),
+        };
+        Ok((metadata, manifest))
+    }
+}
+
+fn table_record(table: &Table<'_>) -> TableRecord {
+    TableRecord {
+        name: table.contract.name.to_string(),
+        title: table.contract.title.clone(),
+        rows: table.rows,
+        secret_rows: table.secret,
+        key: table.contract.primary_key.clone(),
+        columns: describe::columns(table.contract),
+    }
+}

@@ -1,0 +1,202 @@
+//! From intermediate tables to published ones: reference tables, indicators, models, protected cells.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+
+use super::error::RunError;
+use super::scratch::{self, ScratchWriter};
+use super::stage::{self, Staged};
+use crate::config::pipeline::{Pipeline, shown_table};
+use crate::contract::{Contract, SECRET};
+use crate::diagnostic::SourceFile;
+use crate::disclosure::cells::Protection;
+use crate::engine::Engine;
+use crate::id::TableName;
+use crate::model::{ModelPlan, reference};
+use crate::survey::{Counter, indicator_schema, whole_sample};
+use crate::territory::Cog;
+
+/// A table that is ready to be published: its rows sorted by key, its cells protected.
+#[derive(Debug, Clone)]
+pub(super) struct Built {
+    /// Its rows.
+    pub(super) path: PathBuf,
+    /// Rows.
+    pub(super) rows: u64,
+    /// Rows whose numbers are withheld.
+    pub(super) secret: u64,
+}
+
+/// Builds tables in one engine and one scratch folder.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) engine: &'a Engine,
+    pub(super) folder: &'a Path,
+}
+
+fn arrow_error(table: &TableName) -> impl Fn(arrow::error::ArrowError) -> RunError + '_ {
+    move |source| RunError::Arrow { table: table.clone(), source }
+}
+
+impl Builder<'_> {
+    fn register(&self, name: &TableName, batch: RecordBatch) -> Result<(), RunError> {
+        self.engine
+            .register_batches(name, batch.schema(), vec![batch])
+            .map_err(|source| RunError::Engine { table: name.clone(), source })
+    }
+
+    async fn register_file(&self, name: &TableName, path: &Path) -> Result<(), RunError> {
+        let schema = scratch::schema(path)?;
+        self.engine
+            .register_scratch(name, &[path.to_owned()], schema)
+            .await
+            .map_err(|source| RunError::Engine { table: name.clone(), source })
+    }
+
+    /// Makes the reference tables known to SQL.
+    pub(super) fn reference(&self, cog: &Cog, seeds: &Path) -> Result<(), RunError> {
+        for (name, _) in reference::schemas(self.pipeline) {
+            let arrow = arrow_error(&name);
+            let batch = match name.as_str() {
+                "communes" => reference::communes(cog).map_err(arrow)?,
+                "departements" => reference::departements(cog, seeds).map_err(RunError::Territory)?.map_err(arrow)?,
+                "regions" => reference::regions(cog, seeds).map_err(RunError::Territory)?.map_err(arrow)?,
+                "epci" => reference::epci(cog).map_err(arrow)?,
+                "codes" => reference::codes(self.pipeline).map_err(arrow)?,
+                _ => continue,
+            };
+            self.register(&name, batch)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the tables of the sources known to SQL, and the part of the survey that respondents agreed to show.
+    pub(super) async fn tables(&self, staged: &[Staged]) -> Result<(), RunError> {
+        for (spec, table) in self.pipeline.tables.iter().zip(staged) {
+            self.register_file(&table.name, &table.path).await?;
+            if let Some(shown) = shown_table(self.pipeline, spec) {
+                let path = stage::shown(spec, &shown, &table.path, self.folder)?;
+                self.register_file(&shown.name, &path).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the questionnaire and makes the indicators known to SQL.
+    pub(super) fn indicators(&self, staged: &[Staged]) -> Result<(), RunError> {
+        let Some(questionnaire) = &self.pipeline.questionnaire else { return Ok(()) };
+        let spec = self.pipeline.tables.iter().find(|table| table.name == questionnaire.table);
+        let table = staged.iter().find(|table| table.name == questionnaire.table);
+        let (Some(spec), Some(table)) = (spec, table) else { return Ok(()) };
+        let mut counter = Counter::new(questionnaire, &spec.contract);
+        let columns = counter.columns();
+        for batch in scratch::read(&table.path, Some(&columns))? {
+            counter.take(&batch.map_err(arrow_error(&spec.name))?);
+        }
+        for (name, batch) in [("indicateurs", whole_sample(&counter)), ("indicateurs_groupes", counter.grouped())] {
+            let name: TableName = name.parse().expect("the names of reference tables follow the rule for tables");
+            let batch = batch.map_err(arrow_error(&name))?;
+            debug_assert_eq!(batch.schema(), indicator_schema(name.as_str() != "indicateurs"));
+            self.register(&name, batch)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the models in their order. Those with a contract come out sorted by its key and with protected cells.
+    pub(super) async fn models(&self, plan: &ModelPlan) -> Result<BTreeMap<TableName, Built>, RunError> {
+        let mut built = BTreeMap::new();
+        for name in plan.order() {
+            let Some(model) = self.pipeline.models.iter().find(|model| model.name == *name) else { continue };
+            let table = self.execute(name, &model.file, model.contract.as_deref()).await?;
+            self.register_file(name, &table.path).await?;
+            built.insert(name.clone(), table);
+        }
+        Ok(built)
+    }
+
+    /// A published table that is no model: its public columns, sorted and protected like any other.
+    pub(super) async fn select(&self, name: &TableName, contract: &Contract) -> Result<Built, RunError> {
+        let columns: Vec<&str> = contract.public_columns().map(|column| column.name.as_str()).filter(|n| *n != SECRET).collect();
+        let text = format!("SELECT {} FROM {name}", columns.join(", "));
+        self.execute(name, &SourceFile::new(format!("{name}.sql"), text), Some(contract)).await
+    }
+
+    async fn execute(&self, name: &TableName, file: &Arc<SourceFile>, contract: Option<&Contract>) -> Result<Built, RunError> {
+        let planned = self.engine.plan(file).map_err(|problems| RunError::Plan { table: name.clone(), problems })?;
+        let (target, order) = target(&planned.schema, contract);
+        let protection = contract.and_then(|contract| self.protection(name, contract));
+        let schema = match contract.filter(|_| protection.is_some()) {
+            Some(contract) => contract.plain_schema(),
+            None => Arc::clone(&target),
+        };
+        let path = self.folder.join(format!("{name}.built.parquet"));
+        let mut writer = ScratchWriter::create(path, nullable(&schema))?;
+        let mut secret = 0;
+        let mut failure = None;
+        let mut sink = |batch: RecordBatch| {
+            let written = write(&mut writer, name, protection.as_ref(), &schema, &batch);
+            match written {
+                Ok(hidden) => {
+                    secret += hidden;
+                    Ok(())
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    failure = Some(error);
+                    Err(arrow::error::ArrowError::ExternalError(text.into()))
+                }
+            }
+        };
+        let executed = self.engine.execute(&planned, &target, &order, &mut sink).await;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        executed.map_err(|source| RunError::Engine { table: name.clone(), source })?;
+        let (path, rows) = writer.finish()?;
+        Ok(Built { path, rows, secret })
+    }
+
+    fn protection<'c>(&self, name: &TableName, contract: &'c Contract) -> Option<Protection<'c>> {
+        contract.cell.as_ref().map(|rule| Protection {
+            rule,
+            smallest: self.pipeline.smallest_cell,
+            exempt_complement: self.pipeline.exempt.contains(name),
+        })
+    }
+}
+
+fn nullable(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The columns that a statement makes in the order of its contract, and the columns that order its rows.
+fn target(made: &SchemaRef, contract: Option<&Contract>) -> (SchemaRef, Vec<String>) {
+    let Some(contract) = contract else { return (nullable(made), Vec::new()) };
+    let fields = contract.plain_schema();
+    let fields = fields.fields().iter().filter(|field| made.field_with_name(field.name()).is_ok());
+    let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
+    (nullable(&Arc::new(schema)), contract.primary_key.clone())
+}
+
+fn write(
+    writer: &mut ScratchWriter,
+    name: &TableName,
+    protection: Option<&Protection<'_>>,
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<u64, RunError> {
+    match protection {
+        None => writer.write(batch).map(|()| 0),
+        Some(protection) => {
+            let (batch, hidden) = protection.apply(batch, &nullable(schema)).map_err(arrow_error(name))?;
+            writer.write(&batch)?;
+            Ok(hidden)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What a release says about itself, from what is known of it.
+
+use serde_json::{Value, json};
+
+use super::Job;
+use super::assemble::{Assembled, Table};
+use crate::config::pipeline::{Pipeline, Source};
+use crate::contract::{Contract, Kind as ContractKind};
+use crate::id::ReleaseId;
+use crate::publish::dictionary::{self, Dictionary, Kind};
+use crate::publish::metadata::{Citation, Context, licence_title, licence_url};
+use crate::release::{ColumnRecord, PartRecord, SourceRecord};
+use crate::source::Snapshot;
+
+/// Absolute addresses of a release.
+pub(super) struct Urls {
+    homepage: String,
+    release: String,
+    latest: String,
+}
+
+impl Urls {
+    /// Addresses under the project's public URL.
+    pub(super) fn of(job: Job<'_>, release: &ReleaseId) -> Self {
+        let homepage = format!("{}{}/", job.project.public_url, job.pipeline.id);
+        Self { release: format!("{homepage}releases/{release}/"), latest: format!("{homepage}latest/"), homepage }
+    }
+}
+
+/// What is said of a release in more than one of its files.
+pub(super) fn context<'a>(assembled: &'a Assembled<'_>, release: &'a ReleaseId, urls: &'a Urls) -> Context<'a> {
+    let pipeline = assembled.job.pipeline;
+    Context {
+        dataset: &pipeline.id,
+        title: &pipeline.title,
+        description: &pipeline.description,
+        version: &pipeline.version,
+        licence: &pipeline.licence,
+        synthetic: pipeline.synthetic,
+        keywords: &pipeline.keywords,
+        release,
+        issued: &assembled.issued,
+        publisher: &assembled.job.project.publisher,
+        sources: pipeline.sources.iter().map(citation).collect(),
+        tables: assembled.tables.iter().map(|table| table.contract).collect(),
+        homepage: &urls.homepage,
+        release_url: &urls.release,
+        latest_url: &urls.latest,
+    }
+}
+
+fn citation(source: &Source) -> Citation<'_> {
+    Citation {
+        title: &source.title,
+        publisher: source.publisher.as_deref(),
+        homepage: source.homepage.as_deref(),
+        licence: &source.licence,
+    }
+}
+
+/// Texts and contracts that count as content: a change of one of them makes a new release.
+pub(super) fn texts(assembled: &Assembled<'_>) -> Value {
+    let pipeline = assembled.job.pipeline;
+    let publisher = &assembled.job.project.publisher;
+    json!({
+        "title": pipeline.title,
+        "description": pipeline.description,
+        "version": pipeline.version,
+        "licence": pipeline.licence,
+        "keywords": pipeline.keywords,
+        "notes": pipeline.notes,
+        "synthetic": pipeline.synthetic,
+        "publisher": [&publisher.name, publisher.url.as_deref().unwrap_or(""), publisher.email.as_deref().unwrap_or("")],
+        "public_url": assembled.job.project.public_url.as_str(),
+        "sources": pipeline.sources.iter().map(|source| [&source.title, &source.licence]).collect::<Vec<_>>(),
+        "contracts": assembled.tables.iter().map(|table| &table.contract.file.text).collect::<Vec<_>>(),
+    })
+}
+
+/// `gate.json`: what the confidentiality rules were, and which tables they spared.
+pub(super) fn gate(assembled: &Assembled<'_>) -> Value {
+    let pipeline = assembled.job.pipeline;
+    let protected = assembled.tables.iter().filter(|table| table.contract.cell.is_some());
+    json!({
+        "smallest_cell": pipeline.smallest_cell,
+        "protected": protected.map(|table| json!({
+            "table": table.contract.name,
+            "secret_rows": table.secret,
+            "complement_rule": !pipeline.exempt.contains(&table.contract.name),
+        })).collect::<Vec<_>>(),
+        "exempt_from_complement_rule": pipeline.exempt,
+        "groupings_published": false,
+        "synthetic": pipeline.synthetic,
+        "checks_failed": assembled.checks.iter().filter(|check| check.outcome == "fail").count(),
+    })
+}
+
+/// A source and the snapshot that was used.
+pub(super) fn source_record(source: &Source, snapshot: &Snapshot, keyed: String) -> SourceRecord {
+    let part = |part: &crate::source::SnapshotPart| PartRecord {
+        name: part.name.clone(),
+        url: public_url(&part.url),
+        bytes: part.bytes,
+    };
+    SourceRecord {
+        source: source.id.to_string(),
+        title: source.title.clone(),
+        licence: source.licence.clone(),
+        snapshot: keyed,
+        fetched_at: snapshot.fetched_at.clone(),
+        parts: snapshot.parts.iter().map(part).collect(),
+    }
+}
+
+/// An address as it may be published: a file outside the project shows its name only.
+fn public_url(url: &str) -> String {
+    match url.strip_prefix("file:///") {
+        Some(path) => format!("file:{}", path.rsplit('/').next().unwrap_or(path)),
+        None => url.to_owned(),
+    }
+}
+
+/// Columns of a published table with their Arrow types.
+pub(super) fn columns(contract: &Contract) -> Vec<ColumnRecord> {
+    let schema = contract.public_schema();
+    let record = |field: &std::sync::Arc<arrow::datatypes::Field>| ColumnRecord {
+        name: field.name().clone(),
+        kind: field.data_type().to_string(),
+    };
+    schema.fields().iter().map(record).collect()
+}
+
+/// The data dictionary of a release.
+pub(super) fn dictionary(assembled: &Assembled<'_>, release: &ReleaseId) -> Dictionary {
+    let pipeline: &Pipeline = assembled.job.pipeline;
+    Dictionary {
+        title: pipeline.title.clone(),
+        description: pipeline.description.trim().to_owned(),
+        release: Some(release.to_string()),
+        licence_title: licence_title(&pipeline.licence).unwrap_or(&pipeline.licence).to_owned(),
+        licence_url: licence_url(&pipeline.licence).unwrap_or_default().to_owned(),
+        publisher: assembled.job.project.publisher.name.clone(),
+        synthetic: pipeline.synthetic,
+        notes: pipeline.notes.clone(),
+        tables: assembled.tables.iter().map(|table| table_entry(assembled, table)).collect(),
+    }
+}
+
+fn table_entry(assembled: &Assembled<'_>, table: &Table<'_>) -> dictionary::Table {
+    let written = table.files.iter().map(|file| dictionary::File {
+        path: file.path.clone(),
+        media_type: file.media_type.to_owned(),
+        bytes: file.bytes,
+        sha256: file.digest.to_string(),
+    });
+    let figure = format!("{}.svg", table.contract.name);
+    let drawn = assembled.data.iter().filter(|file| file.path == figure).map(|file| dictionary::File {
+        path: file.path.clone(),
+        media_type: file.media_type.clone(),
+        bytes: file.bytes,
+        sha256: file.sha256.to_string(),
+    });
+    let contract = table.contract;
+    let exempt = assembled.job.pipeline.exempt.contains(&contract.name);
+    dictionary::Table {
+        name: contract.name.to_string(),
+        title: contract.title.clone(),
+        description: contract.description.clone(),
+        rows: table.rows,
+        key: contract.primary_key.clone(),
+        files: written.chain(drawn).collect(),
+        columns: contract.public_columns().map(|column| column_entry(column, contract, exempt)).collect(),
+    }
+}
+
+fn column_entry(column: &crate::contract::Column, contract: &Contract, exempt: bool) -> dictionary::Column {
+    let codes = column.codes.iter().flat_map(|list| &list.codes);
+    let hidden = contract.cell.as_ref().is_some_and(|cell| cell.hides.contains(&column.name));
+    let note = hidden.then(|| {
+        let complement = if exempt { "" } else { " ou restent en dehors" };
+        format!("Vide (« < 5 ») quand trop peu de répondants sont concernés{complement}.")
+    });
+    dictionary::Column {
+        name: column.name.clone(),
+        kind: match column.kind {
+            ContractKind::Text | ContractKind::Uri | ContractKind::Siret | ContractKind::Code => Kind::String,
+            ContractKind::Integer => Kind::Integer,
+            ContractKind::Number => Kind::Number,
+            ContractKind::Boolean => Kind::Boolean,
+            ContractKind::Date => Kind::Date,
+            ContractKind::DateTime => Kind::Datetime,
+            ContractKind::Codes | ContractKind::Texts => Kind::List,
+            ContractKind::Geometry => Kind::Geometry,
+        },
+        title: column.title.clone(),
+        description: column.description.clone(),
+        unit: column.unit.clone(),
+        required: column.required,
+        unique: column.unique,
+        codes: codes.map(|code| (code.code.clone(), code.label.clone())).collect(),
+        note,
+    }
+}

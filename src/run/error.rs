@@ -1,0 +1,101 @@
+//! Why a run failed.
+
+use std::path::PathBuf;
+
+use crate::engine::EngineError;
+use crate::id::{SourceId, TableName};
+use crate::normalise::NormaliseError;
+use crate::publish::PublishError;
+use crate::source::SourceError;
+use crate::store::StoreError;
+use crate::territory::TerritoryError;
+
+/// A run could not be finished. The last good release stays visible.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A source could not be fetched.
+    #[error("cannot fetch source `{id}`")]
+    Source {
+        /// The source.
+        id: SourceId,
+        /// Why.
+        source: SourceError,
+    },
+    /// There is no snapshot to start from.
+    #[error("source `{id}` has no snapshot yet: run once without `--from snapshot`")]
+    NoSnapshot {
+        /// The source.
+        id: SourceId,
+    },
+    /// A source's bytes could not be made into rows.
+    #[error("cannot normalise table `{table}`")]
+    Normalise {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: NormaliseError,
+    },
+    /// The official geography cannot be read.
+    #[error("cannot read the official geography")]
+    Territory(#[source] TerritoryError),
+    /// SQL could not be run.
+    #[error("cannot build table `{table}`")]
+    Engine {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: EngineError,
+    },
+    /// SQL that was planned against contracts cannot be planned against data: a defect.
+    #[error("cannot plan table `{table}` on its data: {}", problems.first().map_or("", |problem| &problem.message))]
+    Plan {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        problems: Vec<crate::diagnostic::Problem>,
+    },
+    /// The engine could not be started.
+    #[error("cannot start the SQL engine")]
+    EngineStart(#[source] EngineError),
+    /// A batch is not what it should be: a defect.
+    #[error("cannot handle the rows of table `{table}`")]
+    Arrow {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: arrow::error::ArrowError,
+    },
+    /// The files of a table cannot be written.
+    #[error("cannot write the files of table `{table}`")]
+    Format {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: crate::publish::format::FormatError,
+    },
+    /// A scratch file cannot be written or read.
+    #[error("cannot use the scratch file {}", path.display())]
+    Scratch {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A store failed.
+    #[error("cannot use the {which} store")]
+    Store {
+        /// `private` or `public`.
+        which: &'static str,
+        /// Why.
+        source: StoreError,
+    },
+    /// The release could not be written.
+    #[error("cannot publish")]
+    Publish(#[source] PublishError),
+    /// A thread ended by a panic: a defect.
+    #[error("the step that makes table `{table}` stopped unexpectedly")]
+    Stopped {
+        /// The table.
+        table: TableName,
+    },
+}

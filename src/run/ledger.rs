@@ -1,0 +1,116 @@
+//! Rejects, unfit cells and corrections of one table: files beside the run's record, in the private store.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::normalise::{Correction, Reject, UnfitCell};
+
+use super::error::RunError;
+
+/// One list that grows while a table is read.
+#[derive(Debug)]
+struct List {
+    path: PathBuf,
+    header: &'static [&'static str],
+    writer: Option<csv::Writer<File>>,
+    rows: u64,
+}
+
+impl List {
+    fn new(path: PathBuf, header: &'static [&'static str]) -> Self {
+        Self { path, header, writer: None, rows: 0 }
+    }
+
+    fn write(&mut self, cells: &[&str]) -> Result<(), RunError> {
+        let path = self.path.clone();
+        let fail = |source: csv::Error| RunError::Scratch { path, source: Box::new(source) };
+        if self.writer.is_none() {
+            let mut writer = csv::Writer::from_path(&self.path).map_err(&fail)?;
+            writer.write_record(self.header).map_err(&fail)?;
+            self.writer = Some(writer);
+        }
+        self.rows += 1;
+        match &mut self.writer {
+            Some(writer) => writer.write_record(cells).map_err(fail),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Option<PathBuf>, RunError> {
+        match self.writer.take() {
+            None => Ok(None),
+            Some(mut writer) => match writer.flush() {
+                Ok(()) => Ok(Some(self.path)),
+                Err(source) => Err(RunError::Scratch { path: self.path, source: Box::new(source) }),
+            },
+        }
+    }
+}
+
+/// Counts of what a ledger holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct LedgerCounts {
+    /// Rejected rows by reason.
+    pub rejects: BTreeMap<String, u64>,
+    /// Unfit cells by column.
+    pub unfit: BTreeMap<String, u64>,
+    /// Automatic corrections by rule.
+    pub corrections: BTreeMap<String, u64>,
+}
+
+/// Keeps what did not go through as it was.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    rejects: List,
+    unfit: List,
+    corrections: List,
+    pub(super) counts: LedgerCounts,
+}
+
+impl Ledger {
+    /// An empty ledger of a table, in a folder of the run.
+    pub(super) fn new(folder: &Path, table: &str) -> Self {
+        let path = |kind: &str| folder.join(format!("{kind}-{table}.csv"));
+        Self {
+            rejects: List::new(path("rejects"), &["ligne", "position", "motif", "explication", "brut"]),
+            unfit: List::new(path("cellules"), &["ligne", "cle", "colonne", "valeur", "motif"]),
+            corrections: List::new(path("corrections"), &["ligne", "cle", "colonne", "avant", "regle", "apres"]),
+            counts: LedgerCounts::default(),
+        }
+    }
+
+    /// Keeps a rejected row.
+    pub(super) fn reject(&mut self, reject: &Reject) -> Result<(), RunError> {
+        *self.counts.rejects.entry(reject.reason.clone()).or_default() += 1;
+        let raw: serde_json::Map<String, serde_json::Value> =
+            reject.raw.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let line = reject.line.map(|line| line.to_string()).unwrap_or_default();
+        let raw = serde_json::Value::Object(raw).to_string();
+        self.rejects.write(&[&reject.row.to_string(), &line, &reject.reason, &reject.detail, &raw])
+    }
+
+    /// Keeps a cell that did not fit.
+    pub(super) fn unfit(&mut self, cell: &UnfitCell) -> Result<(), RunError> {
+        *self.counts.unfit.entry(cell.column.clone()).or_default() += 1;
+        self.unfit.write(&[&cell.row.to_string(), &cell.key, &cell.column, &cell.value, &cell.reason])
+    }
+
+    /// Keeps a correction.
+    pub(super) fn correction(&mut self, fix: &Correction) -> Result<(), RunError> {
+        *self.counts.corrections.entry(fix.rule.to_string()).or_default() += 1;
+        let cells = [&fix.row.to_string(), &fix.key, &fix.column, &fix.before, fix.rule.as_ref(), &fix.after];
+        self.corrections.write(&cells.map(AsRef::as_ref))
+    }
+
+    /// Ends the lists: the files that hold something, by the name they have beside the run's record.
+    pub(super) fn finish(self, table: &str) -> Result<(LedgerCounts, Vec<(String, PathBuf)>), RunError> {
+        let mut files = Vec::new();
+        for (folder, list) in [("rejects", self.rejects), ("unfit", self.unfit), ("corrections", self.corrections)] {
+            if let Some(path) = list.finish()? {
+                files.push((format!("{folder}/{table}.csv"), path));
+            }
+        }
+        Ok((self.counts, files))
+    }
+}

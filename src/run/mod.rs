@@ -1,0 +1,307 @@
+//! One execution of a pipeline, from its sources to the commit.
+//!
+//! `fetch` -> `read` -> `build` -> `check` -> `write` -> `commit`. Each step leaves something that can be looked at;
+//! `--from snapshot` starts at `read`. A record is kept in the private store also when the run fails.
+
+mod assemble;
+mod build;
+mod describe;
+mod error;
+mod ledger;
+mod record;
+mod scratch;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tracing::{info, instrument, warn};
+
+use crate::config::load::ProjectFiles;
+use crate::config::pipeline::{Pipeline, Project, TableSpec};
+use crate::engine::{Engine, EngineOptions};
+use crate::id::RunId;
+use crate::model::ModelPlan;
+use crate::publish::commit::{Committed, commit, json_bytes};
+use crate::source::{Snapshot, connector, fetch, latest, open_part};
+use crate::store::{Store, StoreError, StoreKey};
+use crate::territory::Cog;
+
+pub use error::RunError;
+pub use ledger::LedgerCounts;
+pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
+
+use build::Builder;
+use stage::{Parts, Staged};
+
+/// Memory that SQL may take before it spills to disk.
+const ENGINE_MEMORY: usize = 256 << 20;
+
+/// Where a run starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum From {
+    /// At the sources.
+    #[default]
+    Source,
+    /// At the last snapshots, without touching a source.
+    Snapshot,
+}
+
+/// How a run is to go.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Where it starts.
+    pub from: From,
+    /// Whether to stop before the commit.
+    pub dry_run: bool,
+    /// The time of the run.
+    pub now: DateTime<Utc>,
+    /// Environment variables: credentials of stores and sources.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Is told what a run is doing.
+pub trait Reporter: Send + Sync {
+    /// A step begins.
+    fn step(&self, text: &str);
+}
+
+/// A project and the pipeline of it that runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Its files, for the digest.
+    pub files: &'a ProjectFiles,
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// Its models in order.
+    pub plan: &'a ModelPlan,
+}
+
+/// What has been found out so far; becomes the record.
+struct Progress<'a> {
+    record: RunRecord,
+    reporter: &'a dyn Reporter,
+    step: Option<(String, Instant)>,
+}
+
+impl Progress<'_> {
+    fn step(&mut self, name: &str, text: &str) {
+        self.end_step();
+        self.reporter.step(text);
+        self.step = Some((name.to_owned(), Instant::now()));
+    }
+
+    fn end_step(&mut self) {
+        if let Some((step, since)) = self.step.take() {
+            let duration_ms = since.elapsed().as_secs_f64() * 1000.0;
+            info!(duration_ms, "Finished step `{step}`");
+            self.record.steps.push(StepRecord { step, duration_ms });
+        }
+    }
+}
+
+/// Runs a pipeline. Failures are in the record, which is also kept in the private store.
+#[instrument(skip_all, fields(pipeline.id = %job.pipeline.id))]
+pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) -> RunRecord {
+    let started = Instant::now();
+    let attempt = hex::encode(rand::random::<[u8; 8]>());
+    let id = format!("{}-{}", options.now.format("%Y%m%dT%H%M%SZ"), attempt.get(..8).unwrap_or(&attempt));
+    let run: RunId = id.parse().expect("a time and hexadecimal digits make a run id");
+    let record = RunRecord {
+        run,
+        pipeline: job.pipeline.id.clone(),
+        synthetic: job.pipeline.synthetic,
+        started_at: options.now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        duration_ms: 0.0,
+        outcome: RunOutcome::DryRun,
+        sources: Vec::new(),
+        tables: Vec::new(),
+        published: Vec::new(),
+        failed_checks: Vec::new(),
+        checks: 0,
+        files: 0,
+        bytes: 0,
+        steps: Vec::new(),
+    };
+    let mut progress = Progress { record, reporter, step: None };
+    let outcome = steps(job, options, &attempt, &mut progress).await;
+    progress.end_step();
+    let mut record = progress.record;
+    record.outcome = outcome.unwrap_or_else(|error| RunOutcome::Failed { error: chain(&error) });
+    record.duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    if let Err(error) = keep(job, options, &record).await {
+        warn!(error = %error, "The record of run `{}` could not be kept", record.run);
+    }
+    record
+}
+
+/// An error and its causes, outermost first.
+pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut lines = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        lines.push(error.to_string());
+        cause = error.source();
+    }
+    lines
+}
+
+fn store(job: Job<'_>, which: &'static str, options: &RunOptions) -> Result<Store, RunError> {
+    let url = if which == "private" { &job.project.private_store } else { &job.project.public_store };
+    Store::open(url, &job.project.root, &options.env).map_err(|source| RunError::Store { which, source })
+}
+
+async fn keep(job: Job<'_>, options: &RunOptions, record: &RunRecord) -> Result<(), RunError> {
+    let private = store(job, "private", options)?;
+    let key = StoreKey::RunRecord { run: record.run.clone() };
+    private.put(&key, json_bytes(record)).await.map_err(private_failed)
+}
+
+fn private_failed(source: StoreError) -> RunError {
+    RunError::Store { which: "private", source }
+}
+
+async fn steps(
+    job: Job<'_>,
+    options: &RunOptions,
+    attempt: &str,
+    progress: &mut Progress<'_>,
+) -> Result<RunOutcome, RunError> {
+    let private = store(job, "private", options)?;
+    let public = store(job, "public", options)?;
+    let folder = tempfile::Builder::new()
+        .prefix("essaim-")
+        .tempdir()
+        .map_err(|source| RunError::Scratch { path: std::env::temp_dir(), source: Box::new(source) })?;
+    progress.step("fetch", "Fetching sources");
+    let snapshots = snapshots(job, options, &private, progress).await?;
+    progress.step("read", "Reading and placing rows");
+    let seeds = job.project.root.join("seeds/cog");
+    let cog = Arc::new(Cog::load(&seeds).map_err(RunError::Territory)?);
+    let staged = read(job, &private, &snapshots, &cog, folder.path()).await?;
+    record_tables(&staged, progress);
+    keep_ledgers(&private, &staged, progress).await?;
+    progress.step("build", "Counting answers and running models");
+    let engine = Engine::new(&EngineOptions {
+        memory_bytes: ENGINE_MEMORY,
+        temp_dir: folder.path().to_owned(),
+        partitions: std::thread::available_parallelism().map_or(1, usize::from),
+    })
+    .map_err(RunError::EngineStart)?;
+    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder: folder.path() };
+    builder.reference(&cog, &seeds)?;
+    builder.tables(&staged).await?;
+    builder.indicators(&staged)?;
+    let models = builder.models(job.plan).await?;
+    progress.step("write", "Writing and checking files");
+    let candidate = assemble::assemble(job, options, &builder, models, &snapshots, &staged, progress).await?;
+    if progress.record.failed_checks.iter().any(|check| check.severity == "block") {
+        return Ok(RunOutcome::Blocked);
+    }
+    if options.dry_run {
+        return Ok(RunOutcome::DryRun);
+    }
+    progress.step("commit", "Publishing");
+    let candidate = candidate.candidate(job.pipeline, options, attempt);
+    match commit(&public, &candidate).await.map_err(RunError::Publish)? {
+        Committed::Published { release, number, stale } => Ok(RunOutcome::Published { release, log: number, stale }),
+        Committed::Unchanged { release } => Ok(RunOutcome::Unchanged { release }),
+    }
+}
+
+/// The snapshot of each source, in the order of the pipeline.
+async fn snapshots(
+    job: Job<'_>,
+    options: &RunOptions,
+    private: &Store,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Snapshot>, RunError> {
+    let mut snapshots = Vec::new();
+    for source in &job.pipeline.sources {
+        let failed = |error| RunError::Source { id: source.id.clone(), source: error };
+        let (snapshot, new) = match options.from {
+            From::Snapshot => {
+                let last = latest(private, &source.id).await.map_err(failed)?;
+                (last.ok_or_else(|| RunError::NoSnapshot { id: source.id.clone() })?, false)
+            }
+            From::Source => {
+                progress.reporter.step(&format!("Fetching source {}", source.id));
+                let connector = connector(&source.kind, &options.env).map_err(failed)?;
+                let fetched = fetch(private, &source.id, connector.as_ref(), options.now).await.map_err(failed)?;
+                (fetched.snapshot, fetched.changed)
+            }
+        };
+        progress.record.sources.push(SourceUse {
+            source: source.id.to_string(),
+            snapshot: snapshot.number,
+            new,
+            bytes: snapshot.parts.iter().map(|part| part.bytes).sum(),
+            fetched_at: snapshot.fetched_at.clone(),
+        });
+        snapshots.push(snapshot);
+    }
+    Ok(snapshots)
+}
+
+/// All tables of the sources, in the order of the pipeline.
+async fn read(
+    job: Job<'_>,
+    private: &Store,
+    snapshots: &[Snapshot],
+    cog: &Arc<Cog>,
+    folder: &Path,
+) -> Result<Vec<Staged>, RunError> {
+    let mut staged = Vec::new();
+    for table in &job.pipeline.tables {
+        let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.source == table.source) else { continue };
+        let parts = parts(private, snapshot, table).await?;
+        let (table_spec, key) = (table.clone(), job.project.key.clone());
+        let (cog, folder) = (Arc::clone(cog), folder.to_owned());
+        let task = tokio::task::spawn_blocking(move || stage::stage(&table_spec, &key, parts, &cog, &folder));
+        staged.push(task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??);
+    }
+    Ok(staged)
+}
+
+async fn parts(private: &Store, snapshot: &Snapshot, table: &TableSpec) -> Result<Parts, RunError> {
+    let mut parts: Parts = Vec::new();
+    for part in &snapshot.parts {
+        let reader = open_part(private, snapshot, &part.name).await;
+        let reader = reader.map_err(|source| RunError::Source { id: table.source.clone(), source })?;
+        parts.push((part.name.clone(), Box::new(reader)));
+    }
+    Ok(parts)
+}
+
+fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {
+    for table in staged {
+        progress.record.tables.push(TableUse {
+            table: table.name.to_string(),
+            read: table.read,
+            kept: table.kept,
+            counts: table.counts.clone(),
+            placed: table.methods.clone(),
+            columns_missing: table.columns_missing.clone(),
+        });
+    }
+}
+
+/// Rejects, unfit cells and corrections go to the private store, beside the record.
+async fn keep_ledgers(private: &Store, staged: &[Staged], progress: &Progress<'_>) -> Result<(), RunError> {
+    for (name, path) in staged.iter().flat_map(|table| &table.files) {
+        let key = StoreKey::RunFile { run: progress.record.run.clone(), name: name.clone() };
+        private.put_file(&key, path).await.map_err(private_failed)?;
+    }
+    Ok(())
+}
+
+/// Bytes of a text file of a release.
+fn text(content: impl Into<String>) -> Bytes {
+    Bytes::from(content.into())
+}

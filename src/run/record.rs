@@ -1,0 +1,139 @@
+//! What a run did: written also when it failed, and the source of the summary on the screen.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ledger::LedgerCounts;
+use crate::id::{DatasetId, ReleaseId, RunId};
+
+/// A step and how long it took.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Name of the step.
+    pub step: String,
+    /// Wall time in milliseconds.
+    pub duration_ms: f64,
+}
+
+/// A source as it was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceUse {
+    /// Name in the pipeline.
+    pub source: String,
+    /// Number of the snapshot.
+    pub snapshot: u64,
+    /// Whether this run made that snapshot.
+    pub new: bool,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was fetched, RFC 3339, UTC.
+    pub fetched_at: String,
+}
+
+/// A table as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableUse {
+    /// Name.
+    pub table: String,
+    /// Rows of the source.
+    pub read: u64,
+    /// Rows of the table.
+    pub kept: u64,
+    /// Rejects, unfit cells and corrections.
+    #[serde(flatten)]
+    pub counts: LedgerCounts,
+    /// Rows by the method that placed them.
+    pub placed: BTreeMap<String, u64>,
+    /// Mapped columns that the source does not have.
+    pub columns_missing: Vec<String>,
+}
+
+/// A published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublishedTable {
+    /// Name.
+    pub table: String,
+    /// Rows.
+    pub rows: u64,
+    /// Rows whose numbers are withheld.
+    pub secret: u64,
+}
+
+/// A check that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedCheck {
+    /// Its id.
+    pub id: String,
+    /// The table.
+    pub table: String,
+    /// `block` or `warn`.
+    pub severity: &'static str,
+    /// Rows that fail.
+    pub failing_rows: u64,
+    /// The first of them: row in published order and what is wrong.
+    pub sample: Vec<(u64, String)>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum RunOutcome {
+    /// A release is visible.
+    Published {
+        /// Its id.
+        release: ReleaseId,
+        /// The log entry that made it visible.
+        log: u64,
+        /// Derived files that could not be refreshed.
+        stale: Option<String>,
+    },
+    /// The current release already says the same.
+    Unchanged {
+        /// The current release.
+        release: ReleaseId,
+    },
+    /// Checks stopped it.
+    Blocked,
+    /// Everything was made and nothing published, as asked.
+    DryRun,
+    /// It failed.
+    Failed {
+        /// The error and its causes.
+        error: Vec<String>,
+    },
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// The pipeline.
+    pub pipeline: DatasetId,
+    /// Whether its survey is synthetic.
+    pub synthetic: bool,
+    /// When it started, RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall time in milliseconds.
+    pub duration_ms: f64,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: RunOutcome,
+    /// Sources.
+    pub sources: Vec<SourceUse>,
+    /// Tables.
+    pub tables: Vec<TableUse>,
+    /// Published tables.
+    pub published: Vec<PublishedTable>,
+    /// Checks that failed.
+    pub failed_checks: Vec<FailedCheck>,
+    /// Checks that were run.
+    pub checks: usize,
+    /// Files of the release and their bytes.
+    pub files: usize,
+    /// Bytes of the release's data files.
+    pub bytes: u64,
+    /// Steps.
+    pub steps: Vec<StepRecord>,
+}

@@ -1,0 +1,192 @@
+//! From snapshot bytes to an intermediate table: rows by contract, places, a look for personal values, duplicates out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::{filter_record_batch, nullif};
+use arrow::datatypes::{Schema, UInt64Type};
+
+use super::error::RunError;
+use super::ledger::{Ledger, LedgerCounts};
+use super::scratch::{self, ScratchWriter};
+use crate::config::pipeline::{Secret, ShownTable, TableSpec};
+use crate::contract::{Kind, Visibility};
+use crate::disclosure::scan;
+use crate::id::TableName;
+use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, SinkError, staged_schema};
+use crate::territory::columns::{place, placed_schema};
+use crate::territory::Cog;
+
+/// A table as it was read.
+#[derive(Debug)]
+pub(super) struct Staged {
+    /// The table.
+    pub(super) name: TableName,
+    /// Its rows.
+    pub(super) path: PathBuf,
+    /// Rows of the source.
+    pub(super) read: u64,
+    /// Rows of the table.
+    pub(super) kept: u64,
+    /// What did not go through as it was.
+    pub(super) counts: LedgerCounts,
+    /// Rows by the method that placed them.
+    pub(super) methods: BTreeMap<String, u64>,
+    /// Mapped columns that the source does not have.
+    pub(super) columns_missing: Vec<String>,
+    /// Files that belong beside the run's record.
+    pub(super) files: Vec<(String, PathBuf)>,
+}
+
+/// Parts of a snapshot, by name.
+pub(super) type Parts = Vec<(String, Box<dyn Read + Send>)>;
+
+struct StageSink<'a> {
+    table: &'a TableSpec,
+    cog: &'a Cog,
+    writer: ScratchWriter,
+    ledger: Ledger,
+    methods: BTreeMap<String, u64>,
+}
+
+impl ChunkSink for StageSink<'_> {
+    fn take(&mut self, chunk: Chunk) -> Result<(), SinkError> {
+        for reject in &chunk.rejects {
+            self.ledger.reject(reject)?;
+        }
+        for cell in &chunk.unfit {
+            self.ledger.unfit(cell)?;
+        }
+        for correction in &chunk.corrections {
+            self.ledger.correction(correction)?;
+        }
+        if chunk.batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let mut batch = chunk.batch;
+        if self.table.place.is_some() {
+            let placed = place(self.cog, &batch)?;
+            batch = placed.batch;
+            for (method, rows) in placed.methods {
+                *self.methods.entry(method.to_owned()).or_default() += rows;
+            }
+            for fix in placed.corrections {
+                let key = String::new();
+                let column = "lieu".to_owned();
+                let rule = fix.rule.into();
+                self.ledger.correction(&Correction { row: fix.row, key, column, before: fix.before, rule, after: fix.after })?;
+            }
+        }
+        let batch = self.without_personal_values(batch)?;
+        self.writer.write(&batch)?;
+        Ok(())
+    }
+}
+
+impl StageSink<'_> {
+    /// Empties text cells that hold a personal value, in columns that could be published.
+    fn without_personal_values(&mut self, batch: RecordBatch) -> Result<RecordBatch, SinkError> {
+        let schema = batch.schema();
+        let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+        for hit in scan::batch(&batch) {
+            let column = self.table.contract.column(&hit.column);
+            let published = column.is_some_and(|column| {
+                matches!(column.visibility, Visibility::Public | Visibility::Restricted)
+                    && matches!(column.kind, Kind::Text | Kind::Uri)
+            });
+            if !published {
+                continue;
+            }
+            let at = schema.index_of(&hit.column)?;
+            let texts: &StringArray = columns[at].as_string();
+            let mask: BooleanArray = (0..texts.len()).map(|row| Some(row == hit.row)).collect();
+            let row = batch.column_by_name("__row").map_or(0, |rows| rows.as_primitive::<UInt64Type>().value(hit.row));
+            self.ledger.correction(&Correction {
+                row,
+                key: String::new(),
+                column: hit.column.clone(),
+                before: texts.value(hit.row).to_owned(),
+                rule: "donnee_personnelle".into(),
+                after: String::new(),
+            })?;
+            columns[at] = nullif(&columns[at], &mask)?;
+        }
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+}
+
+/// Reads a table into the scratch folder.
+pub(super) fn stage(table: &TableSpec, key: &Secret, parts: Parts, cog: &Cog, folder: &Path) -> Result<Staged, RunError> {
+    let staged = staged_schema(table);
+    let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
+    let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
+    let ledger = Ledger::new(folder, table.name.as_str());
+    let mut sink = StageSink { table, cog, writer, ledger, methods: BTreeMap::new() };
+    let summary = Normaliser::new(table, key)
+        .run(parts, &mut sink)
+        .map_err(|source| RunError::Normalise { table: table.name.clone(), source })?;
+    let StageSink { writer, ledger, methods, .. } = sink;
+    let (path, _) = writer.finish()?;
+    let path = if summary.duplicates.is_empty() { path } else { without_rows(table, &path, &summary.duplicates)? };
+    let (counts, files) = ledger.finish(table.name.as_str())?;
+    Ok(Staged {
+        name: table.name.clone(),
+        path,
+        read: summary.read,
+        kept: summary.kept,
+        counts,
+        methods,
+        columns_missing: summary.columns_missing,
+        files,
+    })
+}
+
+/// A copy of an intermediate table without the rows of some numbers (sorted).
+fn without_rows(table: &TableSpec, path: &Path, losers: &[u64]) -> Result<PathBuf, RunError> {
+    let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
+    let target = path.with_extension("unique.parquet");
+    let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
+    for batch in scratch::read(path, None)? {
+        let batch = batch.map_err(arrow)?;
+        let Some(rows) = batch.column_by_name("__row") else { continue };
+        let keep: BooleanArray =
+            rows.as_primitive::<UInt64Type>().values().iter().map(|row| Some(losers.binary_search(row).is_err())).collect();
+        writer.write(&filter_record_batch(&batch, &keep).map_err(arrow)?)?;
+    }
+    Ok(writer.finish()?.0)
+}
+
+/// The rows that respondents agreed to show, with the answers that they agreed to show.
+pub(super) fn shown(table: &TableSpec, shown: &ShownTable, path: &Path, folder: &Path) -> Result<PathBuf, RunError> {
+    let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
+    let stored = scratch::schema(path)?;
+    let fields = shown.contract.columns.iter().filter_map(|column| stored.field_with_name(&column.name).ok());
+    let schema = Arc::new(Schema::new(fields.map(|field| field.clone().with_nullable(true)).collect::<Vec<_>>()));
+    let mut writer = ScratchWriter::create(folder.join(format!("{}.parquet", shown.name)), Arc::clone(&schema))?;
+    for batch in scratch::read(path, None)? {
+        let batch = batch.map_err(arrow)?;
+        let rows = agreed(&batch, &shown.consent.row);
+        let answers = agreed(&batch, &shown.consent.answers);
+        let hidden: BooleanArray = answers.iter().map(|yes| Some(yes != Some(true))).collect();
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let Some(column) = batch.column_by_name(field.name()) else { continue };
+            let answer = shown.answers.contains(field.name());
+            columns.push(if answer { nullif(column, &hidden).map_err(arrow)? } else { Arc::clone(column) });
+        }
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(arrow)?;
+        writer.write(&filter_record_batch(&batch, &rows).map_err(arrow)?)?;
+    }
+    Ok(writer.finish()?.0)
+}
+
+/// A consent, with an absent answer as a no.
+fn agreed(batch: &RecordBatch, column: &str) -> BooleanArray {
+    match batch.column_by_name(column) {
+        Some(array) => array.as_boolean().iter().map(|yes| Some(yes == Some(true))).collect(),
+        None => BooleanArray::from(vec![false; batch.num_rows()]),
+    }
+}

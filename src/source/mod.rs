@@ -1,0 +1,118 @@
+//! Where data comes from, and the snapshots that are taken of it.
+//!
+//! A [`Connector`] fetches one kind of source: `file.rs`, `http.rs`. It moves bytes and never interprets them. What it moves
+//! goes through a [`PartSink`] into the private store, where `snapshot.rs` keeps it as a [`Snapshot`]: named parts, each under
+//! the digest of its bytes.
+//!
+//! A new connector is a file, a variant of [`SourceKind`] and an arm in [`connector`]; it is done when it passes
+//! `conformance.rs`.
+
+mod error;
+mod file;
+mod http;
+mod part;
+mod redirect;
+mod safe_url;
+mod sink;
+mod snapshot;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use error::HttpFault;
+pub use error::SourceError;
+pub use error::WaitingFor;
+pub use file::FileSource;
+pub use http::HttpSource;
+pub use part::PartReader;
+pub use part::PartStream;
+pub use part::open_part;
+pub use part::stream_part;
+pub use safe_url::SafeUrl;
+pub use safe_url::Secret;
+pub use snapshot::Fetched;
+pub use snapshot::Snapshot;
+pub use snapshot::SnapshotPart;
+pub use snapshot::fetch;
+pub use snapshot::latest;
+
+/// A source as a pipeline declares it.
+#[derive(Debug, Clone)]
+pub enum SourceKind {
+    /// Files on the local disk or in a bucket.
+    File(FileSource),
+    /// Documents got by HTTP.
+    Http(HttpSource),
+}
+
+/// Fetches one kind of source. Moves bytes; never interprets them.
+#[async_trait]
+pub trait Connector: Debug + Send + Sync {
+    /// Streams every part of the snapshot (form, entries, page 1...) into `parts`, in the order declared. Reads no more of
+    /// a part than moves it on.
+    ///
+    /// Transient failures were already retried when this returns an error. No memory is needed beyond a few chunks.
+    async fn fetch(&self, parts: &mut dyn PartSink) -> Result<(), SourceError>;
+}
+
+/// Takes the parts of a snapshot, one after the other.
+#[async_trait]
+pub trait PartSink: Send {
+    /// What the server said about this part when it was last fetched from the same URL, as long as its bytes are still there.
+    fn known(&self, name: &str, url: &str) -> Option<Validators>;
+    /// Begins a part. What was written of an unfinished part is dropped: an attempt that failed begins again.
+    async fn begin(&mut self, part: PartInfo) -> Result<(), SourceError>;
+    /// Takes the next bytes of the part that was begun.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), SourceError>;
+    /// Ends the part that was begun.
+    async fn finish(&mut self) -> Result<(), SourceError>;
+    /// Says that a part which is `known` is the same as then.
+    async fn unchanged(&mut self, name: &str) -> Result<(), SourceError>;
+}
+
+/// What is known of a part before its bytes come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartInfo {
+    /// Its name in the snapshot.
+    pub name: String,
+    /// Where it came from, without secrets.
+    pub url: String,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The media type that the source states.
+    pub content_type: Option<String>,
+    /// What to ask with next time.
+    pub validators: Validators,
+}
+
+/// What a server gives to be asked whether a document has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The `ETag` header.
+    pub etag: Option<String>,
+    /// The `Last-Modified` header.
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether there is nothing to ask with.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// The connector for a source. `env` gives credentials of buckets (`AWS_*`...) and the proxy (`HTTPS_PROXY`...).
+pub fn connector(kind: &SourceKind, env: &BTreeMap<String, String>) -> Result<Box<dyn Connector>, SourceError> {
+    match kind {
+        SourceKind::File(source) => Ok(Box::new(file::FileConnector::new(source.clone(), env.clone()))),
+        SourceKind::Http(source) => Ok(Box::new(http::HttpConnector::new(source.clone(), env)?)),
+    }
+}

@@ -1,0 +1,186 @@
+//! Snapshots: the bytes of a source as fetched, immutable, each part under its digest, with where it came from.
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use chrono::SecondsFormat;
+use chrono::Utc;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::id::Digest;
+use crate::id::SourceId;
+use crate::source::Connector;
+use crate::source::error::SourceError;
+use crate::source::sink::StoreSink;
+use crate::store::Created;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::StoreFolder;
+use crate::store::StoreKey;
+
+/// What was fetched from a source at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The source.
+    pub source: SourceId,
+    /// Its number among the snapshots of the source, from 1.
+    pub number: u64,
+    /// When it was fetched, RFC 3339 in UTC.
+    pub fetched_at: String,
+    /// The parts in the order declared.
+    pub parts: Vec<SnapshotPart>,
+    /// Digest of the names and digests of the parts, and of nothing else: unchanged content has an unchanged digest.
+    pub digest: Digest,
+}
+
+/// One named document of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotPart {
+    /// Its name.
+    pub name: String,
+    /// Where it came from, without secrets.
+    pub url: String,
+    /// The HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The `ETag` that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The `Last-Modified` that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// The media type that the source states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+    /// When its bytes came, RFC 3339 in UTC.
+    pub fetched_at: String,
+}
+
+/// The outcome of [`fetch`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The snapshot now current: a new one, or the last one when the source has not changed.
+    pub snapshot: Snapshot,
+    /// Whether it is new.
+    pub changed: bool,
+}
+
+/// The index as it lies in the store: with the attempt that wrote it.
+#[derive(Serialize)]
+struct StoredIndex<'a> {
+    attempt: &'a str,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+}
+
+#[derive(Serialize)]
+struct DigestedPart<'a> {
+    digest: Digest,
+    name: &'a str,
+}
+
+impl Snapshot {
+    /// The part of that name.
+    pub fn part(&self, name: &str) -> Result<&SnapshotPart, SourceError> {
+        self.parts.iter().find(|part| part.name == name).ok_or_else(|| SourceError::UnknownPart {
+            source_id: self.source.clone(),
+            number: self.number,
+            part: name.to_owned(),
+            known: self.parts.iter().map(|part| format!("`{}`", part.name)).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Where the bytes of a part lie.
+    pub fn key_of(&self, part: &SnapshotPart) -> StoreKey {
+        StoreKey::SnapshotPart { source: self.source.clone(), digest: part.digest }
+    }
+
+    pub(super) fn missing(&self, part: &SnapshotPart) -> SourceError {
+        SourceError::MissingBytes { source_id: self.source.clone(), number: self.number, part: part.name.clone() }
+    }
+}
+
+/// Fetches a source into the private store: parts under their digests, then, when the content differs from that of the last
+/// snapshot, a new index. `now` is the time to be written down.
+#[tracing::instrument(skip_all, fields(source.id = %source))]
+pub async fn fetch(
+    store: &Store,
+    source: &SourceId,
+    connector: &dyn Connector,
+    now: DateTime<Utc>,
+) -> Result<Fetched, SourceError> {
+    let last = latest(store, source).await?;
+    let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let mut sink = StoreSink::new(store, source, last.as_ref(), &now).await?;
+    connector.fetch(&mut sink).await?;
+    let parts = sink.into_parts();
+    if parts.is_empty() {
+        return Err(SourceError::NoParts { source_id: source.clone() });
+    }
+    let number = last.as_ref().map_or(0, |last| last.number) + 1;
+    let digest = digest_of(&parts).map_err(|error| bad_index(source, number, error))?;
+    commit(store, Snapshot { source: source.clone(), number, fetched_at: now, parts, digest }, last).await
+}
+
+/// Writes the index unless the last snapshot, also one that somebody else has just made, has the same content.
+async fn commit(store: &Store, mut new: Snapshot, mut last: Option<Snapshot>) -> Result<Fetched, SourceError> {
+    let attempt = hex::encode(rand::random::<[u8; 16]>());
+    let keys: BTreeSet<_> = new.parts.iter().map(|part| part.digest).collect();
+    let keys: Vec<_> =
+        keys.into_iter().map(|digest| StoreKey::SnapshotPart { source: new.source.clone(), digest }).collect();
+    store.sync(&keys).await.map_err(storing)?;
+    loop {
+        if let Some(last) = last
+            && last.digest == new.digest
+        {
+            return Ok(Fetched { snapshot: last, changed: false });
+        }
+        let index = StoredIndex { attempt: &attempt, snapshot: &new };
+        let index = serde_json::to_vec_pretty(&index).map_err(|error| bad_index(&new.source, new.number, error))?;
+        let key = StoreKey::SnapshotIndex { source: new.source.clone(), n: new.number };
+        match store.create_exclusive(&key, index.into(), &attempt).await.map_err(storing)? {
+            Created::Won => return Ok(Fetched { snapshot: new, changed: true }),
+            Created::Lost(theirs) => {
+                last = Some(parse_index(&new.source, new.number, &theirs)?);
+                new.number += 1;
+            }
+        }
+    }
+}
+
+/// The last snapshot of a source, `None` before the first.
+pub async fn latest(store: &Store, source: &SourceId) -> Result<Option<Snapshot>, SourceError> {
+    let folder = StoreFolder::Snapshots { source: source.clone() };
+    let Some(number) = store.numbers(&folder).await.map_err(reading)?.pop() else { return Ok(None) };
+    let key = StoreKey::SnapshotIndex { source: source.clone(), n: number };
+    match store.get(&key).await.map_err(reading)? {
+        Some(index) => parse_index(source, number, &index).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn digest_of(parts: &[SnapshotPart]) -> serde_json::Result<Digest> {
+    let parts: Vec<_> = parts.iter().map(|part| DigestedPart { digest: part.digest, name: &part.name }).collect();
+    Ok(Digest::of(&serde_json::to_vec(&parts)?))
+}
+
+fn parse_index(source: &SourceId, number: u64, index: &[u8]) -> Result<Snapshot, SourceError> {
+    serde_json::from_slice(index).map_err(|error| bad_index(source, number, error))
+}
+
+fn bad_index(source_id: &SourceId, number: u64, source: serde_json::Error) -> SourceError {
+    SourceError::BadIndex { source_id: source_id.clone(), number, source }
+}
+
+fn storing(source: StoreError) -> SourceError {
+    SourceError::Store { action: "store a snapshot", source: Box::new(source) }
+}
+
+fn reading(source: StoreError) -> SourceError {
+    SourceError::Store { action: "read the last snapshot", source: Box::new(source) }
+}

@@ -1,0 +1,105 @@
+//! What a local folder needs beyond `object_store`: files that survive a power cut.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::id::Digest;
+use crate::id::Hasher;
+use crate::store::error::StoreError;
+
+const READ_SIZE: usize = 1 << 20;
+
+/// Writes `bytes` to a new file that is complete and on the disk before it gets its name.
+///
+/// The staged file is named `<name>#<digits>`, which listings of the store hide.
+pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(root);
+    let disk = |action, at: &Path| {
+        let path = at.to_path_buf();
+        move |source| StoreError::Disk { action, path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(format!("#{}", rand::random::<u64>()));
+    let staged = PathBuf::from(staged);
+    let written = write_synced(&staged, bytes).map_err(disk("write", &staged));
+    // A link fails when the name is taken; a rename would replace what is there.
+    let linked = written.and_then(|()| std::fs::hard_link(&staged, path).map_err(disk("create", path)));
+    match std::fs::remove_file(&staged) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::warn!(path = %staged.display(), %error, "Left a staged file behind: `{}`", staged.display());
+        }
+    }
+    linked?;
+    sync_folders(root, folder)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Brings files and the folders that name them, up to `root`, to the disk.
+pub(crate) fn sync_files(root: &Path, paths: &[PathBuf]) -> Result<(), StoreError> {
+    let mut folders = BTreeSet::new();
+    for path in paths {
+        sync_one(path)?;
+        folders.extend(folders_between(root, path.parent().unwrap_or(root)));
+    }
+    // Deepest first: a folder must not be named before what it holds is safe.
+    folders.iter().rev().try_for_each(|folder| sync_folder(folder))
+}
+
+fn sync_folders(root: &Path, folder: &Path) -> Result<(), StoreError> {
+    folders_between(root, folder).iter().try_for_each(|folder| sync_folder(folder))
+}
+
+/// `folder` and its parents down to and with `root`, deepest first.
+fn folders_between(root: &Path, folder: &Path) -> Vec<PathBuf> {
+    folder.ancestors().take_while(|ancestor| ancestor.starts_with(root)).map(Path::to_path_buf).collect()
+}
+
+fn sync_one(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|source| StoreError::Disk {
+        action: "bring to the disk",
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// Only Unix lets a folder be synced.
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) { sync_one(path) } else { Ok(()) }
+}
+
+/// Digest and size of a file, `None` when there is none.
+pub(crate) fn digest_of_file(path: &Path) -> Result<Option<(Digest, u64)>, StoreError> {
+    let failed = |source| StoreError::Disk { action: "read", path: path.to_path_buf(), source };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut hasher = Hasher::default();
+    let mut size = 0;
+    let mut buffer = vec![0; READ_SIZE];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Some((hasher.finish(), size))),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                size += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}

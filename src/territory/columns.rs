@@ -1,0 +1,186 @@
+//! Places of whole batches: from the hidden columns that a source gave to the declared columns of a contract.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray as _, Float64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array};
+use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
+use arrow::error::ArrowError;
+
+use super::{Cog, PlaceInput, Placement};
+
+/// Prefix of the columns that do not leave the stage between reading and storing.
+pub const HIDDEN: &str = "__";
+
+/// A place that was put right by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceCorrection {
+    /// Row number in the source, from 1.
+    pub row: u64,
+    /// Rule that was applied.
+    pub rule: &'static str,
+    /// Before.
+    pub before: String,
+    /// After.
+    pub after: String,
+}
+
+/// A batch with its places filled.
+#[derive(Debug)]
+pub struct Placed {
+    /// The batch, without hidden place columns.
+    pub batch: RecordBatch,
+    /// What was put right.
+    pub corrections: Vec<PlaceCorrection>,
+    /// Rows by method.
+    pub methods: Vec<(&'static str, u64)>,
+}
+
+/// Schema of a batch once its places are filled: hidden place columns are gone.
+pub fn placed_schema(staged: &Schema) -> SchemaRef {
+    let kept = staged.fields().iter().filter(|field| !is_place_input(field.name()));
+    Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()))
+}
+
+fn is_place_input(name: &str) -> bool {
+    name.strip_prefix(HIDDEN).is_some_and(|rest| rest.starts_with("place_"))
+}
+
+/// The six texts that a source gave about the place of each row.
+struct Inputs<'a> {
+    insee: &'a StringArray,
+    postal: &'a StringArray,
+    commune: &'a StringArray,
+    departement: &'a StringArray,
+    longitude: &'a StringArray,
+    latitude: &'a StringArray,
+}
+
+fn text(array: &StringArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row).trim()).filter(|text| !text.is_empty())
+}
+
+/// A coordinate in degrees, with decimal point or comma.
+fn degrees(text: &str) -> Option<f64> {
+    text.replace(',', ".").parse::<f64>().ok().filter(|number| number.is_finite())
+}
+
+impl<'a> Inputs<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        let column = |name: &str| {
+            let name = format!("{HIDDEN}place_{name}");
+            let array = batch.column_by_name(&name);
+            array
+                .map(|array| array.as_string::<i32>())
+                .ok_or_else(|| ArrowError::SchemaError(format!("column `{name}` is missing")))
+        };
+        Ok(Self {
+            insee: column("code_insee")?,
+            postal: column("code_postal")?,
+            commune: column("commune")?,
+            departement: column("departement")?,
+            longitude: column("longitude")?,
+            latitude: column("latitude")?,
+        })
+    }
+
+    fn row(&self, row: usize) -> PlaceInput<'a> {
+        PlaceInput {
+            insee: text(self.insee, row),
+            postal: text(self.postal, row),
+            commune: text(self.commune, row),
+            departement: text(self.departement, row),
+            longitude: text(self.longitude, row).and_then(degrees),
+            latitude: text(self.latitude, row).and_then(degrees),
+        }
+    }
+}
+
+/// Fills the place columns that a contract declares.
+pub fn place(cog: &Cog, batch: &RecordBatch) -> Result<Placed, ArrowError> {
+    let inputs = Inputs::of(batch)?;
+    let rows = batch.column_by_name("__row").map(|rows| rows.as_primitive::<UInt64Type>().clone());
+    let rows = rows.unwrap_or_else(|| (1..=batch.num_rows() as u64).collect::<UInt64Array>());
+    let placements: Vec<Placement<'_>> = (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row))).collect();
+    let schema = placed_schema(&batch.schema());
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let given = batch.column_by_name(field.name()).cloned();
+        columns.push(match filled(cog, field, &placements, &inputs) {
+            Some(array) => array,
+            None => given.ok_or_else(|| ArrowError::SchemaError(format!("column `{}` is missing", field.name())))?,
+        });
+    }
+    let mut methods: Vec<(&'static str, u64)> = Vec::new();
+    for placement in &placements {
+        let method = placement.method.as_str();
+        match methods.iter_mut().find(|(name, _)| *name == method) {
+            Some((_, count)) => *count += 1,
+            None => methods.push((method, 1)),
+        }
+    }
+    let corrections = placements.iter().enumerate().flat_map(|(row, placement)| {
+        let row = rows.value(row);
+        placement.corrections.iter().map(move |correction| PlaceCorrection {
+            row,
+            rule: correction.rule,
+            before: correction.before.clone(),
+            after: correction.after.clone(),
+        })
+    });
+    let corrections = corrections.collect();
+    Ok(Placed { batch: RecordBatch::try_new(schema, columns)?, corrections, methods })
+}
+
+/// Postal code on five digits; other texts as they are.
+fn postal_code(text: &str) -> String {
+    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    if (4..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        format!("{digits:0>5}")
+    } else {
+        digits
+    }
+}
+
+/// The array of a place column; `None` when the column is not one.
+fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Inputs<'_>) -> Option<ArrayRef> {
+    let texts = |value: &dyn Fn(&Placement<'_>) -> Option<String>| -> Option<ArrayRef> {
+        let mut builder = StringBuilder::new();
+        placements.iter().for_each(|placement| builder.append_option(value(placement)));
+        Some(Arc::new(builder.finish()))
+    };
+    let numbers = |value: &dyn Fn(&Placement<'_>) -> Option<f64>| -> Option<ArrayRef> {
+        let mut builder = Float64Builder::new();
+        placements.iter().for_each(|placement| builder.append_option(value(placement)));
+        Some(Arc::new(builder.finish()))
+    };
+    let departement = |p: &Placement<'_>| p.commune.and_then(|commune| cog.departement(commune.departement()));
+    let region = |p: &Placement<'_>| p.commune.and_then(|commune| cog.region(commune.region()));
+    match field.name().as_str() {
+        "code_insee" => texts(&|p| p.commune.map(|c| c.code().to_owned())),
+        "commune" => texts(&|p| p.commune.map(|c| c.nom().to_owned())),
+        "code_arrondissement" => texts(&|p| p.arrondissement.map(|c| c.code().to_owned())),
+        "code_departement" => texts(&|p| p.commune.map(|c| c.departement().to_owned())),
+        "departement" => texts(&|p| departement(p).map(|d| d.nom().to_owned())),
+        "code_region" => texts(&|p| p.commune.map(|c| c.region().to_owned())),
+        "region" => texts(&|p| region(p).map(|r| r.nom().to_owned())),
+        "code_epci" => texts(&|p| p.commune.and_then(|c| c.epci()).map(str::to_owned)),
+        "epci" => texts(&|p| p.commune.and_then(|c| c.epci()).and_then(|e| cog.epci_of(e)).map(|e| e.nom().to_owned())),
+        "longitude" => numbers(&|p| p.longitude.map(round_degrees)),
+        "latitude" => numbers(&|p| p.latitude.map(round_degrees)),
+        "lieu_methode" => texts(&|p| Some(p.method.as_str().to_owned())),
+        "lieu_confiance" => numbers(&|p| Some(p.confidence)),
+        "lieu_distance_km" => numbers(&|p| p.distance_km.map(|km| (km * 1000.0).round() / 1000.0)),
+        "position_origine" => texts(&|p| Some(p.position.as_str().to_owned())),
+        "code_postal" => {
+            let mut builder = StringBuilder::new();
+            (0..placements.len()).for_each(|row| builder.append_option(text(inputs.postal, row).map(postal_code)));
+            Some(Arc::new(builder.finish()))
+        }
+        _ => None,
+    }
+}
+
+/// Six decimals: about 0.1 m.
+fn round_degrees(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
+}
