@@ -20,6 +20,7 @@
 //! ([`survey`]), runs SQL ([`engine`]), checks ([`quality`]), writes and commits ([`publish`]).
 
 pub mod id;
+pub mod secret;
 
 pub mod diagnostic;
 

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
+use arrow::compute::cast;
 use arrow::csv::WriterBuilder;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::LineDelimitedWriter;
@@ -158,7 +160,7 @@ impl Output {
     fn take(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         match self {
             Self::Table(batches) => batches.push(batch),
-            Self::Csv(writer) => writer.write(&crate::publish::format::joined_lists(&batch)?)?,
+            Self::Csv(writer) => writer.write(&joined_lists(&batch)?)?,
             Self::Json(writer) => writer.write(&batch)?,
             Self::Parquet(writer) => writer.write(&batch)?,
             Self::Arrow(writer) => writer.write(&batch)?,
@@ -183,6 +185,32 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Lists as their items joined by `|`: a CSV cell holds one text.
+fn joined_lists(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if !matches!(field.data_type(), DataType::List(_)) {
+            fields.push(field.as_ref().clone());
+            columns.push(Arc::clone(column));
+            continue;
+        }
+        let texts: Result<StringArray, ArrowError> = column
+            .as_list::<i32>()
+            .iter()
+            .map(|list| {
+                let Some(list) = list else { return Ok(None) };
+                let items = cast(&list, &DataType::Utf8)?;
+                let items: Vec<&str> = items.as_string::<i32>().iter().flatten().collect();
+                Ok(Some(items.join("|")))
+            })
+            .collect();
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(texts?));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 async fn write(answer: Answer, format: Format, printer: &Printer) -> Result<(), Exit> {

@@ -190,7 +190,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
 }
 
 fn check_demo_key(pipeline: &Pipeline, project: &Project, top: &Fields<'_>, problems: &Problems) {
-    if pipeline.questionnaire.is_some() && !pipeline.synthetic && project.key.reveal() == DEMO_KEY {
+    if pipeline.questionnaire.is_some() && !pipeline.synthetic && project.key.expose() == DEMO_KEY {
         let place = top.key("questionnaire");
         if let Some(place) = place {
             problems.push(
@@ -212,16 +212,16 @@ fn check_licences(
     root: &crate::diagnostic::document::Node,
     scope: &Scope<'_>,
 ) {
-    if !licence::is_known(&release.value) {
+    if licence::licence_title(&release.value).is_none() {
         scope.problems.push(
             release
                 .problem("pipeline::unknown_licence", format!("`{}` is not a licence known here", release.value), "unknown")
-                .suggest(&release.value, licence::names()),
+                .suggest(&release.value, licence::licence_ids()),
         );
         return;
     }
     for source in &pipeline.sources {
-        if licence::is_known(&source.licence) && !licence::compatible(&source.licence, &release.value) {
+        if licence::licence_title(&source.licence).is_some() && !licence::compatible(&source.licence, &release.value) {
             let place = source::licence_place(root, &source.id, scope.problems);
             let place = place.as_ref().unwrap_or(release);
             scope.problems.push(

@@ -13,27 +13,7 @@ use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
-/// A text that is never shown: passwords, tokens, keys.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a secret in.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one who needs it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
+pub use crate::secret::{SafeUrl, Secret};
 
 /// Where a source's parts come from.
 #[derive(Debug, Clone)]
@@ -44,34 +24,55 @@ pub enum SourceKind {
     Http(HttpSource),
 }
 
-/// Files: each part is a path, a glob or an object-store URL.
+/// Files to be read.
 #[derive(Debug, Clone)]
 pub struct FileSource {
-    /// Part name and where it is. The name of a glob's parts is their file name.
+    /// Name of the part, and its path, pattern (`data/*.csv`) or URL of an object (`s3://bucket/data/*.csv`).
+    ///
+    /// The files of a pattern, sorted by path, become parts named after the files. A URL names objects as they are
+    /// spelled in the bucket, without percent-encoding.
     pub parts: Vec<(String, String)>,
-    /// Folder that relative paths start from: the project's.
+    /// Where relative paths start.
     pub base: PathBuf,
 }
 
-/// Documents behind HTTP.
+/// Documents to be downloaded.
 #[derive(Debug, Clone)]
 pub struct HttpSource {
-    /// Part name and its address.
-    pub parts: Vec<(String, Url)>,
-    /// Headers sent with each request.
+    /// Name and address of each part.
+    pub parts: Vec<(String, SafeUrl)>,
+    /// Headers sent along, all of them secret: they stay with the host of the part's address.
     pub headers: Vec<(String, Secret)>,
-    /// Most bytes of one part, after decompression.
+    /// Largest body of a part, decompressed.
     pub max_bytes: u64,
-    /// Longest wait for a connection.
+    /// Time limit for a connection.
     pub connect_timeout: Duration,
-    /// Longest silence while a body comes in.
+    /// Time limit for an answer to begin, and for each next piece of its body.
     pub idle_timeout: Duration,
-    /// Longest time for one part, attempts included.
+    /// Time limit for a part, with all attempts and the waiting between them.
     pub total_timeout: Duration,
-    /// Attempts for one part.
+    /// Attempts for a part, the first included.
     pub attempts: u32,
-    /// Who asks, with a contact.
+    /// Wait before the second attempt; it doubles for each further one, with jitter.
+    pub first_delay: Duration,
+    /// Who we are, with a contact.
     pub user_agent: String,
+}
+
+impl Default for HttpSource {
+    fn default() -> Self {
+        Self {
+            parts: Vec::new(),
+            headers: Vec::new(),
+            max_bytes: 2 << 30,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(2),
+            total_timeout: Duration::from_hours(1),
+            attempts: 5,
+            first_delay: Duration::from_secs(1),
+            user_agent: concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
 }
 
 /// An upstream resource.

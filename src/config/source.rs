@@ -12,7 +12,6 @@ use crate::diagnostic::{Problems, Spanned};
 use crate::id::SourceId;
 
 const KINDS: [&str; 2] = ["file", "http"];
-const MAX_BYTES: u64 = 2 << 30;
 
 /// Reads all sources of a pipeline file.
 pub(super) fn sources(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
@@ -59,11 +58,11 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
     }
     fields.finish();
     let licence = licence?;
-    if !super::licence::is_known(&licence.value) {
+    if super::licence::licence_title(&licence.value).is_none() {
         scope.problems.push(
             licence
                 .problem("pipeline::unknown_licence", format!("`{}` is not a licence known here", licence.value), "unknown")
-                .suggest(&licence.value, super::licence::names()),
+                .suggest(&licence.value, super::licence::licence_ids()),
         );
     }
     let kind = match (file, http) {
@@ -115,7 +114,7 @@ fn http_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
     for (name, text) in &declared {
         let url = resolve(text, scope.env, scope.problems)?;
         match Url::parse(&url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => urls.push((name.clone(), url)),
+            Ok(url) if matches!(url.scheme(), "http" | "https") => urls.push((name.clone(), url.into())),
             _ => scope.problems.push(
                 text.problem("pipeline::bad_url", "this is not a web address", "here")
                     .help("write an absolute address: https://host/path"),
@@ -128,26 +127,29 @@ fn http_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
             headers.push((name.value.clone(), Secret::new(resolve(&text, scope.env, scope.problems)?)));
         }
     }
-    let seconds = |key, default: u64| {
+    let seconds = |key, default: Duration| {
         let typed = fields.number(key).filter(|s| *s > 0.0 && *s < 1e6);
-        typed.map_or(Duration::from_secs(default), Duration::from_secs_f64)
+        typed.map_or(default, Duration::from_secs_f64)
     };
-    let attempts = fields.integer("attempts").map_or(Ok(4), |n| u32::try_from(n.value).map_err(|_| n));
-    let max_bytes = fields.integer("max_bytes").map_or(Ok(MAX_BYTES), |n| u64::try_from(n.value).map_err(|_| n));
-    for bad in [attempts.as_ref().err(), max_bytes.as_ref().err()].into_iter().flatten() {
-        scope.problems.push(bad.problem("pipeline::number", "this number is negative or too large", "here").help("write a positive number"));
-    }
+    let positive = |key: &'static str| {
+        let typed = fields.integer(key)?;
+        let number = u64::try_from(typed.value).ok().filter(|number| *number > 0);
+        if number.is_none() {
+            let problem = typed.problem("pipeline::number", "a positive number is expected", "here");
+            scope.problems.push(problem.help("leave it out for the default"));
+        }
+        number
+    };
+    let default = HttpSource::default();
     Some(HttpSource {
         parts: urls,
         headers,
-        max_bytes: max_bytes.unwrap_or(MAX_BYTES),
-        connect_timeout: seconds("connect_timeout", 10),
-        idle_timeout: seconds("idle_timeout", 60),
-        total_timeout: seconds("total_timeout", 600),
-        attempts: attempts.unwrap_or(4),
-        user_agent: fields.text("user_agent").map_or_else(
-            || concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
-            |text| text.value,
-        ),
+        max_bytes: positive("max_bytes").unwrap_or(default.max_bytes),
+        connect_timeout: seconds("connect_timeout", default.connect_timeout),
+        idle_timeout: seconds("idle_timeout", default.idle_timeout),
+        total_timeout: seconds("total_timeout", default.total_timeout),
+        attempts: positive("attempts").and_then(|n| u32::try_from(n).ok()).unwrap_or(default.attempts),
+        first_delay: seconds("first_delay", default.first_delay),
+        user_agent: fields.text("user_agent").map_or(default.user_agent, |text| text.value),
     })
 }

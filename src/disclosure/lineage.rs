@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::config::pipeline::{Model, Pipeline};
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::Problem;
-use crate::engine::{How, Origin};
+use crate::engine::lineage::{How, Origin};
 use crate::model::{ModelPlan, output_place};
 
 /// Where confidentiality is laid down.
@@ -34,9 +34,9 @@ pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
                 .help("publish another model that reads no personal column"),
             );
         }
-        let reads = plan.base_tables(model.name.as_str());
-        problems.extend(check_tables(pipeline, model.name.as_str(), contract, &reads, &model.file));
-        for lineage in plan.lineage(model.name.as_str()) {
+        let Some(lineage) = plan.lineage(model.name.as_str()) else { continue };
+        problems.extend(check_tables(pipeline, model.name.as_str(), contract, &lineage.tables, &model.file));
+        for lineage in &lineage.columns {
             let public = contract.column(&lineage.name).is_some_and(|c| c.visibility == Visibility::Public);
             if public {
                 let bad = lineage.origins.iter().filter_map(|origin| refusal(pipeline, origin));
@@ -63,13 +63,12 @@ fn undeclared_personal(pipeline: &Pipeline, plan: &ModelPlan, model: &Model) -> 
     if pipeline.published.contains(&model.name) {
         return None;
     }
-    let lineages = plan.lineage(model.name.as_str()).iter();
-    let (name, path) = lineages.flat_map(|lineage| lineage.origins.iter().map(move |origin| (lineage, origin))).find_map(
-        |(lineage, origin)| {
-            let (code, _) = refusal(pipeline, origin)?;
-            (code == "disclosure::personal").then(|| (lineage.name.clone(), origin.path.join(" <- ")))
-        },
-    )?;
+    let columns = &plan.lineage(model.name.as_str())?.columns;
+    let origins = columns.iter().flat_map(|column| column.origins.iter().map(move |origin| (column, origin)));
+    let (name, path) = origins.into_iter().find_map(|(column, origin)| {
+        let (code, _) = refusal(pipeline, origin)?;
+        (code == "disclosure::personal").then(|| (column.name.clone(), origin.path.join(" <- ")))
+    })?;
     Some(
         Problem::at(
             "disclosure::undeclared_personal",
@@ -136,7 +135,7 @@ fn refusal(pipeline: &Pipeline, origin: &Origin) -> Option<(&'static str, String
     let survey = pipeline.questionnaire.as_ref().is_some_and(|q| q.table == table.name);
     match visibility {
         Visibility::Personal => Some(("disclosure::personal", format!("derives from a personal column: {path}"))),
-        _ if origin.how == How::Aggregated => None,
+        _ if matches!(origin.how, How::Aggregated(_)) => None,
         Visibility::Public if !survey => None,
         _ if survey => Some(("disclosure::restricted", format!("shows single answers of a survey: {path}"))),
         _ => Some(("disclosure::restricted", format!("derives from a column that is not public: {path}"))),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use arrow::array::{Array, AsArray as _, RecordBatch, StringArray};
+use arrow::array::{AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use regex::Regex;
 

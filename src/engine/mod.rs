@@ -30,10 +30,11 @@ mod error;
 mod execute;
 mod functions;
 pub mod lineage;
-mod order;
+mod locate;
 mod plan;
 mod problem;
 mod query;
+mod rules;
 mod statement;
 mod tables;
 
@@ -86,8 +87,18 @@ pub struct EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     context: SessionContext,
-    /// Functions taken out, and why.
-    removed: Arc<BTreeMap<String, &'static str>>,
+    removed: Arc<BTreeMap<String, Removed>>,
+}
+
+/// Why a function was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removed {
+    /// It answers differently from one time to the next.
+    Changing,
+    /// It tells about the files or the program, not about the data.
+    Machine,
+    /// It makes rows or lists of any length out of nothing.
+    Boundless,
 }
 
 impl fmt::Debug for Engine {
@@ -115,7 +126,7 @@ impl Engine {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
-        let removed = Arc::new(remove_functions(&context)?);
+        let removed = Arc::new(remove_functions(&context));
         for function in functions::all() {
             context.register_udf(function);
         }
@@ -142,26 +153,21 @@ fn session_config(options: &EngineOptions) -> SessionConfig {
     config
 }
 
-/// Takes out what answers differently each time, or tells about the machine instead of the data.
-fn remove_functions(context: &SessionContext) -> Result<BTreeMap<String, &'static str>, DataFusionError> {
-    let mut removed = BTreeMap::new();
+/// Functions that say where the data lies, or by what it is read.
+const MACHINE: [&str; 4] = ["input_file_name", "file_row_index", "version", "arrow_metadata"];
+
+fn remove_functions(context: &SessionContext) -> BTreeMap<String, Removed> {
     let state = context.state();
-    for (name, function) in state.scalar_functions() {
-        if function.signature().volatility != Volatility::Immutable {
-            removed.insert(name.clone(), "its answer changes from one time to the next");
-        }
-    }
-    for name in ["input_file_name", "file_row_index", "version", "arrow_metadata"] {
-        removed.insert(name.to_owned(), "it tells about the files or the program, not about the data");
-    }
-    for name in state.table_functions().keys() {
-        removed.insert(name.clone(), "only tables and subqueries can stand in FROM");
-        context.deregister_udtf(name);
-    }
+    let changing = state.scalar_functions().iter().filter(|(_, f)| f.signature().volatility != Volatility::Immutable);
+    let changing = changing.map(|(name, _)| (name.clone(), Removed::Changing));
+    let boundless = state.table_functions().keys().map(|name| (name.clone(), Removed::Boundless));
+    let machine = MACHINE.map(|name| (name.to_owned(), Removed::Machine));
+    let removed: BTreeMap<String, Removed> = changing.chain(boundless).chain(machine).collect();
     for name in removed.keys() {
         context.deregister_udf(name);
+        context.deregister_udtf(name);
     }
-    Ok(removed)
+    removed
 }
 
 #[cfg(test)]

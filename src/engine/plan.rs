@@ -14,8 +14,9 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Spanned as _, Value, visi
 
 use crate::diagnostic::{Problem, Problems, SourceFile, Span, Spanned};
 use crate::engine::lineage::{self, TableLineage};
-use crate::engine::statement::{self, Names, Parsed};
-use crate::engine::{DEFAULT_SCHEMA, Engine, order, problem};
+use crate::engine::locate::Names;
+use crate::engine::statement::{self, Parsed};
+use crate::engine::{DEFAULT_SCHEMA, Engine, problem, rules};
 
 /// How often a statement is planned again to find further unknown columns.
 const ROUNDS: usize = 40;
@@ -107,9 +108,9 @@ impl Engine {
                     .help("write it as joins, unions, aggregates and subqueries"),
             ]
         })?;
-        let unordered = order::problems(&plan, &parsed);
-        if !unordered.is_empty() {
-            return Err(sorted(unordered));
+        let broken = rules::problems(&plan, &parsed);
+        if !broken.is_empty() {
+            return Err(sorted(broken));
         }
         // The optimiser is what finds types that do not go together.
         if let Err(error) = self.context.state().optimize(&plan) {
@@ -125,19 +126,25 @@ impl Engine {
         for problem in problems.iter_mut().filter(|problem| problem.label.is_none()) {
             problem.label = place.clone().map(|span| (span, "here".to_owned()));
         }
+        Names::of(parsed).place(&mut problems);
         problems
     }
 
     /// Plan of a model as it was written, or everything that is wrong with its names.
     pub(super) fn checked(&self, parsed: &Parsed) -> Result<LogicalPlan, Vec<Problem>> {
-        let names = statement::names(parsed);
+        let names = Names::of(parsed);
         let problems = Problems::new();
+        names.refused.iter().for_each(|found| problems.push(found.clone()));
         self.check_tables(&names).into_iter().for_each(|found| problems.push(found));
         self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
         if problems.is_empty() {
             match self.logical_plan(parsed) {
                 Ok(plan) => return Ok(plan),
-                Err(error) => self.all_mistakes(&error, parsed).into_iter().for_each(|found| problems.push(found)),
+                Err(error) => {
+                    let mut found = self.all_mistakes(&error, parsed);
+                    names.place(&mut found);
+                    found.into_iter().for_each(|found| problems.push(found));
+                }
             }
         }
         Err(problems.into_sorted())

@@ -1,5 +1,6 @@
 //! DataFusion's complaints about SQL as problems with their place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::{Column, DataFusionError, Diagnostic, SchemaError, Span as SqlSpan};
@@ -25,11 +26,12 @@ fn one(error: &DataFusionError, diagnostic: Option<&Diagnostic>, file: &Arc<Sour
         DataFusionError::SchemaError(error, _) => of_schema(error, diagnostic, span, file),
         DataFusionError::SQL(error, _) => of_syntax(error, file),
         _ => {
-            let message = diagnostic.map_or_else(|| first_line(&root.strip_backtrace()), |d| d.message.clone());
-            let (code, help) = classify(root, &message);
-            let mut problem = placed(code, sentence(&message), file, span);
-            let notes = diagnostic.map(notes).filter(|notes| !notes.is_empty());
-            problem.help = notes.or_else(|| help.map(str::to_owned));
+            let text = root.strip_backtrace();
+            let message = diagnostic.map_or_else(|| essence(&text), |diagnostic| diagnostic.message.as_str());
+            let (code, help) = classify(root, message);
+            let notes = diagnostic.map(notes).filter(|notes| !notes.is_empty() && code != "sql::group_by");
+            let mut problem = placed(code, sentence(message), file, span);
+            problem.help = Some(notes.unwrap_or_else(|| help.to_owned()));
             problem
         }
     }
@@ -62,11 +64,14 @@ fn of_schema(
 
 fn unknown_column(field: &Column, valid: &[Column], span: Option<Span>, file: &Arc<SourceFile>) -> Problem {
     let same_table = |other: &&Column| field.relation.is_none() || other.relation == field.relation;
-    let near: Vec<&str> = valid.iter().filter(same_table).map(|column| column.name.as_str()).collect();
+    let near = valid.iter().filter(same_table).map(|column| column.name.as_str());
+    // Expressions without a name of their own are no help.
+    let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_') && name != "NULL";
+    let near: BTreeSet<&str> = near.filter(|name| is_name(name)).collect();
     let relation = field.relation.as_ref();
     if let (Some(relation), true) = (relation, near.is_empty()) {
-        let mut tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(ToString::to_string)).collect();
-        tables.dedup();
+        let tables = valid.iter().filter_map(|column| column.relation.as_ref()).map(ToString::to_string);
+        let tables: BTreeSet<String> = tables.collect();
         let message = format!("no table is called `{relation}` here");
         return placed("sql::unknown_column", message, file, span)
             .suggest(&relation.to_string(), tables.iter().map(String::as_str));
@@ -75,7 +80,8 @@ fn unknown_column(field: &Column, valid: &[Column], span: Option<Span>, file: &A
         Some(relation) => format!("`{relation}` has no column `{}`", field.name),
         None => format!("unknown column `{}`", field.name),
     };
-    placed("sql::unknown_column", message, file, span).suggest(&field.name, near)
+    let problem = placed("sql::unknown_column", message, file, span);
+    if near.is_empty() { problem.help("no table is read here: write FROM") } else { problem.suggest(&field.name, near) }
 }
 
 fn of_syntax(error: &ParserError, file: &Arc<SourceFile>) -> Problem {
@@ -86,7 +92,7 @@ fn of_syntax(error: &ParserError, file: &Arc<SourceFile>) -> Problem {
     let (message, place) = split_place(text);
     let end = file.text.trim_end().len();
     let start = place.map_or(end, |(line, column)| file.offset(line, column)).min(end);
-    let span = start..token_end(&file.text, start);
+    let span = start..token_end(&file.text, start).min(end);
     let label = if place.is_some() { "here" } else { "at the end" };
     Problem::at("sql::syntax", sentence(message), file, span, label)
         .help("each file holds one SELECT; names with capitals or signs need double quotes, texts single ones")
@@ -109,43 +115,32 @@ fn token_end(text: &str, start: usize) -> usize {
     start + if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) }
 }
 
-/// Code and help of a complaint that DataFusion tells in words only.
-fn classify(error: &DataFusionError, message: &str) -> (&'static str, Option<&'static str>) {
-    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if has(&["table '"]) && has(&["not found"]) {
-        ("sql::unknown_table", None)
-    } else if has(&["Invalid function"]) {
-        ("sql::unknown_function", None)
-    } else if has(&["not supported: "]) {
-        ("sql::refused", Some("queries can only read: write one SELECT"))
-    } else if has(&["GROUP BY", "aggregate function"]) {
-        ("sql::group_by", Some("group by the column, or aggregate it"))
-    } else if matches!(error, DataFusionError::NotImplemented(_)) {
-        ("sql::unsupported", Some("write it another way: this is not supported"))
-    } else if has(TYPE_WORDS) {
-        ("sql::type_mismatch", Some("CAST one side to the type of the other, or compare with a value of its type"))
-    } else {
-        ("sql::invalid", Some("see the DataFusion SQL reference for what is allowed here"))
+/// Codes and help of complaints that DataFusion tells in words only, by words of theirs; the first that fits counts.
+const KINDS: [(&[&str], &str, &str); 7] = [
+    (&["table '"], "sql::unknown_table", "see `essaim check` for the tables that there are"),
+    (&["Invalid function"], "sql::unknown_function", "see the list of functions"),
+    (&["DDL not supported", "DML not supported", "Statement not supported"], "sql::refused", "only SELECT is allowed"),
+    (&["unique expression names"], "sql::duplicate_column", "give one of them another name with AS"),
+    (&["WHERE clause"], "sql::invalid", "conditions on aggregates stand in HAVING, conditions on windows in QUALIFY"),
+    (&["GROUP BY", "aggregate expression"], "sql::group_by", "group by the column, or aggregate it"),
+    (
+        &[
+            "oerc", "ncompatible", "argument type", "data type", "cannot be used with", "annot cast", "non-boolean",
+            "match any signature", "unnest()", " takes ", " requires ", " expects ",
+        ],
+        "sql::type_mismatch",
+        "CAST one side to the type of the other, or use a function of that type",
+    ),
+];
+
+fn classify(error: &DataFusionError, message: &str) -> (&'static str, &'static str) {
+    let kind = KINDS.iter().find(|(words, ..)| words.iter().any(|word| message.contains(word)));
+    match (kind, error) {
+        (Some((_, code, help)), _) => (code, help),
+        (None, DataFusionError::NotImplemented(_)) => ("sql::unsupported", "write it another way: this is not supported"),
+        (None, _) => ("sql::invalid", "see the DataFusion SQL reference for what is allowed here"),
     }
 }
-
-const TYPE_WORDS: &[&str] = &[
-    "oerc",
-    "incompatible types",
-    "argument types",
-    "argument type",
-    "data type",
-    "cannot be used with",
-    "Cannot cast",
-    "Cast error",
-    "cast",
-    "Cannot infer common",
-    "Unsupported CAST",
-    "to be of",
-    "must be boolean",
-    "must return boolean",
-    " takes ",
-];
 
 fn notes(diagnostic: &Diagnostic) -> String {
     let notes = diagnostic.notes.iter().map(|note| note.message.as_str());
@@ -172,26 +167,44 @@ pub(super) fn to_span(file: &SourceFile, span: SqlSpan) -> Span {
     start..file.offset(number(span.end.line), number(span.end.column)).max(start)
 }
 
-/// Our messages start in lower case, are one line and have no full stop.
+/// Our messages start in lower case, are one line, quote names in back quotes and have no full stop.
 fn sentence(message: &str) -> String {
-    let message = message.trim().trim_end_matches('.').replace('\'', "`");
-    let message = message.strip_prefix("sql parser error: ").unwrap_or(&message);
-    let message = message.strip_prefix("Error during planning: ").unwrap_or(message);
-    let message = message.strip_prefix("Execution error: ").unwrap_or(message);
+    let message = message.trim().trim_end_matches(['.', '!']).replace("it's", "it is").replace(['\'', '"'], "`");
     let mut chars = message.chars();
-    let second_is_lower = message.chars().nth(1).is_some_and(|c| !c.is_uppercase());
+    let is_word = message.chars().nth(1).is_some_and(|c| !c.is_uppercase());
     match chars.next() {
-        Some(first) if second_is_lower => first.to_lowercase().chain(chars).collect(),
-        _ => message.to_owned(),
+        Some(first) if is_word => first.to_lowercase().chain(chars).collect(),
+        _ => message,
     }
 }
 
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or(text);
-    let prefixes = ["Error during planning: ", "Execution error: ", "This feature is not implemented: ", "Arrow error: "];
-    let mut line = line;
-    while let Some(rest) = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix)) {
-        line = rest;
+const PREFIXES: [&str; 9] = [
+    "Error during planning: ",
+    "Execution error: ",
+    "This feature is not implemented: ",
+    "Arrow error: ",
+    "Cast error: ",
+    "Internal error: ",
+    "Schema error: ",
+    "SQL error: ",
+    "External error: ",
+];
+
+/// Ends of what is worth telling.
+const TAILS: [&str; 4] = [" No function matches", ", errors:", ".. No function", ".\nThis issue"];
+
+/// What a long message says, without where it comes from and what follows from it.
+fn essence(text: &str) -> &str {
+    let mut message = text.lines().next().unwrap_or(text);
+    // The innermost cause stands last: "coercion failed with: Error during planning: …".
+    if let Some((_, cause)) = message.rsplit_once("failed with: ") {
+        message = cause;
     }
-    line.to_owned()
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)) {
+        message = rest;
+    }
+    for tail in TAILS {
+        message = message.split_once(tail).map_or(message, |(message, _)| message);
+    }
+    message
 }

@@ -13,7 +13,8 @@ use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use futures::{Stream, StreamExt as _};
 
 use crate::diagnostic::{Problem, Problems, SourceFile};
-use crate::engine::statement::{self, Parsed};
+use crate::engine::locate::Names;
+use crate::engine::statement::Parsed;
 use crate::engine::{Engine, EngineError, QueryError, problem};
 
 /// Name of the file that problems of a query point into.
@@ -42,15 +43,19 @@ impl Engine {
     pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
         let file = SourceFile::new(FILE, sql);
         let statement = parse(&file).map_err(QueryError::Problems)?;
-        let wrong = |error: DataFusionError| QueryError::Problems(problem::from_error(&error, &file));
-        if let Some(query) = query_of(&statement) {
-            let parsed = Parsed { query: Box::new(query.clone()), file: Arc::clone(&file) };
-            let problems = Problems::new();
-            self.check_functions(&statement::names(&parsed)).into_iter().for_each(|found| problems.push(found));
-            if !problems.is_empty() {
-                return Err(QueryError::Problems(problems.into_sorted()));
-            }
+        let query = query_of(&statement).cloned();
+        let names = query.map(|query| Names::of(&Parsed { query: Box::new(query), file: Arc::clone(&file) }));
+        let names = names.unwrap_or_default();
+        let problems = Problems::new();
+        self.check_functions(&names).into_iter().chain(names.refused.clone()).for_each(|found| problems.push(found));
+        if !problems.is_empty() {
+            return Err(QueryError::Problems(problems.into_sorted()));
         }
+        let wrong = |error: DataFusionError| {
+            let mut problems = problem::from_error(&error, &file);
+            names.place(&mut problems);
+            QueryError::Problems(problems)
+        };
         let state = self.context.state();
         let plan = state.statement_to_plan(statement).await.map_err(wrong)?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);

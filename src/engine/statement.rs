@@ -1,18 +1,17 @@
-//! SQL as text: parsing, and what can be told before planning: names of tables and functions, with their places.
+//! SQL as text: parsing, and what can be told before planning.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Spanned as _, Statement as SqlStatement, TableFactor,
-    Visit, Visitor,
+    Ident, Query, Select, SelectItem, SetExpr, Spanned as _, Statement as SqlStatement,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan};
 
 use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
-use crate::engine::{Engine, problem};
+use crate::engine::locate::Names;
+use crate::engine::{Engine, Removed, problem};
 
 /// Functions that the planner knows without registering them.
 const BUILT_IN: [&str; 2] = ["unnest", "unnest_outer"];
@@ -33,12 +32,12 @@ impl Parsed {
 impl Engine {
     /// Tables that a model reads, each once, at its first place; names of CTEs are left out.
     pub fn references(&self, file: &Arc<SourceFile>) -> Result<Vec<Spanned<String>>, Vec<Problem>> {
-        let names = names(&parse_model(file)?);
+        let names = Names::of(&parse_model(file)?);
         let mut seen = BTreeSet::new();
         Ok(names.tables.into_iter().filter(|table| seen.insert(table.value.clone())).collect())
     }
 
-    /// Problems with names of functions: unknown ones, and those that were taken out.
+    /// Problems with functions: unknown ones, and those that were taken out.
     pub(super) fn check_functions(&self, names: &Names) -> Vec<Problem> {
         let state = self.context.state();
         let known: BTreeSet<&str> = state
@@ -52,13 +51,8 @@ impl Engine {
             .collect();
         let unfit = |function: &Spanned<String>| {
             let name = function.value.as_str();
-            if let Some(why) = self.removed.get(name) {
-                let message = format!("`{name}` cannot be used: {why}");
-                return Some(
-                    function
-                        .problem("sql::not_deterministic", message, "not here")
-                        .help("the same inputs must give the same bytes: take dates and names from a table"),
-                );
+            if let Some(removed) = self.removed.get(name) {
+                return Some(removed.problem(function));
             }
             (!known.contains(name)).then(|| {
                 function
@@ -67,6 +61,29 @@ impl Engine {
             })
         };
         names.functions.iter().filter_map(unfit).collect()
+    }
+}
+
+impl Removed {
+    fn problem(self, function: &Spanned<String>) -> Problem {
+        let (code, why, help) = match self {
+            Self::Changing => (
+                "sql::not_deterministic",
+                "its answer changes from one time to the next",
+                "the same inputs must give the same bytes: take dates and keys from a table",
+            ),
+            Self::Machine => (
+                "sql::not_deterministic",
+                "it tells about the files or the program, not about the data",
+                "the same inputs must give the same bytes: take names from a table",
+            ),
+            Self::Boundless => (
+                "sql::refused",
+                "it makes rows out of nothing, of any number",
+                "write VALUES (1), (2), or ship the numbers as a table in seeds/",
+            ),
+        };
+        function.problem(code, format!("`{}` cannot be used: {why}", function.value), "not here").help(help)
     }
 }
 
@@ -104,90 +121,9 @@ fn is_select(body: &SetExpr) -> bool {
     }
 }
 
-/// Names that a statement uses, in the order of the text.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    pub(super) tables: Vec<Spanned<String>>,
-    pub(super) functions: Vec<Spanned<String>>,
-}
-
-pub(super) fn names(parsed: &Parsed) -> Names {
-    let mut finder = Finder { file: &parsed.file, names: Names::default(), ctes: Vec::new() };
-    // The visitor never breaks off.
-    let ControlFlow::Continue(()) = parsed.query.visit(&mut finder);
-    let mut names = finder.names;
-    for list in [&mut names.tables, &mut names.functions] {
-        list.sort_by_key(|name| name.span.start);
-        list.dedup();
-    }
-    names
-}
-
 /// The name under which an identifier is looked up.
 pub(super) fn looked_up(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
-}
-
-fn full_name(name: &ObjectName) -> String {
-    let parts = name.0.iter().map(|part| part.as_ident().map_or_else(|| part.to_string(), looked_up));
-    parts.collect::<Vec<_>>().join(".")
-}
-
-struct Finder<'a> {
-    file: &'a Arc<SourceFile>,
-    names: Names,
-    ctes: Vec<String>,
-}
-
-impl Finder<'_> {
-    fn spanned(&self, name: &ObjectName) -> Spanned<String> {
-        let span = to_span(self.file, name.span());
-        Spanned { value: full_name(name), file: Arc::clone(self.file), span }
-    }
-}
-
-impl Visitor for Finder<'_> {
-    type Break = std::convert::Infallible;
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            // Before its own name is in scope: `WITH t AS (SELECT * FROM t)` reads the table `t`.
-            cte.visit(self)?;
-            self.ctes.push(looked_up(&cte.alias.name));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
-        let ctes = query.with.as_ref().map_or(0, |with| with.cte_tables.len());
-        self.ctes.truncate(self.ctes.len() - ctes);
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Self::Break> {
-        match factor {
-            TableFactor::Table { name, args: None, .. } => {
-                let table = self.spanned(name);
-                if !self.ctes.contains(&table.value) {
-                    self.names.tables.push(table);
-                }
-            }
-            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
-                let function = self.spanned(name);
-                self.names.functions.push(function);
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
-        if let Expr::Function(function) = expr {
-            let function = self.spanned(&function.name);
-            self.names.functions.push(function);
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 /// Columns of the outermost SELECT (of a union: of its first), in order. `None` where one item stands for several.

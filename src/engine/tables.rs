@@ -11,6 +11,7 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
+use datafusion::object_store::ObjectStore;
 use datafusion::prelude::ident;
 use url::Url;
 
@@ -20,7 +21,7 @@ use crate::engine::{CATALOG, Engine, EngineError};
 use crate::id::TableName;
 
 /// A store of objects, as the store layer hands it over.
-pub type StoreHandle = Arc<dyn datafusion::object_store::ObjectStore>;
+pub type StoreHandle = Arc<dyn ObjectStore>;
 
 /// Columns that start with this are for the program, not for SQL.
 const HIDDEN: &str = "__";

@@ -14,7 +14,8 @@ use arrow::datatypes::SchemaRef;
 
 use crate::config::pipeline::{Model, Pipeline};
 use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
-use crate::engine::{Engine, EngineError, Lineage, Planned, compose};
+use crate::engine::lineage::{TableLineage, compose};
+use crate::engine::{Engine, EngineError};
 use crate::id::TableName;
 use crate::survey::indicator_schema;
 
@@ -24,8 +25,7 @@ pub use promise::output_place;
 #[derive(Debug, Default)]
 pub struct ModelPlan {
     order: Vec<TableName>,
-    lineage: BTreeMap<String, Vec<Lineage>>,
-    reads: BTreeMap<String, BTreeSet<String>>,
+    lineage: BTreeMap<String, TableLineage>,
 }
 
 impl ModelPlan {
@@ -34,32 +34,9 @@ impl ModelPlan {
         &self.order
     }
 
-    /// Columns of a model, followed down to tables that are no models.
-    pub fn lineage(&self, model: &str) -> &[Lineage] {
-        self.lineage.get(model).map_or(&[], Vec::as_slice)
-    }
-
-    /// Tables and models that a model reads itself.
-    pub fn reads(&self, model: &str) -> impl Iterator<Item = &str> {
-        self.reads.get(model).into_iter().flatten().map(String::as_str)
-    }
-
-    /// Tables that are no models and that a model reads, itself or through other models.
-    pub fn base_tables(&self, model: &str) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&str> = self.reads(model).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(name) = open.pop() {
-            if !seen.insert(name) {
-                continue;
-            }
-            if self.reads.contains_key(name) {
-                open.extend(self.reads(name));
-            } else {
-                found.insert(name.to_owned());
-            }
-        }
-        found
+    /// Where the columns and rows of a model come from, followed down to tables that are no models.
+    pub fn lineage(&self, model: &str) -> Option<&TableLineage> {
+        self.lineage.get(model)
     }
 }
 
@@ -109,7 +86,7 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
     }
     for name in order {
         let Some(model) = pipeline.models.iter().find(|model| model.name.as_str() == name) else { continue };
-        plan_one(pipeline, model, engine, &references, &mut plan, &mut problems)?;
+        plan_one(pipeline, model, engine, &mut plan, &mut problems)?;
     }
     Ok((plan, problems))
 }
@@ -127,12 +104,10 @@ fn plan_one(
     pipeline: &Pipeline,
     model: &Model,
     engine: &Engine,
-    references: &BTreeMap<&str, Vec<Spanned<String>>>,
     plan: &mut ModelPlan,
     problems: &mut Vec<Problem>,
 ) -> Result<(), EngineError> {
     let name = model.name.as_str();
-    let reads = references.get(name).into_iter().flatten().map(|read| read.value.clone()).collect();
     let planned = match engine.plan(&model.file) {
         Ok(planned) => planned,
         Err(found) => {
@@ -148,14 +123,9 @@ fn plan_one(
         None => Arc::clone(&planned.schema),
     };
     engine.register_empty(&model.name, schema)?;
-    plan.lineage.insert(name.to_owned(), compose_lineage(name, &planned, &plan.lineage));
-    plan.reads.insert(name.to_owned(), reads);
+    plan.lineage.insert(name.to_owned(), compose(&planned.lineage, &plan.lineage));
     plan.order.push(model.name.clone());
     Ok(())
-}
-
-fn compose_lineage(name: &str, planned: &Planned, inputs: &BTreeMap<String, Vec<Lineage>>) -> Vec<Lineage> {
-    compose(name, &planned.columns, inputs)
 }
 
 fn unknown_table(name: &Spanned<String>, known: &BTreeSet<String>) -> Problem {

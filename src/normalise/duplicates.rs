@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use sha2::{Digest as _, Sha256};
 
 /// The first 128 bits of a key's digest.
-type KeyHash = [u64; 2];
+type KeyHash = (u64, u64);
 
 /// What rows with one key are compared by.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,11 @@ impl Hasher for AsIs {
         self.0
     }
 
-    fn write(&mut self, _: &[u8]) {}
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
 
     fn write_u64(&mut self, bits: u64) {
         self.0 ^= bits;
@@ -113,7 +117,7 @@ fn key_hash(key: &str) -> KeyHash {
     let half = |from: usize| {
         digest.iter().skip(from).take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte))
     };
-    [half(0), half(8)]
+    (half(0), half(8))
 }
 
 #[cfg(test)]

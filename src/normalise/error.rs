@@ -60,7 +60,7 @@ pub enum NormaliseError {
     },
     /// Two source columns bear one name.
     #[error(
-        "table `{table}`: part `{part}` has two columns `{column}`, the {first}th and the {second}th: \
+        "table `{table}`: part `{part}` has two columns `{column}`, at positions {first} and {second}: \
          rename one of them at the source, since a name must mean one column"
     )]
     RepeatedColumn {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::chunk::Reject;
-use super::row::{Header, Options, RawCell, RawRow, Slot};
+use super::row::{Header, Options, RawCell, RawRow};
 use super::scalar::text;
 use crate::config::pipeline::RejectRule;
 use crate::contract::fold::fold;
@@ -135,6 +135,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::normalise::row::Slot;
 
     fn rule(values: &[&str], negated: bool) -> Rule {
         let values = values.iter().map(|value| (*value).to_owned()).collect();

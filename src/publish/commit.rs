@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use tracing::{info, warn};
 
 use super::error::PublishError;
@@ -236,7 +237,8 @@ async fn copy_latest(store: &Store, dataset: &DatasetId, release: &ReleaseId) ->
     for path in paths {
         let from = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.clone() };
         let Some(stream) = store.get_stream(&from).await.map_err(fail)? else { continue };
-        store.put_stream(&StoreKey::Latest { dataset: dataset.clone(), path }, stream).await.map_err(fail)?;
+        let bytes = stream.map_err(std::io::Error::other);
+        store.put_stream(&StoreKey::Latest { dataset: dataset.clone(), path }, bytes).await.map_err(fail)?;
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ impl Builder<'_> {
                 Err(error) => {
                     let text = error.to_string();
                     failure = Some(error);
-                    Err(arrow::error::ArrowError::ExternalError(text.into()))
+                    Err(text.into())
                 }
             }
         };

@@ -14,27 +14,27 @@ struct List {
     path: PathBuf,
     header: &'static [&'static str],
     writer: Option<csv::Writer<File>>,
-    rows: u64,
 }
 
 impl List {
     fn new(path: PathBuf, header: &'static [&'static str]) -> Self {
-        Self { path, header, writer: None, rows: 0 }
+        Self { path, header, writer: None }
     }
 
     fn write(&mut self, cells: &[&str]) -> Result<(), RunError> {
-        let path = self.path.clone();
-        let fail = |source: csv::Error| RunError::Scratch { path, source: Box::new(source) };
-        if self.writer.is_none() {
-            let mut writer = csv::Writer::from_path(&self.path).map_err(&fail)?;
-            writer.write_record(self.header).map_err(&fail)?;
-            self.writer = Some(writer);
-        }
-        self.rows += 1;
-        match &mut self.writer {
-            Some(writer) => writer.write_record(cells).map_err(fail),
-            None => Ok(()),
-        }
+        self.append(cells).map_err(|source| RunError::Scratch { path: self.path.clone(), source: Box::new(source) })
+    }
+
+    fn append(&mut self, cells: &[&str]) -> csv::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            empty => {
+                let mut writer = csv::Writer::from_path(&self.path)?;
+                writer.write_record(self.header)?;
+                empty.insert(writer)
+            }
+        };
+        writer.write_record(cells)
     }
 
     fn finish(mut self) -> Result<Option<PathBuf>, RunError> {
@@ -98,9 +98,9 @@ impl Ledger {
 
     /// Keeps a correction.
     pub(super) fn correction(&mut self, fix: &Correction) -> Result<(), RunError> {
-        *self.counts.corrections.entry(fix.rule.to_string()).or_default() += 1;
-        let cells = [&fix.row.to_string(), &fix.key, &fix.column, &fix.before, fix.rule.as_ref(), &fix.after];
-        self.corrections.write(&cells.map(AsRef::as_ref))
+        *self.counts.corrections.entry(fix.rule.clone()).or_default() += 1;
+        let row = fix.row.to_string();
+        self.corrections.write(&[&row, &fix.key, &fix.column, &fix.before, &fix.rule, &fix.after])
     }
 
     /// Ends the lists: the files that hold something, by the name they have beside the run's record.

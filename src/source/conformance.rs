@@ -14,6 +14,7 @@ use url::Url;
 use super::upstream::Reply;
 use super::upstream::Upstream;
 use super::*;
+use crate::config::pipeline::{FileSource, HttpSource, SafeUrl};
 use crate::id::Digest;
 use crate::id::SourceId;
 use crate::store::Store;

@@ -17,7 +17,8 @@ use crate::source::Connector;
 use crate::source::PartInfo;
 use crate::source::PartSink;
 use crate::source::error::SourceError;
-use crate::source::safe_url::SafeUrl;
+use crate::config::pipeline::FileSource;
+use crate::secret::SafeUrl;
 use crate::store;
 use crate::store::Store;
 use crate::store::StoreFolder;
@@ -25,18 +26,6 @@ use crate::store::StoreFolder;
 /// Hidden files must be asked for, and `*` does not cross folders.
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-
-/// Files to be read.
-#[derive(Debug, Clone)]
-pub struct FileSource {
-    /// Name of the part, and its path, pattern (`data/*.csv`) or URL of an object (`s3://bucket/data/*.csv`).
-    ///
-    /// The files of a pattern, sorted by path, become parts named after the files. A URL names objects as they are
-    /// spelled in the bucket, without percent-encoding.
-    pub parts: Vec<(String, String)>,
-    /// Where relative paths start.
-    pub base: PathBuf,
-}
 
 /// Reads a [`FileSource`].
 pub(super) struct FileConnector {

@@ -26,51 +26,13 @@ use crate::source::error::HttpFault;
 use crate::source::error::SourceError;
 use crate::source::error::WaitingFor;
 use crate::source::redirect::Way;
-use crate::source::safe_url::SafeUrl;
-use crate::source::safe_url::Secret;
+use crate::config::pipeline::HttpSource;
+use crate::secret::SafeUrl;
+use crate::secret::Secret;
 
 /// A server that asks for more patience than this does not get it.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
-
-/// Documents to be downloaded.
-#[derive(Debug, Clone)]
-pub struct HttpSource {
-    /// Name and address of each part.
-    pub parts: Vec<(String, SafeUrl)>,
-    /// Headers sent along, all of them secret: they stay with the host of the part's address.
-    pub headers: Vec<(String, Secret)>,
-    /// Largest body of a part, decompressed.
-    pub max_bytes: u64,
-    /// Time limit for a connection.
-    pub connect_timeout: Duration,
-    /// Time limit for an answer to begin, and for each next piece of its body.
-    pub idle_timeout: Duration,
-    /// Time limit for a part, with all attempts and the waiting between them.
-    pub total_timeout: Duration,
-    /// Attempts for a part, the first included.
-    pub attempts: u32,
-    /// Wait before the second attempt; it doubles for each further one, with jitter.
-    pub first_delay: Duration,
-    /// Who we are, with a contact.
-    pub user_agent: String,
-}
-
-impl Default for HttpSource {
-    fn default() -> Self {
-        Self {
-            parts: Vec::new(),
-            headers: Vec::new(),
-            max_bytes: 2 << 30,
-            connect_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_mins(2),
-            total_timeout: Duration::from_hours(1),
-            attempts: 5,
-            first_delay: Duration::from_secs(1),
-            user_agent: concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
-}
 
 /// Downloads an [`HttpSource`].
 pub(super) struct HttpConnector {

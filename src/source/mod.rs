@@ -12,7 +12,6 @@ mod file;
 mod http;
 mod part;
 mod redirect;
-mod safe_url;
 mod sink;
 mod snapshot;
 
@@ -27,31 +26,20 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::config::pipeline::SourceKind;
+
 pub use error::HttpFault;
 pub use error::SourceError;
 pub use error::WaitingFor;
-pub use file::FileSource;
-pub use http::HttpSource;
 pub use part::PartReader;
 pub use part::PartStream;
 pub use part::open_part;
 pub use part::stream_part;
-pub use safe_url::SafeUrl;
-pub use safe_url::Secret;
 pub use snapshot::Fetched;
 pub use snapshot::Snapshot;
 pub use snapshot::SnapshotPart;
 pub use snapshot::fetch;
 pub use snapshot::latest;
-
-/// A source as a pipeline declares it.
-#[derive(Debug, Clone)]
-pub enum SourceKind {
-    /// Files on the local disk or in a bucket.
-    File(FileSource),
-    /// Documents got by HTTP.
-    Http(HttpSource),
-}
 
 /// Fetches one kind of source. Moves bytes; never interprets them.
 #[async_trait]

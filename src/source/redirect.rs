@@ -6,7 +6,7 @@
 use url::Url;
 
 use crate::source::error::HttpFault;
-use crate::source::safe_url::SafeUrl;
+use crate::secret::SafeUrl;
 
 /// Redirects followed for one document.
 const LIMIT: usize = 5;

@@ -1,4 +1,4 @@
-//! One suite for every kind of store: in memory, on the local disk, and S3 as spoken by a server in this process.
+//! One suite for every kind of store: in memory and on the local disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use hyper_util::rt::TokioExecutor;
-use hyper_util::rt::TokioIo;
 use rstest::rstest;
 
 use super::faulty::FaultyStore;
@@ -25,7 +23,6 @@ struct Fixture {
 enum Kind {
     Memory,
     Local,
-    S3,
 }
 
 async fn fixture(kind: Kind) -> Fixture {
@@ -37,38 +34,8 @@ async fn fixture(kind: Kind) -> Fixture {
             Store::open(&url, folder.path(), &none).unwrap()
         }
         Kind::Local => Store::open("data/pri vé~%20", folder.path(), &none).unwrap(),
-        Kind::S3 => s3(folder.path()).await,
     };
     Fixture { store, folder }
-}
-
-/// The server's conditional put is not atomic; tests against it have one writer.
-async fn s3(folder: &Path) -> Store {
-    std::fs::create_dir(folder.join("bucket")).unwrap();
-    let mut builder = s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
-    builder.set_auth(s3s::auth::SimpleAuth::from_single("ak", "sk"));
-    let service = builder.build();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let service = service.clone();
-            tokio::spawn(async move {
-                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                server.serve_connection(TokioIo::new(socket), service).await
-            });
-        }
-    });
-    let env = [
-        ("AWS_ACCESS_KEY_ID", "ak"),
-        ("AWS_SECRET_ACCESS_KEY", "sk"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ALLOW_HTTP", "true"),
-        ("AWS_ENDPOINT", endpoint.as_str()),
-        ("TOKEN", "of somebody else"),
-    ];
-    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Store::open("s3://bucket/private", folder, &env).unwrap()
 }
 
 fn dataset() -> DatasetId {
@@ -89,7 +56,7 @@ fn entry(attempt: &str) -> Bytes {
 
 #[rstest]
 #[tokio::test]
-async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     let key = page("figures/une figure.svg");
     assert_eq!(store.get(&key).await.unwrap(), None);
@@ -111,7 +78,7 @@ async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local, Kind
 
 #[rstest]
 #[tokio::test]
-async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let fixture = fixture(kind).await;
     let store = &fixture.store;
     for size in [0_usize, 1, 8 << 20, (16 << 20) + 1] {
@@ -129,7 +96,7 @@ async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind
 
 #[rstest]
 #[tokio::test]
-async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     for n in [1, 12] {
         let mebibytes = std::iter::repeat_n(Bytes::from(vec![7; 1 << 20]), n).map(Ok);
@@ -144,7 +111,7 @@ async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind:
 
 #[rstest]
 #[tokio::test]
-async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     let folder = StoreFolder::Latest { dataset: dataset() };
     assert_eq!(store.list(&folder).await.unwrap(), []);
@@ -161,7 +128,7 @@ async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Loc
 
 #[rstest]
 #[tokio::test]
-async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     assert_eq!(store.create_exclusive(&log(1), entry("a"), "a").await.unwrap(), Created::Won);
     assert_eq!(store.create_exclusive(&log(1), entry("b"), "b").await.unwrap(), Created::Lost(entry("a")));
@@ -190,7 +157,7 @@ async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] 
 #[case::broken_then_fine(&[PutFault::Broken, PutFault::Broken])]
 #[case::false_conflict(&[PutFault::FalseConflict])]
 #[case::broken_then_answer_lost(&[PutFault::Broken, PutFault::AnswerLost])]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] kind: Kind, #[case] faults: &[PutFault]) {
     let Fixture { store, .. } = &fixture(kind).await;
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, faults));
@@ -199,7 +166,7 @@ async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] ki
 }
 
 #[rstest]
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     store.create_exclusive(&log(1), entry("theirs"), "theirs").await.unwrap();
@@ -208,7 +175,7 @@ async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kin
     assert_eq!(outcome, Created::Lost(entry("theirs")));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_create_that_never_gets_through_says_that_nothing_is_known() {
     let Fixture { store, .. } = &fixture(Kind::Memory).await;
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, &[PutFault::Broken; 50]));
@@ -235,7 +202,7 @@ async fn an_entry_without_its_attempt_is_refused() {
 
 #[rstest]
 #[tokio::test]
-async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     assert_eq!(store.next_log_number(&dataset()).await.unwrap(), 1);
     assert_eq!(store.read_log(&dataset()).await.unwrap(), []);
@@ -283,7 +250,7 @@ async fn paths_cannot_leave_the_store(#[case] path: &str) {
 
 #[rstest]
 #[tokio::test]
-async fn attributes_are_sent_where_they_are_kept(#[values(Kind::Memory, Kind::S3)] kind: Kind) {
+async fn attributes_are_sent_where_they_are_kept(#[values(Kind::Memory)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind).await;
     let file = |path: &str| StoreKey::ReleaseFile {
         dataset: dataset(),

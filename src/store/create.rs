@@ -17,7 +17,7 @@ use crate::store::local;
 
 /// How often a create is tried before its outcome is given up as unknown.
 const ATTEMPTS: u32 = 7;
-const FIRST_DELAY: Duration = Duration::from_millis(100);
+const FIRST_DELAY: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
 /// Log entries read at the same time.
 const PARALLEL_READS: usize = 16;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use geo::geometry::{Geometry, MultiPolygon};
-use geojson::GeoJson;
+use geo::geometry::{LineString, MultiPolygon, Polygon};
+use geojson::{GeoJson, Value};
 
 use super::TerritoryError;
 
@@ -22,10 +22,9 @@ pub fn load(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, TerritoryError> {
         let (Some(code), Some(geometry)) = (code, feature.geometry) else {
             return Err(bad("a feature without code or geometry".to_owned()));
         };
-        let shape = Geometry::<f64>::try_from(geometry).map_err(|error| bad(error.to_string()))?;
-        let shape = match shape {
-            Geometry::Polygon(polygon) => MultiPolygon::new(vec![polygon]),
-            Geometry::MultiPolygon(shape) => shape,
+        let shape: MultiPolygon<f64> = match geometry.value {
+            Value::Polygon(rings) => MultiPolygon::new(vec![polygon(&rings)]),
+            Value::MultiPolygon(polygons) => polygons.iter().map(|rings| polygon(rings)).collect(),
             _ => return Err(bad(format!("the outline of `{code}` is no polygon"))),
         };
         let mut bytes = Vec::new();
@@ -34,4 +33,14 @@ pub fn load(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, TerritoryError> {
         outlines.insert(code, bytes);
     }
     Ok(outlines)
+}
+
+/// A polygon from its rings, the outer one first. Positions have at least two numbers.
+fn polygon(rings: &[Vec<Vec<f64>>]) -> Polygon<f64> {
+    let ring = |positions: &Vec<Vec<f64>>| -> LineString<f64> {
+        positions.iter().filter_map(|position| Some((*position.first()?, *position.get(1)?))).collect()
+    };
+    let mut rings = rings.iter().map(ring);
+    let outer = rings.next().unwrap_or_else(|| LineString::new(Vec::new()));
+    Polygon::new(outer, rings.collect())
 }

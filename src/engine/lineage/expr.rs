@@ -2,7 +2,7 @@
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::expr::{AggregateFunction, Case, HigherOrderFunction, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, WindowFunction};
 use datafusion::logical_expr::{Expr, Subquery, WindowFrameBound};
 
 use super::How;
@@ -17,13 +17,11 @@ pub(super) struct Scope<'a> {
     schema: &'a DFSchema,
     columns: &'a [Sources],
     outer: Option<&'a Scope<'a>>,
-    /// Parameters of lambdas stand for the items of the lists beside them.
-    lambda: Option<Sources>,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(schema: &'a DFSchema, columns: &'a [Sources], outer: Option<&'a Scope<'a>>) -> Self {
-        Self { schema, columns, outer, lambda: None }
+        Self { schema, columns, outer }
     }
 
     fn column(&self, column: &Column) -> Option<Sources> {
@@ -59,16 +57,9 @@ impl Walk {
             }
             // Whether there is a row: what the row holds does not matter.
             Expr::Exists(exists) => Ok(self.relation(&exists.subquery.subquery, Some(scope))?.rows),
-            Expr::HigherOrderFunction(function) => self.higher_order(function, scope),
-            Expr::LambdaVariable(variable) => {
-                let mut here = Some(scope);
-                while let Some(scope) = here {
-                    if let Some(items) = &scope.lambda {
-                        return Ok(items.clone());
-                    }
-                    here = scope.outer;
-                }
-                Err(Unsupported(format!("lambda parameter `{}`", variable.name)))
+            // No dialect that we read can write them.
+            Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => {
+                Err(Unsupported("function of a function".to_owned()))
             }
             Expr::Placeholder(_) => Err(Unsupported("parameter".to_owned())),
             Expr::ScalarVariable(..) => Err(Unsupported("variable".to_owned())),
@@ -149,20 +140,6 @@ impl Walk {
         let relation = self.relation(&subquery.subquery, Some(scope))?;
         let mut sources: Sources = relation.columns.into_iter().flatten().collect();
         sources.extend(relation.rows);
-        Ok(sources)
-    }
-
-    fn higher_order(&mut self, call: &HigherOrderFunction, scope: &Scope<'_>) -> Result<Sources, Unsupported> {
-        let is_lambda = |arg: &&Expr| matches!(arg, Expr::Lambda(_));
-        let mut sources = self.all(call.args.iter().filter(|arg| !is_lambda(arg)), scope)?;
-        let mut items = sources.clone();
-        items.extend(scope.lambda.iter().flatten().cloned());
-        let inner = Scope { lambda: Some(items), ..*scope };
-        for arg in call.args.iter().filter(is_lambda) {
-            if let Expr::Lambda(lambda) = arg {
-                sources.extend(self.sources(&lambda.body, &inner)?);
-            }
-        }
         Ok(sources)
     }
 }

@@ -58,6 +58,8 @@ pub struct Lineage {
 /// Where the columns and the rows of a table come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableLineage {
+    /// The table itself.
+    pub table: String,
     /// One entry per column, in order.
     pub columns: Vec<Lineage>,
     /// What the choice of the rows derives from; it is part of every column's origins too.
@@ -68,13 +70,18 @@ pub struct TableLineage {
 
 impl TableLineage {
     /// From the origins of each column's values, and of the choice of rows.
-    fn new(columns: Vec<(String, BTreeSet<Origin>)>, rows: BTreeSet<Origin>, tables: BTreeSet<String>) -> Self {
+    fn new(
+        table: &str,
+        columns: Vec<(String, BTreeSet<Origin>)>,
+        rows: BTreeSet<Origin>,
+        tables: BTreeSet<String>,
+    ) -> Self {
         let rows = shortest(rows);
         let column = |(name, values): (String, BTreeSet<Origin>)| {
             let origins = shortest(values.iter().cloned().chain(under(&name, &rows)).collect());
             Lineage { name, origins, values: shortest(values) }
         };
-        Self { columns: columns.into_iter().map(column).collect(), rows, tables }
+        Self { table: table.to_owned(), columns: columns.into_iter().map(column).collect(), rows, tables }
     }
 
     fn column(&self, name: &str) -> Option<&Lineage> {
@@ -119,7 +126,7 @@ pub fn compose(model: &TableLineage, inputs: &BTreeMap<String, TableLineage>) ->
     };
     let mut rows = expand(&model.rows);
     let mut tables = BTreeSet::new();
-    let start = start_of(model);
+    let start = [format!("{}.*", model.table)];
     for table in &model.tables {
         match inputs.get(table) {
             Some(input) => {
@@ -133,15 +140,7 @@ pub fn compose(model: &TableLineage, inputs: &BTreeMap<String, TableLineage>) ->
         }
     }
     let columns = model.columns.iter().map(|column| (column.name.clone(), expand(&column.values))).collect();
-    TableLineage::new(columns, rows, tables)
-}
-
-/// First step of the ways of a model's rows.
-fn start_of(model: &TableLineage) -> Vec<String> {
-    let any = model.columns.iter().flat_map(|column| &column.origins).chain(&model.rows).next();
-    let first = any.and_then(|origin| origin.path.first());
-    let table = first.and_then(|first| first.rsplit_once('.')).map(|(table, _)| table);
-    table.map(|table| vec![format!("{table}.*")]).unwrap_or_default()
+    TableLineage::new(&model.table, columns, rows, tables)
 }
 
 fn through(origin: &Origin, inputs: &BTreeMap<String, TableLineage>) -> Vec<Origin> {

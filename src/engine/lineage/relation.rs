@@ -44,7 +44,7 @@ pub(crate) fn of_plan(table: &str, plan: &LogicalPlan) -> Result<TableLineage, U
         let values = origins(&name, sources);
         (name, values)
     });
-    Ok(TableLineage::new(columns.collect(), origins("*", relation.rows), walk.tables))
+    Ok(TableLineage::new(table, columns.collect(), origins("*", relation.rows), walk.tables))
 }
 
 /// As sources of a choice. A choice by an aggregate tells no more than the aggregate.

@@ -152,11 +152,11 @@ pub(super) struct OneCode {
 
 impl OneCode {
     pub(super) fn new(column: &Column, mapping: Option<&Mapping>, html: bool, missing: &[String]) -> Self {
-        let codes = column.codes.iter().flat_map(|list| list.code_names());
+        let codes: Vec<&str> = column.codes.iter().flat_map(|list| list.code_names()).collect();
         Self {
             meanings: Meanings::new(column, mapping, html, missing),
             values: Values::new(),
-            dictionary: Arc::new(StringArray::from_iter_values(codes)),
+            dictionary: Arc::new(StringArray::from(codes)),
         }
     }
 

@@ -1,6 +1,5 @@
 //! One column: where its cells come from, what they hold, and their statuses.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use arrow::error::ArrowError;
 
 use super::code::{CodeSet, OneCode, pieces, separator_of};
 use super::notes::Notes;
-use super::store::{Lists, Texts, Values};
-use super::text::{Form, Keyed, TextColumn, labels};
+use super::store::{Lists, Values};
+use super::text::{Form, Keyed, TextColumn};
 use super::{Cell, Fit, Status};
 use crate::config::pipeline::{Mapping, Secret};
 use crate::contract::arrow::STATUSES;
@@ -420,61 +419,5 @@ fn push_list(lists: &mut Lists, trimmed: &[u8], separator: &[u8], options: Optio
         Fit::Answered
     } else {
         Fit::Empty
-    }
-}
-
-/// A text of the source that helps to find the place of a row: trimmed, entities decoded, never cast.
-#[derive(Debug)]
-pub(in crate::normalise) struct PlaceText {
-    pub(in crate::normalise) wanted: Vec<String>,
-    at: Option<usize>,
-    options: Option<Arc<Options>>,
-    texts: Texts,
-}
-
-impl PlaceText {
-    /// The first of some source columns.
-    pub(in crate::normalise) fn new(wanted: &[String]) -> Self {
-        Self { wanted: wanted.to_vec(), at: None, options: None, texts: Texts::new() }
-    }
-
-    /// Finds the source column; `false` when one is declared and the source does not have it.
-    pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
-        self.at = header.find(&self.wanted);
-        self.options = self.at.and_then(|at| header.options_of(at)).cloned();
-        self.wanted.is_empty() || self.at.is_some()
-    }
-
-    /// Appends the text of a row.
-    pub(in crate::normalise) fn push(&mut self, row: &RawRow<'_>) {
-        let raw = match self.at.map(|at| row.cell(at)) {
-            Some(RawCell::Bytes(bytes)) => std::str::from_utf8(text::trim(bytes)).unwrap_or(""),
-            _ => "",
-        };
-        let value = match &self.options {
-            Some(options) => labels(raw, options),
-            None => text::without_entities(raw),
-        };
-        let value = match text::without_noise(&value) {
-            Cow::Owned(clean) => Cow::Owned(clean),
-            Cow::Borrowed(_) => value,
-        };
-        let value = value.trim();
-        self.texts.push((!value.is_empty()).then_some(value));
-    }
-
-    /// Cuts the column back to `len` rows.
-    pub(in crate::normalise) fn truncate(&mut self, len: usize) {
-        self.texts.truncate(len);
-    }
-
-    /// Bytes of texts since the last batch.
-    pub(in crate::normalise) fn bytes(&self) -> usize {
-        self.texts.bytes()
-    }
-
-    /// The column as Arrow's, and empties it.
-    pub(in crate::normalise) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        self.texts.finish()
     }
 }

@@ -3,13 +3,12 @@
 mod code;
 mod column;
 pub(super) mod notes;
+mod place;
 pub(super) mod store;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
-pub(super) use column::{ColumnDecoder, PlaceText};
+pub(super) use column::ColumnDecoder;
+pub(super) use place::PlaceText;
 
 use self::notes::Notes;
 use super::scalar::Unreadable;

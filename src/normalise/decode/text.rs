@@ -43,7 +43,7 @@ impl std::fmt::Debug for Keyed {
 impl Keyed {
     /// Ids of a table.
     pub(super) fn new(key: &Secret, table: &str) -> Self {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes()).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes keys of any length");
         mac.update(table.as_bytes());
         mac.update(b":");
         Self(mac)
@@ -83,7 +83,8 @@ impl TextColumn {
     /// Appends a trimmed text that is not empty.
     pub(super) fn push(&mut self, trimmed: &[u8], cell: &mut Cell<'_>) -> Fit {
         let Ok(before) = std::str::from_utf8(trimmed) else { return Fit::Unfit("texte_illisible") };
-        let mut value = match &self.options {
+        let options = self.options.clone();
+        let mut value = match &options {
             Some(options) => labels(before, options),
             None => Cow::Borrowed(before),
         };

@@ -9,7 +9,9 @@ use crate::publish::format::{Content, WrittenFile};
 
 /// Describes the tables of a release.
 ///
-/// A Parquet resource has no `bytes`: readers that take it for a table refuse it with its size.
+/// Two things of a Parquet resource keep frictionless-py 5 from failing on a file that is in order: its `format` is not
+/// `parquet`, so that it is not read as a table, which stumbles over lists; and it has no `bytes`, which are refused of a
+/// table.
 pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
     let resources = tables.iter().flat_map(|table| {
         table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>()
@@ -59,7 +61,7 @@ fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> V
     let (suffix, format, title) = match file.content {
         Content::Csv => ("", "csv", contract.title.clone()),
         Content::ExcelFr => ("-excel-fr", "csv", format!("{} (CSV pour tableur français)", contract.title)),
-        Content::Parquet => ("-parquet", "parquet", format!("{} (Parquet)", contract.title)),
+        Content::Parquet => ("-parquet", "apache-parquet", format!("{} (Parquet)", contract.title)),
         Content::GeoJson => ("-geojson", "geojson", format!("{} (GeoJSON)", contract.title)),
     };
     let media_type = file.media_type.split(';').next().unwrap_or(file.media_type);

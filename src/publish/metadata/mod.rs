@@ -3,7 +3,6 @@
 //! Pure functions of a [`Context`]: the same release described at the same `issued` gives the same bytes.
 
 mod datapackage;
-pub mod licence;
 mod readme;
 mod table_schema;
 
@@ -18,7 +17,7 @@ use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::format::WrittenFile;
 
 pub use datapackage::datapackage;
-pub use licence::{compatible, licence_ids, licence_text, licence_title, licence_url};
+pub use crate::config::licence::{licence_text, licence_title, licence_url};
 pub use readme::{licence_notice, readme};
 pub use table_schema::table_schema;
 
@@ -106,7 +105,7 @@ impl Context<'_> {
 }
 
 /// What is said before everything else of invented data.
-const SYNTHETIC: &str = "Données synthétiques : elles sont inventées et ne décrivent aucune structure réelle.";
+const SYNTHETIC: &str = "Données synthétiques : les réponses sont inventées et ne décrivent aucune structure réelle.";
 
 fn licence_entry(spdx: &str) -> Value {
     let mut entry = json!({ "name": spdx });

@@ -96,7 +96,7 @@ pub(super) fn foreign_keys(contract: &Contract, context: &Context<'_>) -> Vec<Va
 }
 
 fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
-    let mut field = json!({ "name": column.name, "type": type_name(column.kind) });
+    let mut field = json!({ "name": column.name, "type": type_name(column.kind, dialect) });
     for (key, value) in type_options(column.kind, dialect) {
         field[key] = value;
     }
@@ -105,7 +105,7 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
     if let Some(example) = column.example.as_ref().filter(|_| dialect != Dialect::French) {
         field["example"] = json!(example);
     }
-    let constraints = constraints(column);
+    let constraints = constraints(column, dialect);
     if !constraints.is_empty() {
         field["constraints"] = Value::Object(constraints);
     }
@@ -116,7 +116,8 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
     field
 }
 
-fn type_name(kind: Kind) -> &'static str {
+/// The JSON profile of Data Package 2.0 forgot the type `list` of its text, so that lists are texts there.
+fn type_name(kind: Kind, dialect: Dialect) -> &'static str {
     match kind {
         Kind::Text | Kind::Uri | Kind::Siret | Kind::Code | Kind::Geometry => "string",
         Kind::Integer => "integer",
@@ -124,7 +125,8 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Boolean => "boolean",
         Kind::Date => "date",
         Kind::DateTime => "datetime",
-        Kind::Codes | Kind::Texts => "list",
+        Kind::Codes | Kind::Texts if dialect == Dialect::Schema => "list",
+        Kind::Codes | Kind::Texts => "string",
     }
 }
 
@@ -175,7 +177,7 @@ fn labels(list: &CodeList, several: bool) -> String {
     format!("{how} : {}.", labels.join(", "))
 }
 
-fn constraints(column: &Column) -> Map<String, Value> {
+fn constraints(column: &Column, dialect: Dialect) -> Map<String, Value> {
     let mut constraints = Map::new();
     let mut put = |key: &str, value: Value| constraints.insert(key.to_owned(), value);
     if column.required {
@@ -184,7 +186,7 @@ fn constraints(column: &Column) -> Map<String, Value> {
     if column.unique {
         put("unique", json!(true));
     }
-    if let Some(pattern) = pattern(column) {
+    if let Some(pattern) = pattern(column, dialect) {
         put("pattern", json!(pattern));
     }
     for (key, bound) in [("minimum", column.minimum), ("maximum", column.maximum)] {
@@ -198,9 +200,15 @@ fn constraints(column: &Column) -> Map<String, Value> {
     constraints
 }
 
-/// The pattern as it was declared: standards anchor it themselves.
-fn pattern(column: &Column) -> Option<String> {
+/// The pattern as it was declared: standards anchor it themselves. That of a list of codes says which may be joined.
+fn pattern(column: &Column, dialect: Dialect) -> Option<String> {
     match (&column.pattern, column.kind) {
+        (_, Kind::Codes | Kind::Texts) if dialect == Dialect::Schema => None,
+        (_, Kind::Codes) => column.codes.as_ref().map(|list| {
+            let codes: Vec<String> = list.code_names().map(regex::escape).collect();
+            let any = format!("({})", codes.join("|"));
+            format!("{any}(\\|{any})*")
+        }),
         (Some(regex), _) => {
             let text = regex.as_str();
             let declared = text.strip_prefix("^(?:").and_then(|text| text.strip_suffix(")$"));

@@ -1,0 +1,274 @@
+use std::sync::Arc;
+
+use rstest::rstest;
+
+use super::*;
+use crate::contract::parse::{CodeLists, parse};
+use crate::contract::{CodeList, Column};
+use crate::diagnostic::{Problems, SourceFile};
+use crate::id::Digest;
+use crate::publish::format::Content;
+
+const STRUCTURES: &str = r#"{
+  "title": "Structures",
+  "description": "Une ligne par structure",
+  "fields": [
+    {"name": "id", "title": "Identifiant", "example": "a1", "type": "string",
+     "constraints": {"required": true, "pattern": "[a-z][0-9]"}, "essaim": {"visibility": "public"}},
+    {"name": "courriel", "type": "string", "essaim": {"visibility": "personal"}},
+    {"name": "statut", "title": "Statut", "type": "string", "essaim": {"visibility": "public", "codes": "statut"}},
+    {"name": "statuts", "title": "Statuts", "type": "list",
+     "essaim": {"visibility": "public", "codes": "statut", "multi": true}},
+    {"name": "effectif", "title": "Effectif", "type": "integer", "constraints": {"minimum": 0},
+     "essaim": {"visibility": "public", "unit": "personnes"}},
+    {"name": "part", "title": "Part", "type": "number", "constraints": {"maximum": 0.5}, "essaim": {"visibility": "public"}},
+    {"name": "ouvert", "title": "Ouvert", "type": "boolean", "essaim": {"visibility": "public"}},
+    {"name": "depuis", "title": "Depuis", "type": "date", "essaim": {"visibility": "public"}},
+    {"name": "code_region", "title": "Région", "type": "string", "essaim": {"visibility": "public"}}
+  ],
+  "primaryKey": ["id"],
+  "foreignKeys": [
+    {"fields": ["code_region"], "reference": {"resource": "regions", "fields": ["code"]}},
+    {"fields": ["code_region"], "reference": {"resource": "communes", "fields": ["code"]}}
+  ]
+}"#;
+
+const REGIONS: &str = r#"{
+  "title": "Régions",
+  "fields": [
+    {"name": "code", "title": "Code", "type": "string", "essaim": {"visibility": "public"}},
+    {"name": "geometrie", "title": "Contour", "type": "geojson", "essaim": {"visibility": "public"}}
+  ],
+  "primaryKey": ["code"],
+  "essaim": {"geometry": {"column": "geometrie"}}
+}"#;
+
+fn contract(table: &str, json: &str) -> Contract {
+    let problems = Problems::default();
+    let codes = SourceFile::new("seeds/codes/statut.csv", "code,label\nassociation,Association\nscic.1,SCIC\n");
+    let list: Arc<CodeList> = CodeList::parse("statut", &codes, &problems).unwrap();
+    let lists = CodeLists::from([("statut".to_owned(), list)]);
+    let file = SourceFile::new(format!("schemas/{table}.schema.json"), json);
+    parse(&table.parse().unwrap(), &file, &lists, &problems).unwrap()
+}
+
+/// Everything that a context borrows.
+struct Sample {
+    dataset: DatasetId,
+    release: ReleaseId,
+    publisher: Publisher,
+    keywords: Vec<String>,
+    structures: Contract,
+    regions: Contract,
+}
+
+impl Sample {
+    fn new() -> Self {
+        Self {
+            dataset: "cooperations".parse().unwrap(),
+            release: "2026-11-22".parse().unwrap(),
+            publisher: Publisher {
+                name: "Les Exemples".to_owned(),
+                url: Some("https://example.org/".to_owned()),
+                email: Some("contact@example.org".to_owned()),
+            },
+            keywords: vec!["coopération".to_owned()],
+            structures: contract("structures", STRUCTURES),
+            regions: contract("regions", REGIONS),
+        }
+    }
+
+    fn context(&self, synthetic: bool) -> Context<'_> {
+        Context {
+            dataset: &self.dataset,
+            title: "Coopérations",
+            description: "Qui coopère avec qui.",
+            version: "1.2.0",
+            licence: "etalab-2.0",
+            synthetic,
+            keywords: &self.keywords,
+            release: &self.release,
+            issued: "2026-11-22T10:00:00+01:00",
+            publisher: &self.publisher,
+            sources: vec![Citation {
+                title: "Registre",
+                publisher: Some("L'Institut"),
+                homepage: Some("https://example.org/registre"),
+                licence: "CC-BY-4.0",
+            }],
+            tables: vec![&self.structures, &self.regions],
+            homepage: "https://data.example.org/cooperations/",
+            release_url: "https://data.example.org/cooperations/releases/2026-11-22/",
+            latest_url: "https://data.example.org/cooperations/latest/",
+        }
+    }
+}
+
+fn files(table: &str, contents: &[Content]) -> Vec<WrittenFile> {
+    let file = |content: &Content| WrittenFile {
+        path: content.file_name(&table.parse().unwrap()),
+        content: *content,
+        media_type: content.media_type(),
+        bytes: 1234,
+        digest: Digest::of(b"essaim"),
+        rows: 62,
+        bbox: None,
+    };
+    contents.iter().map(file).collect()
+}
+
+const PLAIN: [Content; 3] = [Content::Parquet, Content::Csv, Content::ExcelFr];
+const PLACED: [Content; 4] = [Content::Parquet, Content::Csv, Content::ExcelFr, Content::GeoJson];
+
+fn package(sample: &Sample, synthetic: bool) -> Value {
+    let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));
+    let tables = [
+        TableFiles { contract: &sample.structures, files: &structures },
+        TableFiles { contract: &sample.regions, files: &regions },
+    ];
+    datapackage(&sample.context(synthetic), &tables)
+}
+
+fn resource<'v>(package: &'v Value, name: &str) -> &'v Value {
+    package["resources"].as_array().unwrap().iter().find(|resource| resource["name"] == name).unwrap()
+}
+
+fn field<'v>(schema: &'v Value, name: &str) -> &'v Value {
+    schema["fields"].as_array().unwrap().iter().find(|field| field["name"] == name).unwrap()
+}
+
+#[test]
+fn a_schema_has_all_public_columns_and_no_other() {
+    let sample = Sample::new();
+    let schema = table_schema(&sample.structures, &sample.context(false));
+    let names: Vec<&str> = schema["fields"].as_array().unwrap().iter().filter_map(|f| f["name"].as_str()).collect();
+    let public: Vec<&str> = sample.structures.public_columns().map(|column: &Column| column.name.as_str()).collect();
+    assert_eq!(names, public);
+    let text = schema.to_string();
+    assert!(!text.contains("essaim") && !text.contains("courriel"), "{text}");
+}
+
+#[rstest]
+#[case::pattern_as_declared("id", json!({"required": true, "pattern": "[a-z][0-9]"}))]
+#[case::codes("statut", json!({"enum": ["association", "scic.1"]}))]
+#[case::whole_bound("effectif", json!({"minimum": 0}))]
+#[case::decimal_bound("part", json!({"maximum": 0.5}))]
+#[case::none("depuis", Value::Null)]
+fn constraints_are_those_of_the_contract(#[case] name: &str, #[case] expected: Value) {
+    let sample = Sample::new();
+    let schema = table_schema(&sample.structures, &sample.context(false));
+    assert_eq!(field(&schema, name)["constraints"], expected);
+}
+
+#[test]
+fn labels_stand_in_the_descriptions_of_a_schema_and_in_the_categories_of_a_package() {
+    let sample = Sample::new();
+    let schema = table_schema(&sample.structures, &sample.context(false));
+    let labels = "`association` (Association), `scic.1` (SCIC).";
+    assert_eq!(field(&schema, "statut")["description"], format!("Statut. Un code : {labels}"));
+    let several = format!("Statuts. Un ou plusieurs codes, séparés par `|` : {labels}");
+    assert_eq!(field(&schema, "statuts")["description"], several);
+    assert_eq!(field(&schema, "effectif")["description"], "Effectif. Unité : personnes.");
+    let package = package(&sample, false);
+    let statut = field(&resource(&package, "structures")["schema"], "statut");
+    assert_eq!(statut["categories"][1], json!({"value": "scic.1", "label": "SCIC"}));
+    assert_eq!(statut["description"], "Statut");
+}
+
+#[test]
+fn a_list_is_a_list_in_a_schema_and_a_text_in_a_package() {
+    let sample = Sample::new();
+    let schema = table_schema(&sample.structures, &sample.context(false));
+    let list = field(&schema, "statuts");
+    assert_eq!((&list["type"], &list["delimiter"], &list["itemType"]), (&json!("list"), &json!("|"), &json!("string")));
+    let package = package(&sample, false);
+    let text = field(&resource(&package, "structures")["schema"], "statuts");
+    assert_eq!(text["type"], "string");
+    let pattern = text["constraints"]["pattern"].as_str().unwrap();
+    let pattern = regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
+    assert!(pattern.is_match("association|scic.1") && !pattern.is_match("association|scic-1"));
+}
+
+#[test]
+fn the_package_lists_every_file_with_its_digest() {
+    let package = package(&Sample::new(), false);
+    let names: Vec<&str> = package["resources"].as_array().unwrap().iter().filter_map(|r| r["name"].as_str()).collect();
+    let expected = [
+        "structures-parquet", "structures", "structures-excel-fr",
+        "regions-parquet", "regions", "regions-excel-fr", "regions-geojson",
+    ];
+    assert_eq!(names, expected);
+    for resource in package["resources"].as_array().unwrap() {
+        assert_eq!(resource["hash"], format!("sha256:{}", Digest::of(b"essaim")));
+        let is_parquet = resource["path"].as_str().unwrap().ends_with(".parquet");
+        assert_eq!(resource.get("bytes").is_none(), is_parquet, "{}", resource["name"]);
+    }
+    assert_eq!(package["created"], "2026-11-22T10:00:00+01:00");
+    assert_eq!(package["sources"][0]["licenses"][0]["name"], "CC-BY-4.0");
+    assert_eq!(package["licenses"][0]["path"], "https://www.etalab.gouv.fr/licence-ouverte-open-licence");
+}
+
+#[test]
+fn the_french_csv_has_a_schema_of_its_own() {
+    let package = package(&Sample::new(), false);
+    let french = resource(&package, "structures-excel-fr");
+    assert_eq!(french["dialect"]["delimiter"], ";");
+    assert_eq!(field(&french["schema"], "part")["decimalChar"], ",");
+    assert_eq!(field(&french["schema"], "ouvert")["trueValues"], json!(["vrai"]));
+    assert_eq!(field(&french["schema"], "depuis")["format"], "%d/%m/%Y");
+}
+
+#[test]
+fn only_links_to_published_tables_are_told() {
+    let package = package(&Sample::new(), false);
+    let keys = &resource(&package, "structures")["schema"]["foreignKeys"];
+    let expected = json!([{"fields": ["code_region"], "reference": {"resource": "regions", "fields": ["code"]}}]);
+    assert_eq!(*keys, expected);
+}
+
+#[test]
+fn synthetic_data_say_so_wherever_they_are_described() {
+    let sample = Sample::new();
+    let package = package(&sample, true);
+    assert_eq!(package["title"], "Coopérations (données synthétiques)");
+    assert!(package["description"].as_str().unwrap().starts_with(SYNTHETIC));
+    for resource in package["resources"].as_array().unwrap() {
+        assert!(resource["description"].as_str().unwrap().starts_with(SYNTHETIC));
+    }
+    let context = sample.context(true);
+    assert!(table_schema(&sample.regions, &context)["description"].as_str().unwrap().starts_with(SYNTHETIC));
+    assert!(readme(&context, &[]).contains(SYNTHETIC) && licence_notice(&context).contains("synthétiques"));
+    let plain = sample.context(false);
+    assert!(!readme(&plain, &[]).contains("ynthétiques"));
+}
+
+#[test]
+fn the_readme_has_the_addresses_of_its_release() {
+    let sample = Sample::new();
+    let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));
+    let tables = [
+        TableFiles { contract: &sample.structures, files: &structures },
+        TableFiles { contract: &sample.regions, files: &regions },
+    ];
+    let text = readme(&sample.context(false), &tables);
+    let base = "https://data.example.org/cooperations/releases/2026-11-22/";
+    for line in [
+        format!("SELECT * FROM read_parquet('{base}structures.parquet') LIMIT 10;"),
+        format!("table = pd.read_parquet(\"{base}structures.parquet\")"),
+        format!("table <- read_parquet(\"{base}structures.parquet\")"),
+        format!("places = gpd.read_file(\"{base}regions.geojson\")"),
+        format!("{base}structures.excel-fr.csv"),
+        "| [regions.geojson](regions.geojson) | Régions, GeoJSON (WGS 84) | 62 | 1234 |".to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(text.ends_with("excel-fr.csv\n```\n"), "{text}");
+}
+
+#[test]
+fn the_licence_file_names_the_licence_and_the_source() {
+    let text = licence_notice(&Sample::new().context(false));
+    assert!(text.contains("Licence Ouverte / Open Licence 2.0 (etalab-2.0)"));
+    assert!(text.contains("https://www.etalab.gouv.fr/licence-ouverte-open-licence"));
+    assert!(text.contains("Les Exemples, « Coopérations », édition 2026-11-22"));
+}

@@ -2,7 +2,7 @@ use chrono::DateTime;
 use rstest::rstest;
 
 use super::*;
-use crate::source::SourceKind;
+use crate::config::pipeline::SourceKind;
 use crate::source::connector;
 use crate::source::fetch;
 use crate::store::StoreKey;

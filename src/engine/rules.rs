@@ -1,20 +1,25 @@
-//! Whether a model can only give the same rows for the same inputs.
+//! What a model may not do though it plans.
 //!
-//! The engine works in parallel: rows come in any order, and sums of floats differ in their last bits with it. A model
-//! may therefore not depend on the order of rows unless it says which.
+//! The same inputs must give the same rows. The engine works in parallel: rows come in any order, and sums of floats
+//! differ in their last bits with it. A model may therefore not depend on the order of rows unless it says which.
+//!
+//! A check must find what a run would stumble over: conversions that no value survives, and texts compared with
+//! numbers, which are converted row by row until one is no number.
 
 use std::sync::Arc;
 
+use arrow::compute::can_cast_types;
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, Span};
 use crate::engine::plan::first_span;
 use crate::engine::problem;
-use crate::engine::statement::{self, Parsed};
+use crate::engine::locate::Names;
+use crate::engine::statement::Parsed;
 
 /// Aggregates whose result depends on the order in which rows come.
 const ORDERED: [&str; 5] = ["first_value", "last_value", "nth_value", "array_agg", "string_agg"];
@@ -36,9 +41,9 @@ const FLOATING: [&str; 13] = [
     "var_samp",
 ];
 
-/// Problems with parts of a plan whose result depends on the order of rows.
+/// Problems with what breaks the rules.
 pub(super) fn problems(plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
-    let mut finder = Finder { parsed, functions: statement::names(parsed).functions, found: Vec::new() };
+    let mut finder = Finder { parsed, names: Names::of(parsed), found: Vec::new() };
     let walked = plan.apply_with_subqueries(|node| {
         finder.node(node);
         let schema = node.inputs().first().map(|input| Arc::clone(input.schema()));
@@ -57,7 +62,7 @@ pub(super) fn problems(plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
 
 struct Finder<'a> {
     parsed: &'a Parsed,
-    functions: Vec<crate::diagnostic::Spanned<String>>,
+    names: Names,
     found: Vec<Problem>,
 }
 
@@ -66,11 +71,13 @@ impl Finder<'_> {
         match node {
             LogicalPlan::Limit(limit) if !is_sorted(&limit.input) => {
                 let message = "LIMIT without ORDER BY takes any rows";
-                self.push(message, "order by a key, so that it is clear which rows are taken", None);
+                let help = "order by a key, so that it is clear which rows are taken";
+                self.push("sql::not_deterministic", message, help, self.names.limit());
             }
             LogicalPlan::Distinct(Distinct::On(on)) if on.sort_expr.is_none() => {
                 let message = "DISTINCT ON without ORDER BY takes any row of several";
-                self.push(message, "order by the same columns and a key", on.on_expr.first());
+                let span = self.place(on.on_expr.first());
+                self.push("sql::not_deterministic", message, "order by the same columns and a key", span);
             }
             _ => {}
         }
@@ -80,7 +87,48 @@ impl Finder<'_> {
         match expr {
             Expr::AggregateFunction(call) => self.aggregate(call, schema),
             Expr::WindowFunction(call) => self.window(call, schema),
+            Expr::Cast(cast) => self.cast(&cast.expr, cast.field.data_type(), schema),
+            Expr::TryCast(cast) => self.cast(&cast.expr, cast.field.data_type(), schema),
+            Expr::BinaryExpr(binary) if binary.op.supports_propagation() => {
+                self.compared(&binary.left, &binary.right, schema);
+            }
+            Expr::InList(list) => {
+                for item in &list.list {
+                    self.compared(&list.expr, item, schema);
+                }
+            }
+            Expr::Between(between) => {
+                self.compared(&between.expr, &between.low, schema);
+                self.compared(&between.expr, &between.high, schema);
+            }
             _ => {}
+        }
+    }
+
+    fn cast(&mut self, value: &Expr, to: &DataType, schema: Option<&DFSchema>) {
+        let Some(from) = schema.and_then(|schema| value.get_type(schema).ok()) else { return };
+        if !can_cast_types(&from, to) {
+            let span = self.place(Some(value));
+            let help = "take an item of the list, or its `nombre`; see the contract for the column's type";
+            self.push("sql::type_mismatch", format!("{from} cannot become {to}"), help, span);
+        }
+    }
+
+    fn compared(&mut self, left: &Expr, right: &Expr, schema: Option<&DFSchema>) {
+        let type_of = |expr: &Expr| schema.and_then(|schema| expr.get_type(schema).ok());
+        let (Some(left_type), Some(right_type)) = (type_of(left), type_of(right)) else { return };
+        let text = if left_type.is_string() && right_type.is_numeric() {
+            left
+        } else if right_type.is_string() && left_type.is_numeric() {
+            right
+        } else {
+            return;
+        };
+        // A literal is converted once, while planning, and told about there.
+        if !matches!(text, Expr::Literal(..)) {
+            let span = self.place(Some(text));
+            let help = "put quotes around the number, or CAST the text when every row holds a number";
+            self.push("sql::type_mismatch", "a text is compared with a number", help, span);
         }
     }
 
@@ -119,22 +167,16 @@ impl Finder<'_> {
 
     /// A problem with a call: at its only place, else at its first column.
     fn push_call(&mut self, message: String, help: &str, name: &str, arg: Option<&Expr>) {
-        let mut calls = self.functions.iter().filter(|function| function.value == name);
-        let place = match (calls.next(), calls.next()) {
-            (Some(call), None) => Some(call.span.clone()),
-            _ => None,
-        };
-        match place {
-            Some(span) => self.found.push(
-                Problem::at("sql::not_deterministic", message, &self.parsed.file, span, "here").help(help),
-            ),
-            None => self.push(message, help, arg),
-        }
+        let span = self.names.call(name).or_else(|| self.place(arg));
+        self.push("sql::not_deterministic", message, help, span);
     }
 
-    fn push(&mut self, message: impl Into<String>, help: &str, at: Option<&Expr>) {
-        let span = at.and_then(first_span).map(|span| problem::to_span(&self.parsed.file, span));
-        self.found.push(problem::placed("sql::not_deterministic", message, &self.parsed.file, span).help(help));
+    fn place(&self, expr: Option<&Expr>) -> Option<Span> {
+        expr.and_then(first_span).map(|span| problem::to_span(&self.parsed.file, span))
+    }
+
+    fn push(&mut self, code: &'static str, message: impl Into<String>, help: &str, span: Option<Span>) {
+        self.found.push(problem::placed(code, message, &self.parsed.file, span).help(help));
     }
 }
 

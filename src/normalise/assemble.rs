@@ -1,0 +1,367 @@
+//! From rows to chunks: each row is decoded, judged, and kept or rejected.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::datatypes::SchemaRef;
+
+use super::chunk::{BATCH_ROWS, Chunk, ChunkSink, Reject, Summary};
+use super::decode::notes::Notes;
+use super::decode::{ColumnDecoder, PlaceText, Status};
+use super::duplicates::{Duplicates, Verdict};
+use super::error::NormaliseError;
+use super::reject::{self, Rule};
+use super::row::{Header, RawRow, Rows};
+use super::staged_schema;
+use crate::config::pipeline::{Keep, Place, ReaderSpec, Secret, TableSpec};
+
+/// Most entries of the lists of one chunk.
+const LISTED: usize = 8192;
+/// Most bytes of texts in one batch, or of rejects in one chunk.
+const BYTES: usize = 32 << 20;
+/// Between the values of a key of several columns; texts hold no control characters.
+const KEY_SEPARATOR: char = '\u{1f}';
+
+/// Makes the chunks of one table.
+pub(super) struct Assembler<'a> {
+    table: &'a TableSpec,
+    sink: &'a mut dyn ChunkSink,
+    schema: SchemaRef,
+    header: Header,
+    columns: Vec<ColumnDecoder>,
+    /// Columns in the order in which they are filled: those that take free text of others come last.
+    order: Vec<usize>,
+    /// Free text for a column, from the option `autre` of another.
+    extras: Vec<String>,
+    places: Vec<PlaceText>,
+    rules: Vec<Rule>,
+    /// Columns of the primary key; empty when a later step makes the key.
+    key_columns: Vec<usize>,
+    key: String,
+    statuses: Vec<Status>,
+    numbers: Vec<u64>,
+    duplicates: Duplicates,
+    notes: Notes,
+    rejects: Vec<Reject>,
+    reject_bytes: usize,
+    /// Rows that were in batches.
+    staged: u64,
+    summary: Summary,
+}
+
+impl<'a> Assembler<'a> {
+    /// An empty table.
+    pub(super) fn new(table: &'a TableSpec, key: &Secret, sink: &'a mut dyn ChunkSink) -> Self {
+        let contract = &table.contract;
+        let entities = matches!(table.reader, ReaderSpec::YesWiki(_));
+        let columns: Vec<ColumnDecoder> = contract
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| {
+                let mapping = table.mappings.iter().find(|mapping| mapping.column == at);
+                let secret = (key, table.name.as_str());
+                ColumnDecoder::new(column, mapping, &contract.missing_values, entities, secret)
+            })
+            .collect();
+        let fed = |at: usize| columns.iter().any(|column| column.other == Some(at));
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|at| fed(*at));
+        let position = |name: &String| contract.columns.iter().position(|column| column.name == *name);
+        let mapped = |at: &usize| table.mappings.iter().any(|mapping| mapping.column == *at);
+        let key_columns: Vec<usize> = contract.primary_key.iter().filter_map(position).collect();
+        let key_columns = if key_columns.iter().all(mapped) { key_columns } else { Vec::new() };
+        Self {
+            schema: staged_schema(table),
+            header: Header { part: String::new(), names: Vec::new(), options: Vec::new(), positional: false },
+            extras: vec![String::new(); columns.len()],
+            statuses: vec![Status::NotShown; columns.len()],
+            order,
+            places: table.place.as_ref().map_or_else(Vec::new, place_texts),
+            rules: table.rejects.iter().map(Rule::new).collect(),
+            key_columns,
+            key: String::new(),
+            columns,
+            numbers: Vec::new(),
+            duplicates: Duplicates::default(),
+            notes: Notes::default(),
+            rejects: Vec::new(),
+            reject_bytes: 0,
+            staged: 0,
+            summary: Summary::default(),
+            table,
+            sink,
+        }
+    }
+
+    /// Hands on what is left, and tells what became of all rows.
+    pub(super) fn finish(mut self, ignored: u64) -> Result<Summary, NormaliseError> {
+        for (row, winner) in self.duplicates.displaced() {
+            let detail = format!("Même clé que la ligne {winner}, plus récente, qui est gardée.");
+            let reason = reject::DUPLICATE.to_owned();
+            self.take_reject(Reject { row, line: None, reason, detail, raw: Vec::new() });
+            self.summary.duplicates.push(row);
+        }
+        self.send(true)?;
+        let duplicates = self.summary.duplicates.len() as u64;
+        let mut summary = self.summary;
+        summary.ignored = ignored;
+        summary.kept = self.staged - duplicates;
+        summary.rejected = summary.by_reason.values().sum();
+        if summary.read == summary.kept + summary.rejected {
+            Ok(summary)
+        } else {
+            let table = self.table.name.clone();
+            Err(NormaliseError::Count { table, read: summary.read, kept: summary.kept, rejected: summary.rejected })
+        }
+    }
+
+    fn take_reject(&mut self, reject: Reject) {
+        self.reject_bytes += reject::weight(&reject);
+        *self.summary.by_reason.entry(reject.reason.clone()).or_default() += 1;
+        self.rejects.push(reject);
+    }
+
+    /// Decodes a row into all columns; counts typed cells that are filled, and those that do not fit.
+    fn decode(&mut self, row: &RawRow<'_>) -> (usize, usize) {
+        let (mut filled, mut unfit) = (0, 0);
+        self.extras.iter_mut().for_each(String::clear);
+        for &at in &self.order {
+            let Some(column) = self.columns.get_mut(at) else { continue };
+            let extra = std::mem::take(&mut self.extras[at]);
+            let free = column.other.and_then(|other| self.extras.get_mut(other));
+            let status = column.push(row, &extra, free, &mut self.notes);
+            if !extra.is_empty() {
+                // Keep the room that the text had.
+                self.extras[at] = extra;
+                self.extras[at].clear();
+            }
+            if column.is_typed() {
+                filled += usize::from(matches!(status, Status::Answered | Status::Unknown));
+                unfit += usize::from(status == Status::Unknown);
+            }
+            self.statuses[at] = status;
+        }
+        for place in &mut self.places {
+            place.push(row);
+        }
+        (filled, unfit)
+    }
+
+    /// Why the row that was just decoded must go; none when it stays.
+    fn judge(&mut self, row: &RawRow<'_>, (filled, unfit): (usize, usize)) -> Option<(String, String)> {
+        if self.header.positional && reject::is_shifted(filled, unfit) {
+            let names: Vec<&str> = self.notes.of_row().iter().map(|cell| cell.column.as_str()).collect();
+            let detail = format!(
+                "{unfit} cellules remplies sur {filled} ne conviennent pas à leur colonne ({}) : elles sont décalées.",
+                distinct(&names)
+            );
+            return Some((reject::SHIFTED.to_owned(), detail));
+        }
+        for &at in &self.key_columns {
+            if self.statuses[at] != Status::Answered {
+                return Some((reject::KEY.to_owned(), self.why("La clé", at)));
+            }
+        }
+        if let Some(at) = (0..self.columns.len()).find(|at| self.columns[*at].required && self.statuses[*at] != Status::Answered) {
+            return Some((reject::REQUIRED.to_owned(), self.why("La colonne requise", at)));
+        }
+        if let Some(rule) = self.rules.iter_mut().find_map(|rule| rule.rejects(row, &self.header).then_some(rule)) {
+            return Some((rule.reason.clone(), rule.detail(row)));
+        }
+        self.key.clear();
+        for (nth, &at) in self.key_columns.iter().enumerate() {
+            if nth > 0 {
+                self.key.push(KEY_SEPARATOR);
+            }
+            self.columns[at].write_last(&mut self.key);
+        }
+        self.rival(row.number)
+    }
+
+    /// Whether an earlier row with the same key stays in this one's place.
+    fn rival(&mut self, row: u64) -> Option<(String, String)> {
+        if self.key_columns.is_empty() {
+            return None;
+        }
+        let rank = match self.table.keep {
+            Keep::First => None,
+            Keep::Newest(by) => self.columns.get(by).map(ColumnDecoder::rank),
+        };
+        let newest = rank.is_some();
+        match self.duplicates.take(&self.key, row, rank) {
+            Verdict::Stays => None,
+            Verdict::Loses(other) if newest => {
+                let detail = format!("Même clé que la ligne {other}, qui n'est pas plus ancienne.");
+                Some((reject::DUPLICATE.to_owned(), detail))
+            }
+            Verdict::Loses(other) => {
+                Some((reject::DUPLICATE.to_owned(), format!("Même clé que la ligne {other}, qui est gardée.")))
+            }
+        }
+    }
+
+    /// Says why a cell has no value.
+    fn why(&self, what: &str, at: usize) -> String {
+        let name = &self.columns[at].name;
+        match self.statuses[at] {
+            Status::Masked => format!("{what} `{name}` est masquée par la source."),
+            Status::NotShown => format!("{what} `{name}` n'est pas dans la source pour cette ligne."),
+            Status::Unknown => {
+                let cell = self.notes.of_row().iter().find(|cell| cell.column == *name);
+                let (value, reason) = cell.map_or(("", ""), |cell| (&cell.value, &cell.reason));
+                format!("{what} `{name}` ne se lit pas : « {value} » ({reason}).")
+            }
+            Status::Empty | Status::Answered => format!("{what} `{name}` est vide."),
+        }
+    }
+
+    fn cut_back(&mut self) {
+        let len = self.numbers.len();
+        for column in &mut self.columns {
+            column.truncate(len);
+        }
+        for place in &mut self.places {
+            place.truncate(len);
+        }
+        self.notes.drop_row();
+    }
+
+    /// Hands a chunk on when enough has come together.
+    fn send_when_due(&mut self) -> Result<(), NormaliseError> {
+        let listed = self.rejects.len() + self.notes.unfit.len() + self.notes.corrections.len();
+        let due = self.numbers.len() >= BATCH_ROWS || self.text_bytes() >= BYTES;
+        if due || listed >= LISTED || self.reject_bytes >= BYTES { self.send(due) } else { Ok(()) }
+    }
+
+    fn text_bytes(&self) -> usize {
+        let places: usize = self.places.iter().map(PlaceText::bytes).sum();
+        self.columns.iter().map(ColumnDecoder::bytes).sum::<usize>() + places
+    }
+
+    /// Hands on the lists, and the rows when `rows` says so.
+    fn send(&mut self, rows: bool) -> Result<(), NormaliseError> {
+        let listed = !self.rejects.is_empty() || !self.notes.unfit.is_empty() || !self.notes.corrections.is_empty();
+        let rows = rows && !self.numbers.is_empty();
+        if !rows && !listed {
+            return Ok(());
+        }
+        let batch = if rows {
+            let columns = self.finish_columns().and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns));
+            columns.map_err(|source| NormaliseError::Batch { table: self.table.name.clone(), source })?
+        } else {
+            RecordBatch::new_empty(Arc::clone(&self.schema))
+        };
+        self.staged += batch.num_rows() as u64;
+        self.summary.unfit += self.notes.unfit.len() as u64;
+        self.summary.corrections += self.notes.corrections.len() as u64;
+        self.reject_bytes = 0;
+        let chunk = Chunk {
+            batch,
+            rejects: std::mem::take(&mut self.rejects),
+            unfit: std::mem::take(&mut self.notes.unfit),
+            corrections: std::mem::take(&mut self.notes.corrections),
+        };
+        self.sink.take(chunk).map_err(|source| NormaliseError::Sink { table: self.table.name.clone(), source })
+    }
+
+    fn finish_columns(&mut self) -> Result<Vec<ArrayRef>, arrow::error::ArrowError> {
+        let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        for column in &mut self.columns {
+            arrays.push(column.finish()?);
+        }
+        for column in &mut self.columns {
+            if let Some(statuses) = column.finish_statuses() {
+                arrays.push(statuses?);
+            }
+        }
+        let numbers = std::mem::replace(&mut self.numbers, Vec::with_capacity(BATCH_ROWS));
+        arrays.push(Arc::new(UInt64Array::from(numbers)));
+        for place in &mut self.places {
+            arrays.push(place.finish()?);
+        }
+        Ok(arrays)
+    }
+
+    fn note_missing(&mut self, wanted: &[String]) {
+        let names = wanted.join(" | ");
+        if !self.summary.columns_missing.contains(&names) {
+            self.summary.columns_missing.push(names);
+        }
+    }
+}
+
+impl Rows for Assembler<'_> {
+    fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        let missing = |wanted: &[String], needed_for: &'static str| {
+            NormaliseError::missing_column(&self.table.name, &header.part, wanted, needed_for, &header.names)
+        };
+        let mut absent: Vec<Vec<String>> = Vec::new();
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            if column.bind(&header) {
+                continue;
+            }
+            if self.key_columns.contains(&at) {
+                return Err(missing(column.wanted(), "the primary key is made of"));
+            }
+            absent.push(column.wanted().to_vec());
+        }
+        for rule in &mut self.rules {
+            if !rule.bind(&header) {
+                return Err(missing(&[rule.column().to_owned()], "a rule that takes rows out looks at"));
+            }
+        }
+        for place in &mut self.places {
+            if !place.bind(&header) {
+                absent.push(place.wanted.clone());
+            }
+        }
+        for wanted in absent {
+            self.note_missing(&wanted);
+        }
+        self.header = header;
+        Ok(())
+    }
+
+    fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
+        if self.header.positional && row.slots.len() != self.header.names.len() {
+            let (found, expected) = (row.slots.len(), self.header.names.len());
+            let detail = format!("La ligne a {found} cellules, l'en-tête en a {expected}.");
+            return self.refuse(row, reject::WIDTH, detail);
+        }
+        self.summary.read += 1;
+        self.notes.begin(row.number);
+        let counts = self.decode(row);
+        if let Some((reason, detail)) = self.judge(row, counts) {
+            self.cut_back();
+            let reject = reject::reject(row, &self.header, &reason, detail);
+            self.take_reject(reject);
+        } else {
+            self.numbers.push(row.number);
+            if !self.notes.is_clean() {
+                self.notes.keep(&self.key.replace(KEY_SEPARATOR, " | "));
+            }
+        }
+        self.send_when_due()
+    }
+
+    fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
+        self.summary.read += 1;
+        let reject = reject::reject(row, &self.header, reason, detail);
+        self.take_reject(reject);
+        self.send_when_due()
+    }
+}
+
+/// The texts that say where a row is, in the order of [`PLACE_TEXTS`](super::PLACE_TEXTS).
+fn place_texts(place: &Place) -> Vec<PlaceText> {
+    let Place { code_insee, code_postal, commune, departement, longitude, latitude } = place;
+    [code_insee, code_postal, commune, departement, longitude, latitude].map(|wanted| PlaceText::new(wanted)).into()
+}
+
+/// Names in back quotes, each once.
+fn distinct(names: &[&str]) -> String {
+    let once: BTreeMap<&str, ()> = names.iter().map(|name| (*name, ())).collect();
+    crate::diagnostic::quoted(&once.into_keys().collect::<Vec<_>>())
+}

@@ -1,0 +1,111 @@
+//! From the bytes of a snapshot to rows as a contract promises them.
+//!
+//! ```text
+//! parts ──▶ reader ──▶ rows ──▶ column decoders ──▶ verdict ──▶ chunks
+//!           csv,       (bytes)   (by contract)       kept or     (batch, rejects,
+//!           yeswiki                                  rejected    unfit cells, corrections)
+//! ```
+//!
+//! Rows are pushed: a reader hands over one row after the other, the assembler decodes it straight into the columns of
+//! the batch at hand, and cuts them back when the row must go. Memory is bounded by one batch, its lists and, where the
+//! contract has a primary key, 32 bytes a row.
+//!
+//! Every row ends in a batch or in the rejects. A row that loses against a *later* one with the same key has left in a
+//! batch already: [`Summary::duplicates`] names such rows, and whoever stores the batches takes them out by `__row`.
+//!
+//! # Why not an iterator of chunks
+//!
+//! JSON is read by a visitor, which cannot be suspended; a CSV can be, but one way for both is simpler, and the caller
+//! decides on which thread the pushing is done.
+
+mod assemble;
+mod chunk;
+mod csv;
+mod decode;
+mod duplicates;
+mod error;
+pub mod reject;
+mod row;
+mod scalar;
+mod yeswiki;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Summary, UnfitCell};
+pub use self::error::{NormaliseError, SinkError};
+
+use self::assemble::Assembler;
+use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
+
+/// Column with the number of a row in its source, from 1, over all parts.
+pub const ROW: &str = "__row";
+
+/// Columns with the texts that say where a row is, for tables that have a place.
+pub const PLACE_TEXTS: [&str; 6] = [
+    "__place_code_insee",
+    "__place_code_postal",
+    "__place_commune",
+    "__place_departement",
+    "__place_longitude",
+    "__place_latitude",
+];
+
+/// A named document of a snapshot.
+pub type Part = (String, Box<dyn Read + Send>);
+
+/// Schema of the batches: the contract's columns and statuses, [`ROW`], and [`PLACE_TEXTS`] where rows have a place.
+///
+/// Columns without a mapping are null here, even where the contract requires them: a later step fills them.
+pub fn staged_schema(table: &TableSpec) -> SchemaRef {
+    let coded = table.contract.coded_schema();
+    let mapped = |at: usize| table.mappings.iter().any(|mapping| mapping.column == at);
+    let columns = table.contract.columns.len();
+    let mut fields: Vec<Arc<Field>> = coded
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, field)| {
+            if at < columns && !mapped(at) { Arc::new(field.as_ref().clone().with_nullable(true)) } else { Arc::clone(field) }
+        })
+        .collect();
+    fields.push(Arc::new(Field::new(ROW, DataType::UInt64, false)));
+    if table.place.is_some() {
+        fields.extend(PLACE_TEXTS.map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Makes the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Normaliser {
+    table: TableSpec,
+    key: Secret,
+}
+
+impl Normaliser {
+    /// For a table; `key` makes public row ids.
+    pub fn new(table: &TableSpec, key: &Secret) -> Self {
+        Self { table: table.clone(), key: key.clone() }
+    }
+
+    /// Reads all parts and hands the rows on, in their order. Blocks; the sink is called on this thread.
+    ///
+    /// After an error what the sink was given is not the table, and must be thrown away.
+    pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
+        let mut rows = Assembler::new(&self.table, &self.key, sink);
+        let ignored = match &self.table.reader {
+            ReaderSpec::Csv(spec) => {
+                csv::read(spec, &self.table.name, parts, &mut rows)?;
+                0
+            }
+            ReaderSpec::YesWiki(spec) => yeswiki::read(spec, &self.table.name, parts, &mut rows)?,
+        };
+        rows.finish(ignored)
+    }
+}

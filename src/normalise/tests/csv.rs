@@ -1,0 +1,227 @@
+//! CSV as the world writes it.
+
+use std::io::Read;
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::{Collected, comma, fail_csv, keyed_table, part, run, run_csv, table};
+use crate::config::pipeline::{CsvSpec, Encoding, ReaderSpec, TableSpec};
+use crate::normalise::{NormaliseError, Part};
+
+const A: &str = r#"{"name": "a", "type": "string"}"#;
+
+fn with(spec: CsvSpec) -> TableSpec {
+    let mut table = keyed_table(A, &[]);
+    table.reader = ReaderSpec::Csv(spec);
+    table
+}
+
+fn pairs(out: &Collected) -> Vec<(String, String)> {
+    out.column("id").into_iter().zip(out.column("a")).collect()
+}
+
+fn owned(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(id, a)| ((*id).to_owned(), (*a).to_owned())).collect()
+}
+
+#[rstest]
+#[case::line_feeds("id,a\n1,x\n2,y\n", &[("1", "x"), ("2", "y")])]
+#[case::carriage_returns("id,a\r\n1,x\r\n2,y\r\n", &[("1", "x"), ("2", "y")])]
+#[case::a_byte_order_mark("\u{feff}id,a\n1,x\n", &[("1", "x")])]
+#[case::a_byte_order_mark_before_a_quote("\u{feff}\"id\",a\n1,x\n", &[("1", "x")])]
+#[case::no_line_end_at_the_end("id,a\n1,x\n2,y", &[("1", "x"), ("2", "y")])]
+#[case::a_quote_at_the_very_end("id,a\n1,\"x\"", &[("1", "x")])]
+#[case::blank_lines("\n\nid,a\n\n1,x\n\r\n\n2,y\n\n", &[("1", "x"), ("2", "y")])]
+#[case::quoted_cells("id,a\n\"1\",\"x,\"\"y\"\"\nz\"\n", &[("1", "x,\"y\"\nz")])]
+#[case::empty_and_quoted_empty("id,a\n1,\n2,\"\"\n", &[("1", "∅"), ("2", "∅")])]
+#[case::a_header_with_blanks(" id , a\n1,x\n", &[("1", "x")])]
+#[case::columns_in_another_order_and_more("b,a,id\n0,x,1\n", &[("1", "x")])]
+#[case::only_a_header("id,a\n", &[])]
+fn layouts_are_read(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
+    let (summary, out) = run_csv(&with(comma()), text);
+    assert_eq!(pairs(&out), owned(expected));
+    assert_eq!((summary.read, summary.rejected), (expected.len() as u64, 0));
+}
+
+#[rstest]
+#[case::semicolons(CsvSpec { delimiter: b';', ..comma() }, "id;a\n1;x,y\n".into(), ("1", "x,y"))]
+#[case::tabs(CsvSpec { delimiter: b'\t', ..comma() }, "id\ta\n1\tx\n".into(), ("1", "x"))]
+#[case::apostrophes(CsvSpec { quote: b'\'', ..comma() }, "id,a\n1,'x,\"y'\n".into(), ("1", "x,\"y"))]
+#[case::no_quotes(CsvSpec { quote: 0, ..comma() }, "id,a\n1,\"x\n".into(), ("1", "\"x"))]
+#[case::a_header_further_down(CsvSpec { header_row: 3, ..comma() }, "Titre\n\"sur\ndeux\"\nid,a\n1,x\n".into(), ("1", "x"))]
+#[case::windows_1252(CsvSpec { encoding: Encoding::Windows1252, ..comma() }, b"id,a\n1,\xe9t\xe9 \x80\n".to_vec(), ("1", "été €"))]
+fn declared_layouts_are_read(#[case] spec: CsvSpec, #[case] bytes: Vec<u8>, #[case] expected: (&str, &str)) {
+    let (_, out) = run_csv(&with(spec), bytes);
+    assert_eq!(pairs(&out), owned(&[expected]));
+}
+
+#[rstest]
+#[case::too_few("id,a\n1\n2,y\n", 2)]
+#[case::too_many("id,a\n1,x,z\n2,y\n", 2)]
+#[case::after_line_feeds_in_cells("id,a\n0,\"p\nq\nr\"\n1\n2,y\n", 5)]
+#[case::after_carriage_returns("id,a\r\n0,p\r\n1\r\n2,y\r\n", 3)]
+#[case::after_blank_lines("id,a\n\n\n0,p\n\n1\n2,y\n", 6)]
+#[case::with_line_feeds_itself("id,a\n0,p\n1,\"x\ny\",z\n2,y\n", 3)]
+#[case::at_the_end("id,a\n0,p\n1", 3)]
+fn a_row_of_another_width_is_rejected_with_its_line(#[case] text: &str, #[case] line: u64) {
+    let (summary, out) = run_csv(&with(comma()), text);
+    let rejects = out.rejects();
+    assert_eq!(rejects.len(), 1);
+    assert_eq!((rejects[0].1, rejects[0].2), (Some(line), "nombre_de_cellules"));
+    assert_eq!(summary.by_reason.get("nombre_de_cellules"), Some(&1));
+    assert!(!out.column("id").contains(&"1".to_owned()));
+}
+
+#[test]
+fn a_reject_keeps_every_cell_under_its_name() {
+    let (_, out) = run_csv(&with(comma()), "id,a\n1,x,z\n");
+    let raw = &out.chunks[0].rejects[0].raw;
+    let raw: Vec<(&str, &str)> = raw.iter().map(|(name, cell)| (name.as_str(), cell.as_str())).collect();
+    assert_eq!(raw, [("id", "1"), ("a", "x"), ("(cellule 3)", "z")]);
+    assert_eq!(out.chunks[0].rejects[0].detail, "La ligne a 3 cellules, l'en-tête en a 2.");
+}
+
+#[rstest]
+#[case::one_byte(b"id,a\n1,ok\n2,\xe9t\xe9\n3,ok\n", "L'octet 0xE9, à la position 1 de la cellule 2, n'est pas de l'UTF-8.")]
+#[case::a_character_torn_by_a_delimiter(b"id,a\n1,ok\n2\xc3,\xa9\n3,ok\n", "L'octet 0xC3, à la position 2 de la cellule 1, n'est pas de l'UTF-8.")]
+#[case::a_column_that_nobody_reads(b"id,a,b\n1,ok,\n2,x,\xff\n3,ok,\n", "L'octet 0xFF, à la position 1 de la cellule 3, n'est pas de l'UTF-8.")]
+fn a_row_that_is_not_text_is_rejected_alone(#[case] bytes: &[u8], #[case] detail: &str) {
+    let (summary, out) = run_csv(&with(comma()), bytes);
+    assert_eq!(out.column("id"), ["1", "3"]);
+    assert_eq!(out.rejects(), [(2, Some(3), "texte_illisible")]);
+    assert_eq!(out.chunks.last().unwrap().rejects[0].detail, detail);
+    assert_eq!((summary.read, summary.kept, summary.rejected), (3, 2, 1));
+}
+
+#[test]
+fn rows_of_several_parts_are_numbered_through() {
+    let parts = vec![part("a.csv", "id,a\n1,x\n"), part("b.csv", "a,id\ny,2\n,3\n")];
+    let (summary, out) = run(&with(comma()), parts).unwrap();
+    assert_eq!((summary.read, out.rows()), (3, vec![1, 2, 3]));
+    assert_eq!(pairs(&out), owned(&[("1", "x"), ("2", "y"), ("3", "∅")]));
+}
+
+#[test]
+fn a_column_that_one_part_lacks_is_listed_and_not_shown_there() {
+    let mut table = keyed_table(r#"{"name": "a", "type": "string", "essaim": {"status": true}}"#, &[]);
+    table.mappings[1].from = vec!["a".into(), "alt".into()];
+    let (summary, out) = run(&table, vec![part("a.csv", "id,alt\n1,x\n"), part("b.csv", "id\n2\n")]).unwrap();
+    assert_eq!(summary.columns_missing, ["a | alt"]);
+    assert_eq!(out.column("a"), ["x", "∅"]);
+    assert_eq!(out.column("a_statut"), ["answered", "not_shown"]);
+}
+
+#[rstest]
+#[case::an_empty_file("", "table `t`: part `a.csv` has no header, its record 1 is missing: check that the download is not empty, and `header_row`")]
+#[case::two_columns_of_one_name("id,a, id\n", "table `t`: part `a.csv` has two columns `id`, at positions 1 and 3: rename one of them at the source, since a name must mean one column")]
+#[case::no_key("ID_,a\n", "table `t`: part `a.csv` has no column `id`, which the primary key is made of; did you mean `ID_`?")]
+#[case::no_key_and_nothing_near("x,y\n", "table `t`: part `a.csv` has no column `id`, which the primary key is made of; it has `x`, `y`")]
+fn a_source_that_cannot_be_judged_is_an_error(#[case] text: &str, #[case] message: &str) {
+    assert_eq!(fail_csv(&with(comma()), text).to_string(), message);
+}
+
+#[test]
+fn a_header_in_another_encoding_is_an_error() {
+    let error = fail_csv(&with(comma()), b"id,\xe9\n1,x\n");
+    assert!(matches!(error, NormaliseError::HeaderEncoding { line: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_an_error_with_its_line() {
+    let mut bytes = b"id,a\n1,x\n2,\"".to_vec();
+    bytes.resize(17 << 20, b'\n');
+    let error = fail_csv(&with(comma()), bytes);
+    assert!(matches!(error, NormaliseError::LongRecord { line: 3, .. }), "{error}");
+}
+
+#[test]
+fn no_part_at_all_is_an_error() {
+    assert!(matches!(run(&with(comma()), Vec::new()), Err(NormaliseError::MissingPart { .. })));
+}
+
+/// Gives the bytes in small pieces, then perhaps a fault.
+struct Drip {
+    bytes: Vec<u8>,
+    at: usize,
+    step: usize,
+    fault: bool,
+}
+
+impl Read for Drip {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+        if rest.is_empty() && self.fault {
+            return Err(std::io::Error::other("cut off"));
+        }
+        let taken = rest.len().min(self.step).min(out.len());
+        out[..taken].copy_from_slice(&rest[..taken]);
+        self.at += taken;
+        Ok(taken)
+    }
+}
+
+fn drip(bytes: impl Into<Vec<u8>>, step: usize, fault: bool) -> Vec<Part> {
+    vec![("a.csv".to_owned(), Box::new(Drip { bytes: bytes.into(), at: 0, step, fault }))]
+}
+
+#[test]
+fn a_fault_while_reading_is_an_error_with_its_offset() {
+    let error = run(&with(comma()), drip("id,a\n1,x\n", 4, true)).unwrap_err();
+    assert!(matches!(error, NormaliseError::Read { offset: 9, .. }), "{error}");
+}
+
+fn quoted(cell: &str, always: bool, delimiter: char) -> String {
+    if always || cell.contains(['"', '\n', '\r', delimiter]) || cell.starts_with('\u{feff}') {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_table_reads_back_equal(
+        rows in proptest::collection::vec(("[a-z0-9]{1,3}", "[ a-zé\",;\n\r]{0,12}", any::<bool>()), 0..20),
+        (semicolon, returns, mark, last) in any::<(bool, bool, bool, bool)>(),
+        step in 1_usize..40,
+    ) {
+        let (delimiter, end) = (if semicolon { ';' } else { ',' }, if returns { "\r\n" } else { "\n" });
+        let mut text = String::from(if mark { "\u{feff}" } else { "" });
+        text.push_str(&format!("n{delimiter}id{delimiter}a{end}"));
+        for (at, (id, a, always)) in rows.iter().enumerate() {
+            let (id, a) = (quoted(id, *always, delimiter), quoted(a, *always, delimiter));
+            text.push_str(&format!("{at}{delimiter}{id}{delimiter}{a}{end}"));
+        }
+        if last {
+            text.truncate(text.trim_end_matches(['\r', '\n']).len());
+        }
+        let fields = r#"{"name": "n", "type": "integer"}, {"name": "id", "type": "string"}, {"name": "a", "type": "string"}"#;
+        let spec = CsvSpec { delimiter: delimiter as u8, ..comma() };
+        let table = table(fields, ", \"primaryKey\": \"n\"", &[], ReaderSpec::Csv(spec));
+        let (summary, out) = run(&table, drip(text, step, false)).unwrap();
+        let null = |text: &str| if text.trim().is_empty() { "∅".to_owned() } else { text.trim().to_owned() };
+        prop_assert_eq!(out.column("id"), rows.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>());
+        prop_assert_eq!(out.column("a"), rows.iter().map(|(_, a, _)| null(a)).collect::<Vec<_>>());
+        prop_assert_eq!((summary.read, summary.rejected), (rows.len() as u64, 0));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic_and_every_row_is_counted(
+        bytes in proptest::collection::vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), Just(b'\r'), any::<u8>()], 0..200),
+        step in 1_usize..40,
+        windows in any::<bool>(),
+    ) {
+        let encoding = if windows { Encoding::Windows1252 } else { Encoding::Utf8 };
+        let more = r#"{"name": "a", "type": "integer"}, {"name": "b", "type": "date"}, {"name": "c", "type": "string", "essaim": {"codes": "l"}}"#;
+        let mut table = keyed_table(more, &[("l", "o,oui,,\nn,non,,\n")]);
+        table.reader = ReaderSpec::Csv(CsvSpec { encoding, ..comma() });
+        let mut whole = b"id,a,b,c\n".to_vec();
+        whole.extend(bytes);
+        let (summary, out) = run(&table, drip(whole, step, false)).unwrap();
+        prop_assert_eq!(summary.read, summary.kept + summary.rejected);
+        prop_assert_eq!(out.rows().len() as u64, summary.kept);
+        prop_assert_eq!(out.rejects().len() as u64, summary.rejected);
+        prop_assert_eq!(out.unfit().len() as u64, summary.unfit);
+    }
+}

@@ -1,0 +1,275 @@
+use std::path::Path;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+use crate::territory::PositionOrigin;
+
+static COG: LazyLock<Cog> =
+    LazyLock::new(|| Cog::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/cog")).expect("the seeds are whole"));
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn at<'a>(insee: &'a str, postal: &'a str, commune: &'a str, departement: &'a str) -> PlaceInput<'a> {
+    PlaceInput {
+        insee: some(insee),
+        postal: some(postal),
+        commune: some(commune),
+        departement: some(departement),
+        ..PlaceInput::default()
+    }
+}
+
+fn code(placement: &Placement<'_>) -> String {
+    placement.commune.map(|commune| commune.code().to_owned()).unwrap_or_default()
+}
+
+#[rstest]
+#[case::current("35238", "35238", "code_insee", 1.0)]
+#[case::lost_zero("1053", "01053", "code_insee", 1.0)]
+#[case::corsica_in_lower_case("2a004", "2A004", "code_insee", 1.0)]
+#[case::overseas("97411", "97411", "code_insee", 1.0)]
+#[case::spaces(" 35238 ", "35238", "code_insee", 1.0)]
+#[case::arrondissement("75112", "75056", "code_insee", 1.0)]
+#[case::delegated("69152", "69149", "ancien_code", 0.95)]
+#[case::delegated_of_charente("16226", "16393", "ancien_code", 0.95)]
+#[case::delegated_of_vendee("85217", "85146", "ancien_code", 0.95)]
+#[case::delegated_of_anjou("49069", "49126", "ancien_code", 0.95)]
+#[case::associated("01120", "01262", "ancien_code", 0.95)]
+#[case::abolished("01119", "01080", "ancien_code", 0.95)]
+#[case::abolished_in_another_departement("02344", "51171", "ancien_code", 0.95)]
+#[case::code_kept_by_the_merged_commune("49220", "49220", "code_insee", 1.0)]
+#[case::unknown("99999", "", "introuvable", 0.0)]
+#[case::not_a_code("Rennes", "", "introuvable", 0.0)]
+fn insee_codes(#[case] insee: &str, #[case] commune: &str, #[case] method: &str, #[case] confidence: f64) {
+    let placement = COG.locate(&at(insee, "", "", ""));
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), (commune, method));
+    assert!((placement.confidence - confidence).abs() < 1e-9);
+    assert!(placement.commune.is_none_or(|commune| commune.kind() == Kind::Commune));
+}
+
+#[rstest]
+#[case::plain("35000", "Rennes", "35238")]
+#[case::no_accents("42000", "SAINT ETIENNE", "42218")]
+#[case::st("42100", "St-Étienne", "42218")]
+#[case::st_with_dot("35400", "St. Malo", "35288")]
+#[case::ste("69110", "Ste Foy les Lyon", "69202")]
+#[case::article_left_out("76600", "Havre", "76351")]
+#[case::article_behind("76600", "Havre (Le)", "76351")]
+#[case::ligature("27220", "Foret la folie", "27256")]
+#[case::lez("30400", "VILLENEUVE LEZ AVIGNON", "30351")]
+#[case::diaeresis("94240", "L HAY LES ROSES", "94038")]
+#[case::curly_apostrophe("94240", "L’Haÿ-les-Roses", "94038")]
+#[case::sur("49290", "Chalonnes s/ Loire", "49063")]
+#[case::lost_zero("1000", "Bourg-en-Bresse", "01053")]
+#[case::spaced("35 000", "Rennes", "35238")]
+#[case::postal_code_in_the_name("", "35000 Rennes", "35238")]
+#[case::paris("75012", "Paris", "75056")]
+#[case::paris_number("75011", "Paris 11e", "75056")]
+#[case::marseille_number("13001", "MARSEILLE 1ER ARRONDISSEMENT", "13055")]
+#[case::lyon_number("69003", "Lyon 03", "69123")]
+#[case::corsica("20000", "ajaccio", "2A004")]
+#[case::reunion("97400", "St Denis", "97411")]
+#[case::noumea("98800", "Nouméa", "98818")]
+#[case::delegated("69310", "Pierre-Bénite", "69149")]
+#[case::delegated_with_postal_code_of_the_new_commune("49270", "Champtoceaux", "49126")]
+#[case::homonym_told_by_postal_code("51460", "Courtisols", "51193")]
+fn postal_code_and_name(#[case] postal: &str, #[case] commune: &str, #[case] expected: &str) {
+    let placement = COG.locate(&at("", postal, commune, ""));
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, "code_postal_et_nom"));
+    assert!(placement.confidence >= 0.85);
+}
+
+#[rstest]
+#[case::cedex("69421", "LYON CEDEX 03", "", "69123", 0.85)]
+#[case::cedex_of_rennes("35042", "RENNES CEDEX", "", "35238", 0.85)]
+#[case::cedex_in_the_postal_code("69421 CEDEX 03", "Lyon", "", "69123", 0.85)]
+#[case::cedex_of_ajaccio("20186", "AJACCIO CEDEX 2", "", "2A004", 0.85)]
+#[case::cedex_of_bastia("20297", "Bastia Cedex", "", "2B033", 0.85)]
+#[case::cedex_of_corsica("20700", "AJACCIO CEDEX 9", "", "2A004", 0.85)]
+#[case::cedex_of_reunion("97743", "ST DENIS CEDEX 9", "974", "97411", 0.85)]
+#[case::departement_code("", "Brest", "29", "29019", 0.85)]
+#[case::departement_name("", "Brest", "Finistère", "29019", 0.85)]
+#[case::departement_short_code("", "Bourg-en-Bresse", "1", "01053", 0.85)]
+#[case::departement_lower_case("", "Ajaccio", "2a", "2A004", 0.85)]
+#[case::departement_of_old_corsica("", "Bastia", "20", "2B033", 0.85)]
+#[case::departement_code_and_name("", "Villeurbanne", "69 - Rhône", "69266", 0.85)]
+#[case::departement_name_and_code("", "St Denis", "Seine St Denis (93)", "93066", 0.85)]
+#[case::postal_code_of_another_commune("35000", "Saint-Malo", "", "35288", 0.7)]
+#[case::departement_against_postal_code("35042", "Rennes", "29", "35238", 0.6)]
+#[case::article_left_out("", "Mans", "72", "72181", 0.8)]
+#[case::arrondissement_alone("", "Lyon 3e", "", "69123", 0.85)]
+#[case::commune_before_delegated("", "Pluduno", "22", "22237", 0.85)]
+fn name_and_departement(
+    #[case] postal: &str,
+    #[case] commune: &str,
+    #[case] departement: &str,
+    #[case] expected: &str,
+    #[case] confidence: f64,
+) {
+    let placement = COG.locate(&at("", postal, commune, departement));
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, "nom_et_departement"));
+    assert!((placement.confidence - confidence).abs() < 1e-9, "{}", placement.confidence);
+}
+
+#[rstest]
+#[case::homonyms("", "Castillon", "64", "introuvable")]
+#[case::homonyms_of_one_postal_code("58120", "Château-Chinon", "", "introuvable")]
+#[case::name_alone("", "Rennes", "", "introuvable")]
+#[case::belgian("1000", "Bruxelles", "", "introuvable")]
+#[case::abroad("H2X 1Y4", "Montréal", "Québec", "introuvable")]
+#[case::postal_code_of_many("01400", "", "", "introuvable")]
+#[case::department_only("", "", "35", "non_renseigne")]
+#[case::nothing("", "", "", "non_renseigne")]
+#[case::blank("  ", " ", "", "non_renseigne")]
+#[case::marks_only("", "-", "", "introuvable")]
+fn nothing_is_guessed(#[case] postal: &str, #[case] commune: &str, #[case] departement: &str, #[case] method: &str) {
+    let placement = COG.locate(&at("", postal, commune, departement));
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), ("", method));
+    assert!(placement.confidence.abs() < 1e-9);
+    assert_eq!((placement.position, placement.longitude), (PositionOrigin::Aucune, None));
+}
+
+#[rstest]
+#[case::without_name("35400", "", "", "35288", 0.7)]
+#[case::hamlet("35400", "Rothéneuf", "", "35288", 0.5)]
+#[case::paris("75012", "", "", "75056", 0.7)]
+#[case::same_departement("35400", "", "35", "35288", 0.7)]
+fn postal_code_alone(
+    #[case] postal: &str,
+    #[case] commune: &str,
+    #[case] departement: &str,
+    #[case] expected: &str,
+    #[case] confidence: f64,
+) {
+    let placement = COG.locate(&at("", postal, commune, departement));
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, "code_postal_seul"));
+    assert!((placement.confidence - confidence).abs() < 1e-9);
+}
+
+#[test]
+fn a_postal_code_of_another_departement_is_not_enough() {
+    assert_eq!(COG.locate(&at("", "35400", "", "29")).method, Method::Introuvable);
+}
+
+#[rstest]
+#[case::code("75112", "", "", "75112")]
+#[case::postal_code("", "75012", "Paris", "75112")]
+#[case::both_codes_of_the_sixteenth("", "75116", "Paris", "75116")]
+#[case::name("", "", "MARSEILLE 1ER ARRONDISSEMENT", "13201")]
+#[case::name_and_cedex("", "69421", "LYON 03 CEDEX", "69383")]
+#[case::contradiction("", "75012", "Paris 11e", "")]
+#[case::unknown("", "75999", "Paris", "")]
+fn arrondissements(#[case] insee: &str, #[case] postal: &str, #[case] commune: &str, #[case] expected: &str) {
+    let placement = COG.locate(&at(insee, postal, commune, ""));
+    assert!(matches!(code(&placement).as_str(), "75056" | "69123" | "13055"));
+    assert_eq!(placement.arrondissement.map_or("", |row| row.code()), expected);
+    let centre = placement.arrondissement.or(placement.commune).and_then(Commune::longitude);
+    assert_eq!(placement.longitude, centre);
+}
+
+#[rstest]
+#[case::lost_zero("1053", "", "", &[(rule::INSEE_FORM, "1053", "01053")])]
+#[case::lower_case("2a004", "", "", &[(rule::INSEE_FORM, "2a004", "2A004")])]
+#[case::former_code("69152", "", "", &[(rule::FORMER_CODE, "69152", "69149")])]
+#[case::cedex("", "69421", "LYON CEDEX 03", &[(rule::CEDEX, "LYON CEDEX 03", "Lyon")])]
+#[case::postal_code("", "1000", "Bourg en Bresse", &[(rule::POSTAL_FORM, "1000", "01000")])]
+#[case::nothing("35238", "35000", "RENNES", &[])]
+fn what_was_put_right_is_told(
+    #[case] insee: &str,
+    #[case] postal: &str,
+    #[case] commune: &str,
+    #[case] expected: &[(&str, &str, &str)],
+) {
+    let placement = COG.locate(&at(insee, postal, commune, ""));
+    let told = placement.corrections.iter().map(|c| (c.rule, c.before.as_str(), c.after.as_str()));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_delegated_commune_is_placed_at_its_own_centre() {
+    let delegated = COG.communes().iter().find(|c| c.code() == "69152").unwrap();
+    let placement = COG.locate(&at("69152", "", "", ""));
+    assert_eq!((placement.longitude, placement.latitude), (delegated.longitude(), delegated.latitude()));
+    assert_eq!(placement.position, PositionOrigin::CentreCommune);
+    let without_centre = COG.locate(&at("25010", "", "", ""));
+    assert_eq!(without_centre.longitude, COG.commune("25223").unwrap().longitude());
+}
+
+#[rstest]
+#[case::own_point(48.11, -1.68, "source")]
+#[case::swapped(-1.68, 48.11, "source_inversee")]
+#[case::far(43.3, 5.4, "centre_commune")]
+#[case::zero(0.0, 0.0, "centre_commune")]
+fn points_are_checked_against_the_commune(#[case] latitude: f64, #[case] longitude: f64, #[case] origin: &str) {
+    let input = PlaceInput { longitude: Some(longitude), latitude: Some(latitude), ..at("35238", "", "", "") };
+    let placement = COG.locate(&input);
+    assert_eq!(placement.position.as_str(), origin);
+    assert!((placement.latitude.unwrap() - 48.11).abs() < 0.1);
+}
+
+#[rstest]
+#[case::nothing_given("", Method::NonRenseigne)]
+#[case::unknown_commune("Nulle-Part", Method::Introuvable)]
+fn a_point_is_kept_without_a_commune(#[case] commune: &str, #[case] method: Method) {
+    let input = PlaceInput { longitude: Some(-1.68), latitude: Some(48.11), ..at("", "", commune, "") };
+    let placement = COG.locate(&input);
+    assert_eq!((placement.method, placement.position), (method, PositionOrigin::Source));
+    assert_eq!((placement.longitude, placement.distance_km), (Some(-1.68), None));
+}
+
+#[rstest]
+#[case::cantal("15031")]
+#[case::overseas("98818")]
+fn a_commune_without_centre_keeps_a_point_in_france(#[case] insee: &str) {
+    assert_eq!(COG.locate(&at(insee, "", "", "")).position, PositionOrigin::Aucune);
+    let input = PlaceInput { longitude: Some(2.96), latitude: Some(45.12), ..at(insee, "", "", "") };
+    assert_eq!(COG.locate(&input).position, PositionOrigin::Source);
+}
+
+#[test]
+fn every_commune_is_found_by_its_code() {
+    for row in COG.communes() {
+        let placement = COG.locate(&at(row.code(), "", "", ""));
+        assert_eq!(code(&placement), row.parent().unwrap_or_else(|| row.code()), "{}", row.code());
+        assert!(COG.commune(row.code()).is_some());
+    }
+}
+
+#[test]
+fn names_with_their_departement_find_their_commune_or_nothing() {
+    let (mut found, mut homonyms) = (0, 0);
+    for row in COG.communes().iter().filter(|row| row.kind() == Kind::Commune) {
+        let placement = COG.locate(&at("", "", &row.nom().to_uppercase(), row.departement()));
+        match placement.commune {
+            Some(commune) => {
+                assert_eq!(commune.code(), row.code(), "{}", row.nom());
+                found += 1;
+            }
+            None => homonyms += 1,
+        }
+    }
+    assert!(found > 34_900 && homonyms < 60, "{found} found, {homonyms} homonyms");
+}
+
+proptest! {
+    #[test]
+    fn any_text_and_number_is_placed_without_panic(
+        texts in proptest::array::uniform4(prop_oneof![
+            "\\PC{0,20}", "[0-9]{0,6}", "2[aAbB][0-9]{3}", "(paris|Lyon|MARSEILLE|St|le)[ -]?[0-9a-z( )/]{0,8}",
+        ]),
+        longitude in proptest::option::of(proptest::num::f64::ANY),
+        latitude in proptest::option::of(-100.0..100.0),
+    ) {
+        let [insee, postal, commune, departement] = &texts;
+        let placement = COG.locate(&PlaceInput { longitude, latitude, ..at(insee, postal, commune, departement) });
+        prop_assert!((0.0..=1.0).contains(&placement.confidence));
+        prop_assert!(placement.commune.is_none_or(|commune| commune.kind() == Kind::Commune));
+        prop_assert_eq!(placement.longitude.is_none(), placement.position == PositionOrigin::Aucune);
+        prop_assert!(placement.longitude.is_none_or(f64::is_finite));
+    }
+}

@@ -1,0 +1,153 @@
+//! Where a row is: the commune of today behind the codes and names that a source wrote, and a point for it.
+//!
+//! [`Cog`] holds the official geography (code officiel géographique). [`Cog::locate`] tries, in this order: the INSEE
+//! code, the postal code with the name, the name with the département, the postal code alone. It never guesses between
+//! homonyms. It then checks the source's own point against the commune and falls back to the commune's centre.
+//!
+//! Nothing here reads the network or a clock: the same seeds and the same input give the same [`Placement`].
+
+mod cog;
+pub mod columns;
+mod error;
+mod fold;
+mod lookup;
+mod names;
+pub mod outline;
+mod position;
+mod table;
+
+pub use cog::{Cog, Commune, Departement, Epci, Kind, Region};
+pub use error::TerritoryError;
+pub use fold::fold;
+pub use position::haversine_km;
+
+/// What a source says about a place. Texts may be blank, which is the same as absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PlaceInput<'a> {
+    /// INSEE code of the commune: of today, of an arrondissement, delegated or abolished.
+    pub insee: Option<&'a str>,
+    /// Postal code, CEDEX codes included.
+    pub postal: Option<&'a str>,
+    /// Name of the commune, in any spelling, HTML entities decoded.
+    pub commune: Option<&'a str>,
+    /// Code or name of the département.
+    pub departement: Option<&'a str>,
+    /// WGS 84, degrees.
+    pub longitude: Option<f64>,
+    /// WGS 84, degrees.
+    pub latitude: Option<f64>,
+}
+
+/// Where a row was found to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement<'a> {
+    /// The commune of today; its kind is always [`Kind::Commune`].
+    pub commune: Option<&'a Commune>,
+    /// The arrondissement of Paris, Lyon or Marseille, when it is known.
+    pub arrondissement: Option<&'a Commune>,
+    /// How the commune was found.
+    pub method: Method,
+    /// How sure that is, from 0 to 1; 0 without a commune.
+    pub confidence: f64,
+    /// WGS 84, degrees; absent exactly when `position` is [`PositionOrigin::Aucune`].
+    pub longitude: Option<f64>,
+    /// WGS 84, degrees.
+    pub latitude: Option<f64>,
+    /// Where the point comes from.
+    pub position: PositionOrigin,
+    /// Great-circle distance in km from the source's own point (axes put right) to the centre of the arrondissement,
+    /// the delegated commune or the commune, also when the point was refused for being too far.
+    pub distance_km: Option<f64>,
+    /// What was put right on the way, in the order in which it was done.
+    pub corrections: Vec<Correction>,
+}
+
+/// Something that was put right by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// Stable code of the rule, one of [`rule`].
+    pub rule: &'static str,
+    /// As the source wrote it.
+    pub before: String,
+    /// As it is used; empty when the value was left out.
+    pub after: String,
+}
+
+/// Codes of the rules behind [`Correction::rule`].
+pub mod rule {
+    /// The INSEE code had lost its leading zero, or had a lower-case `a` or `b`.
+    pub const INSEE_FORM: &str = "code_insee_forme";
+    /// A delegated, associated or abolished code gave way to today's.
+    pub const FORMER_CODE: &str = "ancien_code";
+    /// The postal code had lost its leading zero.
+    pub const POSTAL_FORM: &str = "code_postal_forme";
+    /// `CEDEX` and what follows was left out of the name.
+    pub const CEDEX: &str = "cedex";
+    /// Longitude and latitude were in each other's place.
+    pub const SWAPPED: &str = "coordonnees_inversees";
+    /// The point was 0, 0.
+    pub const NULL_POINT: &str = "coordonnees_nulles";
+    /// The point was not on Earth, or, without a commune, not in France.
+    pub const OUT_OF_RANGE: &str = "coordonnees_hors_limites";
+    /// The point was too far from the commune.
+    pub const FAR_POINT: &str = "coordonnees_eloignees";
+}
+
+/// How a commune was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// An INSEE code of today, arrondissements included.
+    CodeInsee,
+    /// The INSEE code of a delegated, associated or abolished commune.
+    AncienCode,
+    /// The postal code and the name together.
+    CodePostalEtNom,
+    /// The name, within a département.
+    NomEtDepartement,
+    /// A postal code of one commune only.
+    CodePostalSeul,
+    /// Something was given, and no commune or more than one fits.
+    Introuvable,
+    /// Neither a code nor a name was given.
+    NonRenseigne,
+}
+
+impl Method {
+    /// Stable code, as published.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CodeInsee => "code_insee",
+            Self::AncienCode => "ancien_code",
+            Self::CodePostalEtNom => "code_postal_et_nom",
+            Self::NomEtDepartement => "nom_et_departement",
+            Self::CodePostalSeul => "code_postal_seul",
+            Self::Introuvable => "introuvable",
+            Self::NonRenseigne => "non_renseigne",
+        }
+    }
+}
+
+/// Where a point comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PositionOrigin {
+    /// The source's own point.
+    Source,
+    /// The source's own point, axes put right.
+    SourceInversee,
+    /// The centre of the arrondissement, the delegated commune or the commune.
+    CentreCommune,
+    /// There is no point.
+    Aucune,
+}
+
+impl PositionOrigin {
+    /// Stable code, as published.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::SourceInversee => "source_inversee",
+            Self::CentreCommune => "centre_commune",
+            Self::Aucune => "aucune",
+        }
+    }
+}
