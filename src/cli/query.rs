@@ -24,6 +24,9 @@ use crate::id::DatasetId;
 use crate::release::Manifest;
 use crate::store::{Store, StoreKey};
 
+/// Name of the public store inside the engine.
+const STORE: &str = "release://public";
+
 /// Arguments of `essaim query`.
 #[derive(Debug, Args)]
 #[command(after_help = "Tables stand under their own name, under \"dataset\".table with `_` for `-`, and with a release as
@@ -126,10 +129,10 @@ async fn register(
     }
     for table in &manifest.tables {
         let file = format!("{}.parquet", table.name);
-        let path = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: file }.path();
+        let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: file }.path();
+        let path = format!("{}/{key}", store.root_url().path().trim_end_matches('/'));
         for schema in &schemas {
-            let registered =
-                engine.register_release_table(schema, &table.name, store.handle(), store.root_url().as_str(), &path);
+            let registered = engine.register_release_table(schema, &table.name, store.handle(), STORE, &path);
             registered.await.map_err(|error| failed(&error))?;
         }
     }

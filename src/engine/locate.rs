@@ -1,13 +1,15 @@
 //! Places for complaints that come without one: what a message names is looked up in the SQL.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, LimitClause, ObjectName, Query, Spanned as _, TableFactor, Value, ValueWithSpan, Visit, Visitor,
 };
-use std::sync::Arc;
 
 use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
+use crate::engine::{CATALOG, DEFAULT_SCHEMA};
 use crate::engine::statement::{Parsed, looked_up, to_span};
 
 /// What a statement names, each in the order of the text.
@@ -42,6 +44,19 @@ impl Names {
         }
         names.refused.dedup();
         names
+    }
+
+    /// Problems with tables that are not among the known ones.
+    pub(super) fn unknown_tables(&self, known: &BTreeSet<String>) -> Vec<Problem> {
+        let unknown = |table: &Spanned<String>| {
+            let name = table.value.as_str();
+            (!known.contains(name)).then(|| {
+                table
+                    .problem("sql::unknown_table", format!("unknown table `{name}`"), "no such table")
+                    .suggest(name, known.iter().map(String::as_str))
+            })
+        };
+        self.tables.iter().filter_map(unknown).collect()
     }
 
     /// Gives problems without a place the only place that their message can mean.
@@ -98,6 +113,13 @@ fn full_name<'a>(parts: impl IntoIterator<Item = &'a Ident>) -> String {
     parts.into_iter().map(looked_up).collect::<Vec<_>>().join(".")
 }
 
+/// A table's name without the schema and the catalog that it stands in anyway.
+fn short_name(name: String) -> String {
+    let after_catalog = name.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
+    let after_schema = after_catalog.strip_prefix(DEFAULT_SCHEMA).and_then(|rest| rest.strip_prefix('.'));
+    after_schema.unwrap_or(after_catalog).to_owned()
+}
+
 struct Finder<'a> {
     file: &'a Arc<SourceFile>,
     names: Names,
@@ -145,7 +167,7 @@ impl Visitor for Finder<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Self::Break> {
         match factor {
             TableFactor::Table { name, args: None, .. } => {
-                let table = self.spanned(name);
+                let table = self.spanned(name).map(short_name);
                 if !self.ctes.contains(&table.value) {
                     self.names.tables.push(table);
                 }

@@ -12,11 +12,11 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Spanned as _, Value, visit_expressions_mut};
 
-use crate::diagnostic::{Problem, Problems, SourceFile, Span, Spanned};
+use crate::diagnostic::{Problem, Problems, SourceFile, Span};
 use crate::engine::lineage::{self, TableLineage};
 use crate::engine::locate::Names;
 use crate::engine::statement::{self, Parsed};
-use crate::engine::{DEFAULT_SCHEMA, Engine, problem, rules};
+use crate::engine::{CATALOG, DEFAULT_SCHEMA, Engine, problem, rules};
 
 /// How often a statement is planned again to find further unknown columns.
 const ROUNDS: usize = 40;
@@ -135,7 +135,7 @@ impl Engine {
         let names = Names::of(parsed);
         let problems = Problems::new();
         names.refused.iter().for_each(|found| problems.push(found.clone()));
-        self.check_tables(&names).into_iter().for_each(|found| problems.push(found));
+        names.unknown_tables(&self.table_names()).into_iter().for_each(|found| problems.push(found));
         self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
         if problems.is_empty() {
             match self.logical_plan(parsed) {
@@ -150,22 +150,9 @@ impl Engine {
         Err(problems.into_sorted())
     }
 
-    fn check_tables(&self, names: &Names) -> Vec<Problem> {
-        let known = self.table_names();
-        let unknown = |table: &Spanned<String>| {
-            let name = table.value.as_str();
-            (!known.contains(name)).then(|| {
-                table
-                    .problem("sql::unknown_table", format!("unknown table `{name}`"), "no such table")
-                    .suggest(name, known.iter().map(String::as_str))
-            })
-        };
-        names.tables.iter().filter_map(unknown).collect()
-    }
-
     /// Tables of the default schema: those that models can name.
     fn table_names(&self) -> BTreeSet<String> {
-        let catalog = self.context.catalog(crate::engine::CATALOG);
+        let catalog = self.context.catalog(CATALOG);
         let schema = catalog.and_then(|catalog| catalog.schema(DEFAULT_SCHEMA));
         schema.map(|schema| schema.table_names().into_iter().collect()).unwrap_or_default()
     }

@@ -95,7 +95,7 @@ fn of_syntax(error: &ParserError, file: &Arc<SourceFile>) -> Problem {
     let span = start..token_end(&file.text, start).min(end);
     let label = if place.is_some() { "here" } else { "at the end" };
     Problem::at("sql::syntax", sentence(message), file, span, label)
-        .help("each file holds one SELECT; names with capitals or signs need double quotes, texts single ones")
+        .help("names with capitals or signs need double quotes, texts single ones")
 }
 
 /// Takes ` at Line: 3, Column: 5` off a message.
@@ -116,9 +116,7 @@ fn token_end(text: &str, start: usize) -> usize {
 }
 
 /// Codes and help of complaints that DataFusion tells in words only, by words of theirs; the first that fits counts.
-const KINDS: [(&[&str], &str, &str); 7] = [
-    (&["table '"], "sql::unknown_table", "see `essaim check` for the tables that there are"),
-    (&["Invalid function"], "sql::unknown_function", "see the list of functions"),
+const KINDS: [(&[&str], &str, &str); 5] = [
     (&["DDL not supported", "DML not supported", "Statement not supported"], "sql::refused", "only SELECT is allowed"),
     (&["unique expression names"], "sql::duplicate_column", "give one of them another name with AS"),
     (&["WHERE clause"], "sql::invalid", "conditions on aggregates stand in HAVING, conditions on windows in QUALIFY"),

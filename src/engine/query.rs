@@ -1,11 +1,13 @@
 //! Answering readers: one read-only statement over released tables.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, INFORMATION_SCHEMA_TABLES};
 use datafusion::common::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -15,7 +17,7 @@ use futures::{Stream, StreamExt as _};
 use crate::diagnostic::{Problem, Problems, SourceFile};
 use crate::engine::locate::Names;
 use crate::engine::statement::Parsed;
-use crate::engine::{Engine, EngineError, QueryError, problem};
+use crate::engine::{CATALOG, DEFAULT_SCHEMA, Engine, EngineError, QueryError, problem};
 
 /// Name of the file that problems of a query point into.
 const FILE: &str = "query";
@@ -47,7 +49,9 @@ impl Engine {
         let names = query.map(|query| Names::of(&Parsed { query: Box::new(query), file: Arc::clone(&file) }));
         let names = names.unwrap_or_default();
         let problems = Problems::new();
-        self.check_functions(&names).into_iter().chain(names.refused.clone()).for_each(|found| problems.push(found));
+        names.unknown_tables(&self.readable_tables()).into_iter().for_each(|found| problems.push(found));
+        self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
+        names.refused.iter().for_each(|found| problems.push(found.clone()));
         if !problems.is_empty() {
             return Err(QueryError::Problems(problems.into_sorted()));
         }
@@ -67,6 +71,18 @@ impl Engine {
         let schema = stream.schema();
         let stream = stream.map(|batch| batch.map_err(|source| failed("go on answering", source)));
         Ok(Answer { schema, stream: Box::pin(stream) })
+    }
+
+    /// All tables, as a query names them.
+    fn readable_tables(&self) -> BTreeSet<String> {
+        let catalog = self.context.catalog(CATALOG);
+        let schemas = catalog.iter().flat_map(|catalog| catalog.schema_names());
+        let tables = schemas.filter_map(|name| Some((catalog.as_ref()?.schema(&name)?, name))).flat_map(|(schema, name)| {
+            let tables = schema.table_names().into_iter();
+            tables.map(move |table| if name == DEFAULT_SCHEMA { table } else { format!("{name}.{table}") })
+        });
+        let about = INFORMATION_SCHEMA_TABLES.iter().map(|table| format!("{INFORMATION_SCHEMA}.{table}"));
+        tables.chain(about).collect()
     }
 }
 

@@ -155,8 +155,10 @@ fn decoded_column(field: &Field) -> Expr {
 }
 
 fn parquet_options() -> ListingOptions {
+    // The format does not see the session's settings: view types must be switched off here too.
+    let format = ParquetFormat::default().with_force_view_types(false);
     // Files are named one by one: their extension says nothing.
-    ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("")
+    ListingOptions::new(Arc::new(format)).with_file_extension("")
 }
 
 fn file_url(file: &Path) -> Result<ListingTableUrl, DataFusionError> {

@@ -171,7 +171,7 @@ struct Input {
 }
 
 impl Input {
-    /// Reads the next block; at the end it stays empty. The first block has at least three bytes when the part has.
+    /// Reads the next block, which is empty at the end, and after a lone byte order mark. The first block has at least three bytes when the part has.
     fn refill(&mut self) -> std::io::Result<()> {
         let first = self.offset == 0;
         let target = if self.decoder.is_some() { &mut self.raw } else { &mut self.block };
@@ -242,7 +242,7 @@ impl Records {
         (self.filled, self.last_line) = (0, self.reader.line());
         let mut cells = 0;
         loop {
-            if self.input.at == self.input.filled {
+            while self.input.at == self.input.filled && !self.input.ended {
                 self.input.refill().map_err(Fault::Read)?;
             }
             let block = self.input.block.get(self.input.at..self.input.filled).unwrap_or(&[]);

@@ -28,7 +28,6 @@ use crate::source::error::WaitingFor;
 use crate::source::redirect::Way;
 use crate::config::pipeline::HttpSource;
 use crate::secret::SafeUrl;
-use crate::secret::Secret;
 
 /// A server that asks for more patience than this does not get it.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);

@@ -25,8 +25,9 @@ pub(super) static ARRONDI: Function = Function {
     returns: || DataType::Float64,
     nulls: Nulls::OfArguments,
     run: arrondi,
-    description: "The number rounded to so many decimals, half away from zero, as it is written: 0.145 is rounded to 0.15, \
-                  though the nearest binary number lies below. Negative decimals round to tens and hundreds.",
+    description: "The number rounded to so many decimals, half away from zero, as it is written with 15 digits: 0.145 and \
+                  0.5 * 0.29 are rounded to 0.15, though the nearest binary numbers lie below. Negative decimals round to \
+                  tens and hundreds.",
     example: "SELECT arrondi(0.145, 2) -- 0.15",
 };
 
@@ -65,7 +66,7 @@ fn round_half_up(number: f64, digits: i64) -> f64 {
     }
     let below = scaled.abs().trunc();
     let rest = scaled.abs() - below;
-    // Near the middle the product may lie on the wrong side: the shortest decimal that means the number decides.
+    // Near the middle the product may lie on the wrong side: the number in decimals decides.
     let up = if (rest - 0.5).abs() > 1e-6 { rest > 0.5 } else { half_or_more(number.abs(), digits) };
     let whole = (below + f64::from(u8::from(up))).copysign(number);
     // Zero has no sign in a table.
@@ -73,8 +74,13 @@ fn round_half_up(number: f64, digits: i64) -> f64 {
     if power < 0 { whole * scale } else { whole / scale }
 }
 
+/// Floats below this keep a decimal within 15 significant digits.
+const FIFTEEN_DIGITS: f64 = 1e12;
+
 /// Whether what follows the last kept digit is at least a half; it is known to be near to it.
 fn half_or_more(number: f64, digits: i64) -> bool {
+    // 15 significant digits are what every decimal survives a float with: what is beyond them is noise.
+    let number = if number < FIFTEEN_DIGITS { format!("{number:.14e}").parse().unwrap_or(number) } else { number };
     let text = format!("{number}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let at = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(digits);

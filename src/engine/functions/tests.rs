@@ -40,6 +40,8 @@ async fn value(expr: &str) -> String {
 #[case::half_goes_away_from_zero("arrondi(-2.5, 0)", "-3.0")]
 #[case::half_as_it_is_written("arrondi(0.145, 2)", "0.15")]
 #[case::half_as_a_share_gives_it("arrondi(100 * part(29, 200), 0)", "15.0")]
+#[case::half_with_noise("arrondi(0.1 + 0.7 + 0.045, 2)", "0.85")]
+#[case::half_of_many_digits("arrondi(123456789012345.5, 0)", "123456789012346.0")]
 #[case::just_below_a_half("arrondi(0.14499999, 2)", "0.14")]
 #[case::large_half("arrondi(1.005, 2)", "1.01")]
 #[case::tens("arrondi(15, -1)", "20.0")]
@@ -62,7 +64,16 @@ async fn functions_answer(#[case] expr: &str, #[case] expected: &str) {
 async fn functions_work_on_columns_of_a_table() {
     let sql = "SELECT id, types, nombre(types) AS n, contient(types, 'emploi') AS e, normaliser(statut_juridique) AS s \
                FROM reponses ORDER BY id";
-    insta::assert_snapshot!(answer(&survey(), sql).await, @"");
+    insta::assert_snapshot!(answer(&survey(), sql).await, @r#"
+    +----+---------------------+---+-------+-------------+
+    | id | types               | n | e     | s           |
+    +----+---------------------+---+-------+-------------+
+    | 1  | [formation, emploi] | 2 | true  | association |
+    | 2  | [achats]            | 1 | false | sas         |
+    | 3  |                     | 0 |       |             |
+    | 4  | []                  | 0 | false | association |
+    +----+---------------------+---+-------+-------------+
+    "#);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, JoinType, Limit,
 
 use super::expr::Scope;
 use super::{How, Origin, TableLineage};
+use crate::engine::DEFAULT_SCHEMA;
 
 /// A column of a table that is named in the SQL, and how it got here.
 pub(super) type Source = (String, String, How);
@@ -166,8 +167,11 @@ impl Walk {
     }
 
     fn scan(&mut self, scan: &TableScan, outer: Option<&Scope<'_>>) -> Result<Relation, Unsupported> {
-        let table = scan.table_name.to_string();
-        let table = if scan.table_name.schema().is_none() { scan.table_name.table().to_owned() } else { table };
+        let name = &scan.table_name;
+        let table = match name.schema().filter(|schema| *schema != DEFAULT_SCHEMA) {
+            Some(schema) => format!("{schema}.{}", name.table()),
+            None => name.table().to_owned(),
+        };
         self.tables.insert(table.clone());
         let fields = scan.projected_schema.fields().iter();
         let columns = fields.map(|field| Sources::from([(table.clone(), field.name().clone(), How::Raw)]));

@@ -10,7 +10,56 @@ fn every_unknown_column_is_shown_with_its_place_and_the_nearest_name() {
     let problems = plan(
         "SELECT nom,\n  statut_jurdique,\n  salries + 1 AS n\nFROM reponses\nWHERE contact_couriel IS NOT NULL\nORDER BY budgt\n",
     );
-    assert_snapshot!(text(&problems.unwrap_err(), Style::Plain), @"");
+    assert_snapshot!(text(&problems.unwrap_err(), Style::Plain), @r#"
+    sql::unknown_column
+
+      × unknown column `statut_jurdique`
+       ╭─[sql/coop/modele.sql:2:3]
+     1 │ SELECT nom,
+     2 │   statut_jurdique,
+       ·   ───────┬───────
+       ·          ╰── here
+     3 │   salries + 1 AS n
+       ╰────
+      help: did you mean `statut_juridique`?
+
+    sql::unknown_column
+
+      × unknown column `salries`
+       ╭─[sql/coop/modele.sql:3:3]
+     2 │   statut_jurdique,
+     3 │   salries + 1 AS n
+       ·   ───┬───
+       ·      ╰── here
+     4 │ FROM reponses
+       ╰────
+      help: did you mean `salaries`?
+
+    sql::unknown_column
+
+      × unknown column `contact_couriel`
+       ╭─[sql/coop/modele.sql:5:7]
+     4 │ FROM reponses
+     5 │ WHERE contact_couriel IS NOT NULL
+       ·       ───────┬───────
+       ·              ╰── here
+     6 │ ORDER BY budgt
+       ╰────
+      help: did you mean `contact_courriel`?
+
+    sql::unknown_column
+
+      × unknown column `budgt`
+       ╭─[sql/coop/modele.sql:6:10]
+     5 │ WHERE contact_couriel IS NOT NULL
+     6 │ ORDER BY budgt
+       ·          ──┬──
+       ·            ╰── here
+       ╰────
+      help: did you mean `budget`?
+
+    4 problems found
+    "#);
 }
 
 #[rstest]

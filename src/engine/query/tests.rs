@@ -36,7 +36,16 @@ async fn a_release_is_read_through_its_store() {
     let engine = released().await;
     let sql = "SELECT a.id, b.nom, c.salaries FROM structures a JOIN coop.structures b USING (id) \
                JOIN \"coop@2026-11-22.2\".structures c USING (id) ORDER BY id";
-    assert_snapshot!(answer(&engine, sql).await, @"");
+    assert_snapshot!(answer(&engine, sql).await, @r#"
+    +----+--------+----------+
+    | id | nom    | salaries |
+    +----+--------+----------+
+    | 1  | Ruche  | 3        |
+    | 2  | Essaim |          |
+    | 3  |        | 12       |
+    | 4  | Miel   | 3        |
+    +----+--------+----------+
+    "#);
 }
 
 #[tokio::test]
@@ -44,15 +53,38 @@ async fn the_catalogue_shows_published_tables_and_nothing_else() {
     let engine = released().await;
     let sql = "SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables \
                WHERE table_schema <> 'information_schema' ORDER BY 1, 2, 3";
-    assert_snapshot!(answer(&engine, sql).await, @"");
-    assert_snapshot!(answer(&engine, "DESCRIBE coop.structures").await, @"");
+    assert_snapshot!(answer(&engine, sql).await, @r#"
+    +---------------+-------------------+------------+------------+
+    | table_catalog | table_schema      | table_name | table_type |
+    +---------------+-------------------+------------+------------+
+    | essaim        | coop              | structures | BASE TABLE |
+    | essaim        | coop@2026-11-22.2 | structures | BASE TABLE |
+    | essaim        | public            | structures | BASE TABLE |
+    +---------------+-------------------+------------+------------+
+    "#);
+    assert_snapshot!(answer(&engine, "DESCRIBE coop.structures").await, @r#"
+    +-------------+-----------+-------------+
+    | column_name | data_type | is_nullable |
+    +-------------+-----------+-------------+
+    | id          | Int64     | NO          |
+    | nom         | Utf8      | YES         |
+    | salaries    | Int64     | YES         |
+    +-------------+-----------+-------------+
+    "#);
 }
 
 #[tokio::test]
 async fn a_coded_table_hides_how_it_is_stored() {
     let sql = "SELECT table_name, table_type FROM information_schema.tables \
                WHERE table_schema = 'public' ORDER BY 1";
-    assert_snapshot!(answer(&survey(), sql).await, @"");
+    assert_snapshot!(answer(&survey(), sql).await, @r#"
+    +------------+------------+
+    | table_name | table_type |
+    +------------+------------+
+    | communes   | BASE TABLE |
+    | reponses   | VIEW       |
+    +------------+------------+
+    "#);
     let sql = "SELECT count(*) AS n FROM information_schema.columns WHERE column_name LIKE '\\_\\_%'";
     assert!(answer(&survey(), sql).await.contains("| 0 |"));
 }
@@ -89,7 +121,11 @@ async fn whatever_does_not_only_read_tables_is_refused(#[case] sql: &str) {
 #[case::column("SELECT nomm FROM reponses", "sql::unknown_column 1:8 nomm: unknown column `nomm`; did you mean `nom`?")]
 #[case::table(
     "SELECT *\nFROM coop.response",
-    "sql::unknown_table 2:6 coop.response: table `coop.response` not found; known here: `communes`, `reponses`"
+    "sql::unknown_table 2:6 coop.response: unknown table `coop.response`; 9 names are known here, none is near to `coop.response`"
+)]
+#[case::near_table(
+    "SELECT * FROM public.response",
+    "sql::unknown_table 1:15 public.response: unknown table `response`; did you mean `reponses`?"
 )]
 #[case::syntax(
     "SELECT nom FRM reponses",

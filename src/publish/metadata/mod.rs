@@ -16,8 +16,8 @@ use crate::contract::Contract;
 use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::format::WrittenFile;
 
-pub use datapackage::datapackage;
 pub use crate::config::licence::{licence_text, licence_title, licence_url};
+pub use datapackage::datapackage;
 pub use readme::{licence_notice, readme};
 pub use table_schema::table_schema;
 

@@ -119,14 +119,13 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
 /// The JSON profile of Data Package 2.0 forgot the type `list` of its text, so that lists are texts there.
 fn type_name(kind: Kind, dialect: Dialect) -> &'static str {
     match kind {
-        Kind::Text | Kind::Uri | Kind::Siret | Kind::Code | Kind::Geometry => "string",
         Kind::Integer => "integer",
         Kind::Number => "number",
         Kind::Boolean => "boolean",
         Kind::Date => "date",
         Kind::DateTime => "datetime",
         Kind::Codes | Kind::Texts if dialect == Dialect::Schema => "list",
-        Kind::Codes | Kind::Texts => "string",
+        Kind::Codes | Kind::Texts | Kind::Text | Kind::Uri | Kind::Siret | Kind::Code | Kind::Geometry => "string",
     }
 }
 
