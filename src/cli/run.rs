@@ -39,6 +39,10 @@ fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
 
+fn clock() -> String {
+    now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
 /// Runs the pipelines, one after the other; one that fails does not stop the others.
 pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Printer) -> Exit {
     let checked = match project::check(folder, printer) {
@@ -52,7 +56,7 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
     let from = if arguments.from == Start::Snapshot { From::Snapshot } else { From::Source };
     let mut exit = Exit::Done;
     for at in selected {
-        let options = RunOptions { from, dry_run: arguments.dry_run, now: now(), env: checked.env.clone() };
+        let options = RunOptions { from, dry_run: arguments.dry_run, now: now(), clock, env: checked.env.clone() };
         let pipeline = &checked.project.pipelines[at];
         let job = Job { project: &checked.project, files: &checked.files, pipeline, plan: &checked.plans[at] };
         let record = run_pipeline(job, &options, printer).await;

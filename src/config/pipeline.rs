@@ -272,8 +272,10 @@ pub enum QuestionKind {
 /// Who counts in the base of a question's shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// Everyone who was asked; an empty answer counts as "no".
+    /// Everyone who took part; an empty answer counts as "no".
     Respondents,
+    /// Everyone who was shown the question; an empty answer counts as "no".
+    Asked,
     /// Those who answered the question.
     Answered,
 }

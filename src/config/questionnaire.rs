@@ -110,11 +110,12 @@ fn question(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Opt
     }
     let base = match base.as_ref().map(|base| (base, base.value.as_str())) {
         None | Some((_, "respondents")) => Base::Respondents,
+        Some((_, "asked")) => Base::Asked,
         Some((_, "answered")) => Base::Answered,
         Some((base, other)) => {
             problems.push(
                 base.problem("pipeline::question_base", format!("`{other}` is not a base"), "unknown")
-                    .suggest(other, ["respondents", "answered"]),
+                    .suggest(other, ["respondents", "asked", "answered"]),
             );
             Base::Respondents
         }

@@ -53,7 +53,7 @@ impl Engine {
             Ok(())
         };
         while let Some(batch) = stream.next().await {
-            let batch = shaped.batch(batch.map_err(fail)?)?;
+            let batch = shaped.batch(&batch.map_err(fail)?)?;
             chunks.push_batch(batch).map_err(|source| shaped.unfit(source))?;
             hand_over(&mut chunks)?;
         }
@@ -104,7 +104,7 @@ impl Shaped<'_> {
     }
 
     /// A batch under the target's schema, which says what may not be null.
-    fn batch(&self, batch: RecordBatch) -> Result<RecordBatch, EngineError> {
+    fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let columns: Vec<ArrayRef> = batch.columns().to_vec();
         RecordBatch::try_new(Arc::clone(self.target), columns).map_err(|source| self.unfit(source))
     }
@@ -118,11 +118,7 @@ impl Shaped<'_> {
     }
 
     fn unfit(&self, source: arrow::error::ArrowError) -> EngineError {
-        EngineError::Unfit {
-            table: self.planned.table().to_owned(),
-            sql_file: self.planned.file.path.clone(),
-            source,
-        }
+        EngineError::Unfit { table: self.planned.table().to_owned(), sql_file: self.planned.file.path.clone(), source }
     }
 
     fn failed(&self, operation: &'static str, source: DataFusionError) -> EngineError {

@@ -51,7 +51,8 @@ pub(super) fn coded_schema() -> SchemaRef {
 }
 
 pub(super) fn coded_batch() -> RecordBatch {
-    let statuts: DictionaryArray<Int16Type> = [Some("association"), Some("sas"), None, Some("association")].into_iter().collect();
+    let statuts: DictionaryArray<Int16Type> =
+        [Some("association"), Some("sas"), None, Some("association")].into_iter().collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
         Arc::new(StringArray::from(vec![Some("Ruche"), Some("Essaim"), None, Some("Miel")])),
@@ -110,7 +111,7 @@ pub(super) fn told(problems: &[Problem]) -> Vec<String> {
             || "whole file".to_owned(),
             |(span, _)| {
                 let (line, column) = file.position(span.start);
-                format!("{line}:{column} {}", &file.text[span.clone()])
+                format!("{line}:{column} {}", file.text.get(span.clone()).unwrap())
             },
         );
         format!("{} {place}: {}; {}", problem.code, problem.message, problem.help.as_deref().unwrap_or("NO HELP"))

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, LimitClause, ObjectName, Query, Spanned as _, TableFactor, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
-use crate::engine::{CATALOG, DEFAULT_SCHEMA};
 use crate::engine::statement::{Parsed, looked_up, to_span};
+use crate::engine::{CATALOG, DEFAULT_SCHEMA};
 
 /// What a statement names, each in the order of the text.
 #[derive(Debug, Default)]
@@ -51,9 +52,10 @@ impl Names {
         let unknown = |table: &Spanned<String>| {
             let name = table.value.as_str();
             (!known.contains(name)).then(|| {
-                table
-                    .problem("sql::unknown_table", format!("unknown table `{name}`"), "no such table")
-                    .suggest(name, known.iter().map(String::as_str))
+                table.problem("sql::unknown_table", format!("unknown table `{name}`"), "no such table").suggest(
+                    name,
+                    known.iter().map(String::as_str).filter(|name| !name.starts_with(INFORMATION_SCHEMA)),
+                )
             })
         };
         self.tables.iter().filter_map(unknown).collect()
@@ -114,10 +116,10 @@ fn full_name<'a>(parts: impl IntoIterator<Item = &'a Ident>) -> String {
 }
 
 /// A table's name without the schema and the catalog that it stands in anyway.
-fn short_name(name: String) -> String {
-    let after_catalog = name.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
+fn short_name(name: &str) -> &str {
+    let after_catalog = name.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
     let after_schema = after_catalog.strip_prefix(DEFAULT_SCHEMA).and_then(|rest| rest.strip_prefix('.'));
-    after_schema.unwrap_or(after_catalog).to_owned()
+    after_schema.unwrap_or(after_catalog)
 }
 
 struct Finder<'a> {
@@ -167,7 +169,7 @@ impl Visitor for Finder<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Self::Break> {
         match factor {
             TableFactor::Table { name, args: None, .. } => {
-                let table = self.spanned(name).map(short_name);
+                let table = self.spanned(name).map(|name| short_name(&name).to_owned());
                 if !self.ctes.contains(&table.value) {
                     self.names.tables.push(table);
                 }
@@ -204,8 +206,14 @@ impl Visitor for Finder<'_> {
                 self.names.texts.push(Spanned { value: text.clone(), file: Arc::clone(self.file), span });
             }
             Value::Placeholder(name) => self.names.refused.push(
-                Problem::at("sql::refused", format!("`{name}` is a parameter, and nothing fills it"), self.file, span, "here")
-                    .help("write the value itself, or take it from a table"),
+                Problem::at(
+                    "sql::refused",
+                    format!("`{name}` is a parameter, and nothing fills it"),
+                    self.file,
+                    span,
+                    "here",
+                )
+                .help("write the value itself, or take it from a table"),
             ),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! SQL over Arrow: the only module that names DataFusion.
+//! SQL over Arrow: the only module that names `datafusion`.
 //!
 //! An [`Engine`] holds tables and answers SELECTs about them. Two kinds of people write SQL for it:
 //!

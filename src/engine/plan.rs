@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Spanned as _, Value, visit_expressions_mut};
 
 use crate::diagnostic::{Problem, Problems, SourceFile, Span};
-use crate::engine::lineage::{self, TableLineage};
+use crate::engine::lineage::{self, Lineage, TableLineage};
 use crate::engine::locate::Names;
 use crate::engine::statement::{self, Parsed};
 use crate::engine::{CATALOG, DEFAULT_SCHEMA, Engine, problem, rules};
@@ -37,6 +37,11 @@ impl Planned {
     /// Name of the table: the stem of the file.
     pub fn table(&self) -> &str {
         table_of(&self.file)
+    }
+
+    /// Its columns with all that they derive from, in this file.
+    pub fn columns(&self) -> &[Lineage] {
+        &self.lineage.columns
     }
 
     /// What keeps the model from filling a table of another shape: a column that is missing, one too many, or one of a
@@ -95,11 +100,6 @@ impl Engine {
     pub fn plan(&self, file: &Arc<SourceFile>) -> Result<Planned, Vec<Problem>> {
         let parsed = statement::parse_model(file)?;
         let plan = self.checked(&parsed)?;
-        let sorted = |found: Vec<Problem>| {
-            let problems = Problems::new();
-            found.into_iter().for_each(|found| problems.push(found));
-            problems.into_sorted()
-        };
         let table = table_of(file);
         let lineage = lineage::of_plan(table, &plan).map_err(|unsupported| {
             let message = format!("{} cannot be followed from its columns to their origins", unsupported.0);
@@ -114,40 +114,26 @@ impl Engine {
         }
         // The optimiser is what finds types that do not go together.
         if let Err(error) = self.context.state().optimize(&plan) {
-            return Err(sorted(self.of_optimizer(&error, &plan, &parsed)));
+            return Err(sorted(of_optimizer(&error, &plan, &parsed)));
         }
         let schema = plain_schema(plan.schema());
         Ok(Planned { schema, lineage, file: Arc::clone(file), items: statement::select_items(&parsed) })
     }
 
-    fn of_optimizer(&self, error: &DataFusionError, plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
-        let place = ill_typed(plan).map(|span| problem::to_span(&parsed.file, span));
-        let mut problems = problem::from_error(error, &parsed.file);
-        for problem in problems.iter_mut().filter(|problem| problem.label.is_none()) {
-            problem.label = place.clone().map(|span| (span, "here".to_owned()));
-        }
-        Names::of(parsed).place(&mut problems);
-        problems
-    }
-
     /// Plan of a model as it was written, or everything that is wrong with its names.
     pub(super) fn checked(&self, parsed: &Parsed) -> Result<LogicalPlan, Vec<Problem>> {
         let names = Names::of(parsed);
-        let problems = Problems::new();
-        names.refused.iter().for_each(|found| problems.push(found.clone()));
-        names.unknown_tables(&self.table_names()).into_iter().for_each(|found| problems.push(found));
-        self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
-        if problems.is_empty() {
+        let mut found = names.refused.clone();
+        found.extend(names.unknown_tables(&self.table_names()));
+        found.extend(self.check_functions(&names));
+        if found.is_empty() {
             match self.logical_plan(parsed) {
                 Ok(plan) => return Ok(plan),
-                Err(error) => {
-                    let mut found = self.all_mistakes(&error, parsed);
-                    names.place(&mut found);
-                    found.into_iter().for_each(|found| problems.push(found));
-                }
+                Err(error) => found = self.all_mistakes(&error, parsed),
             }
+            names.place(&mut found);
         }
-        Err(problems.into_sorted())
+        Err(sorted(found))
     }
 
     /// Tables of the default schema: those that models can name.
@@ -169,11 +155,8 @@ impl Engine {
         let mut parsed = parsed.clone();
         let mut found = problems.clone();
         for _ in 0..ROUNDS {
-            if !found.iter().any(|problem| null_out(&mut parsed, problem)) {
+            if found.iter().filter(|problem| null_out(&mut parsed, problem)).count() == 0 {
                 break;
-            }
-            for problem in found.iter().skip(1) {
-                null_out(&mut parsed, problem);
             }
             let Err(error) = self.logical_plan(&parsed) else { break };
             found = problem::from_error(&error, &parsed.file);
@@ -183,6 +166,25 @@ impl Engine {
         }
         problems
     }
+}
+
+fn of_optimizer(error: &DataFusionError, plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
+    let place = ill_typed(plan).map(|span| problem::to_span(&parsed.file, span));
+    let mut problems = problem::from_error(error, &parsed.file);
+    for problem in problems.iter_mut().filter(|problem| problem.label.is_none()) {
+        problem.label = place.clone().map(|span| (span, "here".to_owned()));
+    }
+    Names::of(parsed).place(&mut problems);
+    problems
+}
+
+/// By place, each once.
+pub(super) fn sorted(found: Vec<Problem>) -> Vec<Problem> {
+    let problems = Problems::new();
+    for problem in found {
+        problems.push(problem);
+    }
+    problems.into_sorted()
 }
 
 fn is_column_problem(problem: &Problem) -> bool {
@@ -205,12 +207,17 @@ fn null_out(parsed: &mut Parsed, problem: &Problem) -> bool {
     replaced && visited.is_continue()
 }
 
+/// What the expressions of a node can name.
+pub(super) fn input_schema(node: &LogicalPlan) -> DFSchema {
+    let inputs = node.inputs();
+    if inputs.is_empty() { DFSchema::clone(node.schema()) } else { merge_schema(&inputs) }
+}
+
 /// Place of the innermost expression whose types do not go together.
 fn ill_typed(plan: &LogicalPlan) -> Option<datafusion::common::Span> {
     let mut place = None;
     let walked = plan.apply_with_subqueries(|node| {
-        let inputs = node.inputs();
-        let schema = if inputs.is_empty() { DFSchema::clone(node.schema()) } else { merge_schema(&inputs) };
+        let schema = input_schema(node);
         node.apply_expressions(|expr| {
             if place.is_none() {
                 place = ill_typed_part(expr, &schema);

@@ -1,4 +1,4 @@
-//! DataFusion's complaints about SQL as problems with their place.
+//! Complaints of the planner about SQL as problems with their place.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ fn token_end(text: &str, start: usize) -> usize {
     start + if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) }
 }
 
-/// Codes and help of complaints that DataFusion tells in words only, by words of theirs; the first that fits counts.
+/// Codes and help of complaints that come in words only, by words of theirs; the first that fits counts.
 const KINDS: [(&[&str], &str, &str); 5] = [
     (&["DDL not supported", "DML not supported", "Statement not supported"], "sql::refused", "only SELECT is allowed"),
     (&["unique expression names"], "sql::duplicate_column", "give one of them another name with AS"),
@@ -123,8 +123,18 @@ const KINDS: [(&[&str], &str, &str); 5] = [
     (&["GROUP BY", "aggregate expression"], "sql::group_by", "group by the column, or aggregate it"),
     (
         &[
-            "oerc", "ncompatible", "argument type", "data type", "cannot be used with", "annot cast", "non-boolean",
-            "match any signature", "unnest()", " takes ", " requires ", " expects ",
+            "oerc",
+            "ncompatible",
+            "argument type",
+            "data type",
+            "cannot be used with",
+            "annot cast",
+            "non-boolean",
+            "match any signature",
+            "unnest()",
+            " takes ",
+            " requires ",
+            " expects ",
         ],
         "sql::type_mismatch",
         "CAST one side to the type of the other, or use a function of that type",
@@ -135,7 +145,9 @@ fn classify(error: &DataFusionError, message: &str) -> (&'static str, &'static s
     let kind = KINDS.iter().find(|(words, ..)| words.iter().any(|word| message.contains(word)));
     match (kind, error) {
         (Some((_, code, help)), _) => (code, help),
-        (None, DataFusionError::NotImplemented(_)) => ("sql::unsupported", "write it another way: this is not supported"),
+        (None, DataFusionError::NotImplemented(_)) => {
+            ("sql::unsupported", "write it another way: this is not supported")
+        }
         (None, _) => ("sql::invalid", "see the DataFusion SQL reference for what is allowed here"),
     }
 }

@@ -14,10 +14,10 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use futures::{Stream, StreamExt as _};
 
-use crate::diagnostic::{Problem, Problems, SourceFile};
+use crate::diagnostic::{Problem, SourceFile};
 use crate::engine::locate::Names;
 use crate::engine::statement::Parsed;
-use crate::engine::{CATALOG, DEFAULT_SCHEMA, Engine, EngineError, QueryError, problem};
+use crate::engine::{CATALOG, DEFAULT_SCHEMA, Engine, EngineError, QueryError, plan, problem};
 
 /// Name of the file that problems of a query point into.
 const FILE: &str = "query";
@@ -48,12 +48,11 @@ impl Engine {
         let query = query_of(&statement).cloned();
         let names = query.map(|query| Names::of(&Parsed { query: Box::new(query), file: Arc::clone(&file) }));
         let names = names.unwrap_or_default();
-        let problems = Problems::new();
-        names.unknown_tables(&self.readable_tables()).into_iter().for_each(|found| problems.push(found));
-        self.check_functions(&names).into_iter().for_each(|found| problems.push(found));
-        names.refused.iter().for_each(|found| problems.push(found.clone()));
-        if !problems.is_empty() {
-            return Err(QueryError::Problems(problems.into_sorted()));
+        let mut found = names.refused.clone();
+        found.extend(names.unknown_tables(&self.readable_tables()));
+        found.extend(self.check_functions(&names));
+        if !found.is_empty() {
+            return Err(QueryError::Problems(plan::sorted(found)));
         }
         let wrong = |error: DataFusionError| {
             let mut problems = problem::from_error(&error, &file);
@@ -77,22 +76,18 @@ impl Engine {
     fn readable_tables(&self) -> BTreeSet<String> {
         let catalog = self.context.catalog(CATALOG);
         let schemas = catalog.iter().flat_map(|catalog| catalog.schema_names());
-        let tables = schemas.filter_map(|name| Some((catalog.as_ref()?.schema(&name)?, name))).flat_map(|(schema, name)| {
-            let tables = schema.table_names().into_iter();
-            tables.map(move |table| if name == DEFAULT_SCHEMA { table } else { format!("{name}.{table}") })
-        });
+        let tables =
+            schemas.filter_map(|name| Some((catalog.as_ref()?.schema(&name)?, name))).flat_map(|(schema, name)| {
+                let tables = schema.table_names().into_iter();
+                tables.map(move |table| if name == DEFAULT_SCHEMA { table } else { format!("{name}.{table}") })
+            });
         let about = INFORMATION_SCHEMA_TABLES.iter().map(|table| format!("{INFORMATION_SCHEMA}.{table}"));
         tables.chain(about).collect()
     }
 }
 
 fn failed(operation: &'static str, source: DataFusionError) -> EngineError {
-    EngineError::Execute {
-        operation,
-        table: FILE.to_owned(),
-        sql_file: FILE.to_owned(),
-        source: Box::new(source),
-    }
+    EngineError::Execute { operation, table: FILE.to_owned(), sql_file: FILE.to_owned(), source: Box::new(source) }
 }
 
 fn query_of(statement: &Statement) -> Option<&Query> {

@@ -6,8 +6,6 @@
 //! A check must find what a run would stumble over: conversions that no value survives, and texts compared with
 //! numbers, which are converted row by row until one is no number.
 
-use std::sync::Arc;
-
 use arrow::compute::can_cast_types;
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -16,9 +14,9 @@ use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
 
 use crate::diagnostic::{Problem, Span};
-use crate::engine::plan::first_span;
-use crate::engine::problem;
 use crate::engine::locate::Names;
+use crate::engine::plan::{first_span, input_schema};
+use crate::engine::problem;
 use crate::engine::statement::Parsed;
 
 /// Aggregates whose result depends on the order in which rows come.
@@ -45,11 +43,11 @@ const FLOATING: [&str; 13] = [
 pub(super) fn problems(plan: &LogicalPlan, parsed: &Parsed) -> Vec<Problem> {
     let mut finder = Finder { parsed, names: Names::of(parsed), found: Vec::new() };
     let walked = plan.apply_with_subqueries(|node| {
-        finder.node(node);
-        let schema = node.inputs().first().map(|input| Arc::clone(input.schema()));
+        let schema = input_schema(node);
+        finder.node(node, &schema);
         node.apply_expressions(|expr| {
             expr.apply(|part| {
-                finder.expr(part, schema.as_deref());
+                finder.expr(part, &schema);
                 Ok(TreeNodeRecursion::Continue)
             })
         })
@@ -67,7 +65,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn node(&mut self, node: &LogicalPlan) {
+    fn node(&mut self, node: &LogicalPlan, schema: &DFSchema) {
         match node {
             LogicalPlan::Limit(limit) if !is_sorted(&limit.input) => {
                 let message = "LIMIT without ORDER BY takes any rows";
@@ -79,11 +77,16 @@ impl Finder<'_> {
                 let span = self.place(on.on_expr.first());
                 self.push("sql::not_deterministic", message, "order by the same columns and a key", span);
             }
+            LogicalPlan::Join(join) => {
+                for (left, right) in &join.on {
+                    self.compared(left, right, schema);
+                }
+            }
             _ => {}
         }
     }
 
-    fn expr(&mut self, expr: &Expr, schema: Option<&DFSchema>) {
+    fn expr(&mut self, expr: &Expr, schema: &DFSchema) {
         match expr {
             Expr::AggregateFunction(call) => self.aggregate(call, schema),
             Expr::WindowFunction(call) => self.window(call, schema),
@@ -105,8 +108,8 @@ impl Finder<'_> {
         }
     }
 
-    fn cast(&mut self, value: &Expr, to: &DataType, schema: Option<&DFSchema>) {
-        let Some(from) = schema.and_then(|schema| value.get_type(schema).ok()) else { return };
+    fn cast(&mut self, value: &Expr, to: &DataType, schema: &DFSchema) {
+        let Ok(from) = value.get_type(schema) else { return };
         if !can_cast_types(&from, to) {
             let span = self.place(Some(value));
             let help = "take an item of the list, or its `nombre`; see the contract for the column's type";
@@ -114,9 +117,8 @@ impl Finder<'_> {
         }
     }
 
-    fn compared(&mut self, left: &Expr, right: &Expr, schema: Option<&DFSchema>) {
-        let type_of = |expr: &Expr| schema.and_then(|schema| expr.get_type(schema).ok());
-        let (Some(left_type), Some(right_type)) = (type_of(left), type_of(right)) else { return };
+    fn compared(&mut self, left: &Expr, right: &Expr, schema: &DFSchema) {
+        let (Ok(left_type), Ok(right_type)) = (left.get_type(schema), right.get_type(schema)) else { return };
         let text = if left_type.is_string() && right_type.is_numeric() {
             left
         } else if right_type.is_string() && left_type.is_numeric() {
@@ -132,41 +134,41 @@ impl Finder<'_> {
         }
     }
 
-    fn aggregate(&mut self, call: &AggregateFunction, schema: Option<&DFSchema>) {
+    fn aggregate(&mut self, call: &AggregateFunction, schema: &DFSchema) {
         let name = call.func.name();
         let arg = call.params.args.first();
         if ORDERED.contains(&name) && call.params.order_by.is_empty() {
             let message = format!("`{name}` without ORDER BY depends on the order of rows");
-            self.push_call(message, &format!("write {name}(… ORDER BY a key)"), name, arg);
+            self.push_call(&message, &format!("write {name}(… ORDER BY a key)"), name, arg);
         }
         self.floats(name, arg, schema);
     }
 
-    fn window(&mut self, call: &WindowFunction, schema: Option<&DFSchema>) {
+    fn window(&mut self, call: &WindowFunction, schema: &DFSchema) {
         let name = call.fun.name();
         let arg = call.params.args.first();
         let order_free = ["count", "sum", "avg", "min", "max", "median"].contains(&name);
         if !order_free && call.params.order_by.is_empty() {
             let message = format!("`{name}` over a window without ORDER BY depends on the order of rows");
-            self.push_call(message, "order the window by a key", name, arg);
+            self.push_call(&message, "order the window by a key", name, arg);
         }
         self.floats(name, arg, schema);
     }
 
-    fn floats(&mut self, name: &str, arg: Option<&Expr>, schema: Option<&DFSchema>) {
-        let float = arg.zip(schema).and_then(|(arg, schema)| arg.get_type(schema).ok()).is_some_and(is_float);
+    fn floats(&mut self, name: &str, arg: Option<&Expr>, schema: &DFSchema) {
+        let float = arg.and_then(|arg| arg.get_type(schema).ok()).is_some_and(|found| is_float(&found));
         if FLOATING.contains(&name) || name.starts_with("regr_") {
             let message = format!("`{name}` adds floats in the order of rows");
-            self.push_call(message, "compute it from sums of integers or decimals", name, arg);
+            self.push_call(&message, "compute it from sums of integers or decimals", name, arg);
         } else if float && ["sum", "avg", "mean"].contains(&name) {
             let message = format!("`{name}` of floats differs in its last digits with the order of rows");
             let help = "sum integers or decimals, as in sum(CAST(x AS DECIMAL(18, 6))), and divide at the end";
-            self.push_call(message, help, name, arg);
+            self.push_call(&message, help, name, arg);
         }
     }
 
     /// A problem with a call: at its only place, else at its first column.
-    fn push_call(&mut self, message: String, help: &str, name: &str, arg: Option<&Expr>) {
+    fn push_call(&mut self, message: &str, help: &str, name: &str, arg: Option<&Expr>) {
         let span = self.names.call(name).or_else(|| self.place(arg));
         self.push("sql::not_deterministic", message, help, span);
     }
@@ -180,19 +182,18 @@ impl Finder<'_> {
     }
 }
 
-fn is_float(data_type: DataType) -> bool {
+fn is_float(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
 }
 
 /// Whether a relation comes in an order, or cannot have several rows.
 fn is_sorted(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Sort(_) | LogicalPlan::EmptyRelation(_) => true,
         LogicalPlan::Projection(projection) => is_sorted(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
         LogicalPlan::Limit(limit) => is_sorted(&limit.input),
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
-        LogicalPlan::EmptyRelation(_) => true,
         _ => false,
     }
 }

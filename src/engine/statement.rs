@@ -166,7 +166,7 @@ mod tests {
     fn read(sql: &str) -> Result<Vec<(String, String)>, Vec<Problem>> {
         let file = SourceFile::new("sql/coop/figure.sql", sql);
         let references = fixture::engine().references(&file)?;
-        Ok(references.into_iter().map(|name| (name.value, file.text[name.span].to_owned())).collect())
+        Ok(references.into_iter().map(|name| (name.value, file.text.get(name.span).unwrap().to_owned())).collect())
     }
 
     #[rstest]
@@ -188,10 +188,7 @@ mod tests {
     #[test]
     fn references_know_their_place() {
         let found = read("SELECT é.x\nFROM \"Reponses\" AS é\n, communes").unwrap();
-        assert_eq!(
-            found,
-            [("Reponses".into(), "\"Reponses\"".into()), ("communes".to_owned(), "communes".to_owned())]
-        );
+        assert_eq!(found, [("Reponses".into(), "\"Reponses\"".into()), ("communes".to_owned(), "communes".to_owned())]);
     }
 
     #[rstest]

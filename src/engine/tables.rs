@@ -39,9 +39,9 @@ impl Engine {
         schema: SchemaRef,
         batches: Vec<RecordBatch>,
     ) -> Result<(), EngineError> {
-        let table = MemTable::try_new(Arc::clone(&schema), vec![batches]);
-        table
-            .and_then(|table| self.show(name, Arc::new(table), &schema))
+        let shown = Arc::clone(&schema);
+        MemTable::try_new(schema, vec![batches])
+            .and_then(|table| self.show(name, Arc::new(table), &shown))
             .map_err(|source| EngineError::register(name.as_str(), source))
     }
 
@@ -97,6 +97,12 @@ impl Engine {
         let provider = ListingTable::try_new(config).map_err(fail)?;
         self.make_schema(schema_name).map_err(fail)?;
         self.replace(name, Arc::new(provider)).map_err(fail)
+    }
+
+    /// Drops a table, and the memory that it holds.
+    pub fn forget(&self, name: &TableName) -> Result<(), EngineError> {
+        let dropped = self.context.deregister_table(TableReference::bare(name.as_str()));
+        dropped.map(drop).map_err(|source| EngineError::register(name.as_str(), source))
     }
 
     fn make_schema(&self, schema_name: &str) -> Result<(), DataFusionError> {

@@ -1,6 +1,6 @@
 //! From rows to chunks: each row is decoded, judged, and kept or rejected.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
@@ -164,7 +164,9 @@ impl<'a> Assembler<'a> {
                 return Some((reject::KEY.to_owned(), self.why("La clé", at)));
             }
         }
-        if let Some(at) = (0..self.columns.len()).find(|at| self.columns[*at].required && self.statuses[*at] != Status::Answered) {
+        if let Some(at) =
+            (0..self.columns.len()).find(|at| self.columns[*at].required && self.statuses[*at] != Status::Answered)
+        {
             return Some((reject::REQUIRED.to_owned(), self.why("La colonne requise", at)));
         }
         if let Some(rule) = self.rules.iter_mut().find_map(|rule| rule.rejects(row, &self.header).then_some(rule)) {
@@ -248,7 +250,8 @@ impl<'a> Assembler<'a> {
             return Ok(());
         }
         let batch = if rows {
-            let columns = self.finish_columns().and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns));
+            let columns =
+                self.finish_columns().and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns));
             columns.map_err(|source| NormaliseError::Batch { table: self.table.name.clone(), source })?
         } else {
             RecordBatch::new_empty(Arc::clone(&self.schema))
@@ -362,6 +365,6 @@ fn place_texts(place: &Place) -> Vec<PlaceText> {
 
 /// Names in back quotes, each once.
 fn distinct(names: &[&str]) -> String {
-    let once: BTreeMap<&str, ()> = names.iter().map(|name| (*name, ())).collect();
-    crate::diagnostic::quoted(&once.into_keys().collect::<Vec<_>>())
+    let once: BTreeSet<&str> = names.iter().copied().collect();
+    crate::diagnostic::quoted(&once.into_iter().collect::<Vec<_>>())
 }

@@ -114,9 +114,7 @@ impl Duplicates {
 
 fn key_hash(key: &str) -> KeyHash {
     let digest = Sha256::digest(key.as_bytes());
-    let half = |from: usize| {
-        digest.iter().skip(from).take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte))
-    };
+    let half = |from: usize| digest.iter().skip(from).take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
     (half(0), half(8))
 }
 

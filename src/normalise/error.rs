@@ -10,7 +10,9 @@ pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum NormaliseError {
     /// A part that the reader needs is not in the snapshot.
-    #[error("table `{table}`: the snapshot has no part `{part}`; it has {known}: name the right part in the table's reader")]
+    #[error(
+        "table `{table}`: the snapshot has no part `{part}`; it has {known}: name the right part in the table's reader"
+    )]
     MissingPart {
         /// The table.
         table: TableName,
@@ -87,9 +89,9 @@ pub enum NormaliseError {
         /// What it is needed for, in words.
         needed_for: &'static str,
         /// Names that the source has.
-        known: Vec<String>,
+        known: Box<[String]>,
         /// What to do, with the nearest name when one is near.
-        suggestion: String,
+        suggestion: Box<str>,
     },
     /// One record is longer than any sound one.
     #[error(
@@ -125,7 +127,9 @@ pub enum NormaliseError {
         source: serde_json::Error,
     },
     /// The form's definition does not describe the form that was asked for.
-    #[error("table `{table}`: part `{part}` does not define the form `{form}`, {found}: check `form_id` and the address of the form")]
+    #[error(
+        "table `{table}`: part `{part}` does not define the form `{form}`, {found}: check `form_id` and the address of the form"
+    )]
     WrongForm {
         /// The table.
         table: TableName,
@@ -179,20 +183,19 @@ impl NormaliseError {
     ) -> Self {
         let first = wanted.first().map_or("", String::as_str);
         let near = wanted.iter().find_map(|name| diagnostic::nearest(name, known.iter().map(String::as_str)));
-        let suggestion = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                let names: Vec<&str> = known.iter().map(String::as_str).take(30).collect();
-                format!("it has {}", diagnostic::quoted(&names))
-            }
+        let suggestion = if let Some(near) = near {
+            format!("did you mean `{near}`?")
+        } else {
+            let names: Vec<&str> = known.iter().map(String::as_str).take(30).collect();
+            format!("it has {}", diagnostic::quoted(&names))
         };
         Self::MissingColumn {
             table: table.clone(),
             part: part.to_owned(),
             column: first.to_owned(),
             needed_for,
-            known: known.to_vec(),
-            suggestion,
+            known: known.into(),
+            suggestion: suggestion.into(),
         }
     }
 }

@@ -71,7 +71,11 @@ pub fn staged_schema(table: &TableSpec) -> SchemaRef {
         .iter()
         .enumerate()
         .map(|(at, field)| {
-            if at < columns && !mapped(at) { Arc::new(field.as_ref().clone().with_nullable(true)) } else { Arc::clone(field) }
+            if at < columns && !mapped(at) {
+                Arc::new(field.as_ref().clone().with_nullable(true))
+            } else {
+                Arc::clone(field)
+            }
         })
         .collect();
     fields.push(Arc::new(Field::new(ROW, DataType::UInt64, false)));

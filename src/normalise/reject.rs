@@ -129,7 +129,6 @@ impl Rule {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -51,6 +51,8 @@ pub struct Candidate<'a> {
     pub content: Digest,
     /// Data files.
     pub files: Vec<LocalFile>,
+    /// The time, RFC 3339, UTC, when it is asked: the log says when everything had been read back.
+    pub clock: fn() -> String,
     /// Makes the rest once the id is known.
     pub finish: &'a dyn Finish,
 }
@@ -119,7 +121,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             content: Some(candidate.content),
             attempt: candidate.attempt.clone(),
             at: candidate.issued.clone(),
-            verified_at: Some(candidate.issued.clone()),
+            verified_at: Some((candidate.clock)()),
         };
         let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
         let created = store.create_exclusive(&key, json_bytes(&entry), &candidate.attempt).await;

@@ -291,6 +291,7 @@ impl<'a> Assembled<'a> {
             attempt: attempt.to_owned(),
             content: self.content(),
             files: self.data.iter().map(local).collect(),
+            clock: options.clock,
             finish: self,
         }
     }

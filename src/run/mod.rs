@@ -60,6 +60,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// The time of the run.
     pub now: DateTime<Utc>,
+    /// The time when it is asked, RFC 3339, UTC.
+    pub clock: fn() -> String,
     /// Environment variables: credentials of stores and sources.
     pub env: BTreeMap<String, String>,
 }

@@ -21,6 +21,8 @@ pub use table::{indicator_schema, whole_sample};
 pub struct QuestionCounts {
     /// Respondents by option, in the order of the code list.
     pub options: Vec<u64>,
+    /// Respondents, whether they were asked or not.
+    pub respondents: u64,
     /// Respondents who were asked.
     pub asked: u64,
     /// Respondents who answered.
@@ -33,10 +35,17 @@ impl QuestionCounts {
         self.options.iter().sum()
     }
 
+    /// Respondents who said nothing; those who were not asked count among them when the base is everyone.
+    pub fn silent(&self, base: Base) -> u64 {
+        let whole = if base == Base::Asked { self.asked } else { self.respondents };
+        whole - self.answered
+    }
+
     /// Respondents behind the shares.
     pub fn base(&self, base: Base) -> u64 {
         match base {
-            Base::Respondents => self.asked,
+            Base::Respondents => self.respondents,
+            Base::Asked => self.asked,
             Base::Answered => self.answered,
         }
     }
@@ -98,7 +107,7 @@ impl<'a> Counter<'a> {
     fn empty_group(&self, grouping: Option<String>, value: String) -> Group {
         let questions = self.closed.iter().map(|closed| {
             let options = closed.column.codes.as_ref().map_or(0, |list| list.codes.len());
-            QuestionCounts { options: vec![0; options], asked: 0, answered: 0 }
+            QuestionCounts { options: vec![0; options], respondents: 0, asked: 0, answered: 0 }
         });
         Group { grouping, value, questions: questions.collect() }
     }
@@ -174,6 +183,7 @@ impl<'a> Counter<'a> {
 
 impl QuestionCounts {
     fn count(&mut self, answer: &Answer) {
+        self.respondents += 1;
         match answer {
             Answer::NotAsked => return,
             Answer::Empty => {}

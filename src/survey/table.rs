@@ -115,7 +115,7 @@ fn append(columns: &mut Columns, counter: &Counter<'_>, group: &Group) {
             let whole = group.grouping.is_none();
             let population = counter.population().filter(|_| whole);
             let interval = population.and_then(|population| wilson(*n, base, population));
-            let numbers = [*n, base, mentions, counts.asked - counts.answered];
+            let numbers = [*n, base, mentions, counts.silent(question.base)];
             for (builder, number) in columns.counts.iter_mut().zip(numbers) {
                 builder.append_value(i64::try_from(number).unwrap_or(i64::MAX));
             }

@@ -397,3 +397,74 @@ fn read_commune(record: &Record<'_>, row: u32) -> Result<Commune, TerritoryError
         today: row,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn seeds() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/cog")
+    }
+
+    #[test]
+    fn the_seeds_are_whole() {
+        let cog = Cog::load(&seeds()).unwrap();
+        let of = |kind| cog.communes().iter().filter(|commune| commune.kind() == kind).count();
+        let kinds = [Kind::Commune, Kind::Arrondissement, Kind::Deleguee, Kind::Associee].map(of);
+        assert_eq!(kinds, [34_969, 45, 2_105, 471]);
+        assert_eq!((cog.departements().len(), cog.regions().len(), cog.epci().len()), (109, 26, 1_255));
+        for commune in cog.communes() {
+            assert!(cog.departement(commune.departement()).is_some() && cog.region(commune.region()).is_some());
+            assert!(commune.epci().is_none_or(|siren| cog.epci_of(siren).is_some()), "{}", commune.code());
+        }
+    }
+
+    #[test]
+    fn a_row_tells_what_it_is() {
+        let cog = Cog::load(&seeds()).unwrap();
+        let rennes = cog.commune("35238").unwrap();
+        assert_eq!((rennes.nom(), rennes.departement(), rennes.region()), ("Rennes", "35", "53"));
+        assert_eq!(cog.epci_of(rennes.epci().unwrap()).unwrap().nom(), "Rennes Métropole");
+        assert!(rennes.population().unwrap() > 200_000 && rennes.parent().is_none());
+        assert_eq!(
+            (cog.departement("2A").unwrap().nom(), cog.region("53").unwrap().nom()),
+            ("Corse-du-Sud", "Bretagne")
+        );
+    }
+
+    #[rstest]
+    #[case::today("35238", Some("35238"))]
+    #[case::arrondissement("75112", Some("75112"))]
+    #[case::delegated("69152", Some("69149"))]
+    #[case::abolished("01119", Some("01080"))]
+    #[case::unknown("99999", None)]
+    #[case::as_written_only("1053", None)]
+    fn codes_lead_to_today(#[case] code: &str, #[case] today: Option<&str>) {
+        let cog = Cog::load(&seeds()).unwrap();
+        assert_eq!(cog.commune(code).map(Commune::code), today);
+    }
+
+    #[rstest]
+    #[case::kind("01001,A,XXX,01,84,,,,,,,", "the type is not COM, ARM, COMD or COMA")]
+    #[case::departement("01001,A,COM,99,84,,,,,,,", "the département is not known")]
+    #[case::orphan("01001,A,COMD,01,84,,01002,,,,,", "the parent is not a commune of today")]
+    #[case::parent_missing("01001,A,COMD,01,84,,,,,,,", "a commune has a parent, or a part of one has none")]
+    #[case::postal_code("01001,A,COM,01,84,,,2A000,,,,", "a postal code is not a number")]
+    #[case::longitude("01001,A,COM,01,84,,,,,,x,46.0", "a number is not a number")]
+    #[case::code("010-01,A,COM,01,84,,,,,,,", "a code is not made of 1 to 9 letters and digits")]
+    fn lines_that_do_not_fit_are_refused(#[case] line: &str, #[case] reason: &str) {
+        let departements = b"code,nom,region,zone,chef_lieu\n01,Ain,84,metro,01053\n";
+        let communes = format!("{COMMUNES}\n{line}\n");
+        let cog =
+            Cog::parse(communes.as_bytes(), departements, b"code,nom,zone,chef_lieu\n", b"code,nom,type,population\n");
+        assert_eq!(cog.unwrap_err().to_string(), format!("line 2 of `communes.csv`: {reason}"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Cog::load(Path::new("no/such/folder")).unwrap_err();
+        assert!(matches!(error, TerritoryError::Unreadable { path, .. } if path.ends_with("communes.csv")));
+    }
+}

@@ -60,7 +60,7 @@ fn insee_codes(#[case] insee: &str, #[case] commune: &str, #[case] method: &str,
 #[case::ste("69110", "Ste Foy les Lyon", "69202")]
 #[case::article_left_out("76600", "Havre", "76351")]
 #[case::article_behind("76600", "Havre (Le)", "76351")]
-#[case::ligature("27220", "Foret la folie", "27256")]
+#[case::ligature("16310", "MONTEMBOEUF", "16225")]
 #[case::lez("30400", "VILLENEUVE LEZ AVIGNON", "30351")]
 #[case::diaeresis("94240", "L HAY LES ROSES", "94038")]
 #[case::curly_apostrophe("94240", "L’Haÿ-les-Roses", "94038")]
@@ -77,7 +77,6 @@ fn insee_codes(#[case] insee: &str, #[case] commune: &str, #[case] method: &str,
 #[case::noumea("98800", "Nouméa", "98818")]
 #[case::delegated("69310", "Pierre-Bénite", "69149")]
 #[case::delegated_with_postal_code_of_the_new_commune("49270", "Champtoceaux", "49126")]
-#[case::homonym_told_by_postal_code("51460", "Courtisols", "51193")]
 fn postal_code_and_name(#[case] postal: &str, #[case] commune: &str, #[case] expected: &str) {
     let placement = COG.locate(&at("", postal, commune, ""));
     assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, "code_postal_et_nom"));
@@ -103,7 +102,7 @@ fn postal_code_and_name(#[case] postal: &str, #[case] commune: &str, #[case] exp
 #[case::departement_against_postal_code("35042", "Rennes", "29", "35238", 0.6)]
 #[case::article_left_out("", "Mans", "72", "72181", 0.8)]
 #[case::arrondissement_alone("", "Lyon 3e", "", "69123", 0.85)]
-#[case::commune_before_delegated("", "Pluduno", "22", "22237", 0.85)]
+#[case::delegated("", "Pierre-Bénite", "69", "69149", 0.8)]
 fn name_and_departement(
     #[case] postal: &str,
     #[case] commune: &str,
@@ -149,6 +148,42 @@ fn postal_code_alone(
     let placement = COG.locate(&at("", postal, commune, departement));
     assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, "code_postal_seul"));
     assert!((placement.confidence - confidence).abs() < 1e-9);
+}
+
+const HOMONYMS: &str = "code,nom,type,departement,region,epci,parent,codes_postaux,population,anciens_codes,longitude,\
+                        latitude
+01001,Les Mesnil,COM,01,84,,,01100,10,,5.1,46.1
+01002,Bourg,COM,01,84,,,01200|01210,10,,5.2,46.2
+01003,Le Bourg,COM,01,84,,,01300,10,,5.3,46.3
+01004,Mesnil,COMD,01,84,,01002,,,,5.4,46.4
+01005,Vieux,COMD,01,84,,01001,,,,5.5,46.5
+01006,Vieux,COMD,01,84,,01002,,,,,
+01007,Haut,COMD,01,84,,01003,,,,5.7,46.7
+01008,Haut,COMA,01,84,,01003,,,,5.8,46.8
+01009,Ville,COM,01,84,,,01900,10,,5.9,46.9
+01010,Ville,COMD,01,84,,01003,,,,,
+01011,Ville,COM,01,84,,,01950,10,,5.9,46.9
+01012,Gare,COM,01,84,,,01960,10,,5.9,46.9
+01013,Gare,COMD,01,84,,01003,,,,,
+";
+
+#[rstest]
+#[case::two_communes("", "Ville", "", 0.0)]
+#[case::two_communes_and_a_postal_code("01950", "Ville", "01011", 0.95)]
+#[case::delegated_by_postal_code("01300", "Ville", "01003", 0.9)]
+#[case::parts_of_two_communes("", "Vieux", "", 0.0)]
+#[case::parts_of_two_communes_and_a_postal_code("01210", "Vieux", "01002", 0.9)]
+#[case::parts_of_one_commune("", "Haut", "01003", 0.8)]
+#[case::commune_before_part_of_another("", "Gare", "01012", 0.85)]
+#[case::official_name_first("", "Bourg", "01002", 0.85)]
+#[case::article_first("", "Le Bourg", "01003", 0.85)]
+fn homonyms(#[case] postal: &str, #[case] commune: &str, #[case] expected: &str, #[case] confidence: f64) {
+    let departement = b"code,nom,region,zone,chef_lieu\n01,Ain,84,metro,01001\n";
+    let cog = Cog::parse(HOMONYMS.as_bytes(), departement, b"code,nom,zone,chef_lieu\n", b"code,nom,type,population\n");
+    let cog = cog.unwrap();
+    let placement = cog.locate(&at("", postal, commune, "Ain"));
+    assert_eq!(code(&placement), expected);
+    assert!((placement.confidence - confidence).abs() < 1e-9, "{}", placement.confidence);
 }
 
 #[test]

@@ -1,1 +1,6 @@
+//! Stories: the real binary on real files, in projects of their own.
 
+mod architecture;
+mod contracts;
+mod harness;
+mod stories;

@@ -201,8 +201,8 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def differences(one: List[Row], other: List[Row], names: Iterable[str], skip: Callable[[Any], bool] = lambda _: False) -> Iterator[str]:
-    """Where two readings of the same rows differ. `skip` judges a value of the first that may be missing in the second."""
+def differences(one: List[Row], other: List[Row], names: Iterable[str]) -> Iterator[str]:
+    """Where two readings of the same rows differ."""
     if len(one) != len(other):
         yield "%d rows and %d rows" % (len(one), len(other))
         return
@@ -211,7 +211,7 @@ def differences(one: List[Row], other: List[Row], names: Iterable[str], skip: Ca
         for name in names:
             if name not in right:
                 yield "row %d has no `%s`" % (number, name)
-            elif not same(left[name], right[name]) and not (right[name] is None and skip(left[name])):
+            elif not same(left[name], right[name]):
                 yield "row %d, `%s`: %s and %s" % (number, name, shown(left[name]), shown(right[name]))
 
 

@@ -142,9 +142,9 @@ async fn nine_left_joins_of_a_hundred_thousand_texts_stay_small() {
     let (schema, batch) = numbers(100_000);
     let engine = Engine::new(&options(1 << 30)).unwrap();
     engine.register_batches(&name("nombres"), Arc::clone(&schema), slices(&batch, BATCH_ROWS)).unwrap();
-    let columns: String = (1..=9).map(|at| format!(", substr(t{at}.texte, 2) AS texte_{at}")).collect();
-    let joins: String = (1..=9).map(|at| format!(" LEFT JOIN nombres t{at} ON t{at}.texte = t0.texte")).collect();
-    let sql = format!("SELECT t0.n{columns} FROM nombres t0{joins}");
+    let columns: Vec<String> = (1..=9).map(|at| format!("substr(t{at}.texte, 2) AS texte_{at}")).collect();
+    let joins: Vec<String> = (1..=9).map(|at| format!("LEFT JOIN nombres t{at} ON t{at}.texte = t0.texte")).collect();
+    let sql = format!("SELECT t0.n, {} FROM nombres t0 {}", columns.join(", "), joins.join(" "));
     let planned = engine.plan(&model(&sql)).unwrap();
     let mut rows = 0;
     let mut sink = |batch: RecordBatch| {
@@ -179,11 +179,7 @@ async fn scratch_files_are_read_as_they_are_coded() {
     }
     let engine = engine();
     engine.register_scratch(&name("reponses"), &files, coded_schema()).await.unwrap();
-    let target = target(&[
-        ("statut_juridique", DataType::Utf8),
-        ("n", DataType::Int64),
-        ("emploi", DataType::Int64),
-    ]);
+    let target = target(&[("statut_juridique", DataType::Utf8), ("n", DataType::Int64), ("emploi", DataType::Int64)]);
     let sql = "SELECT CASE WHEN statut_juridique = 'sas' THEN 'société' ELSE upper(statut_juridique) END AS statut_juridique, \
                count(*) AS n, count(*) FILTER (WHERE contient(types, 'emploi')) AS emploi \
                FROM reponses WHERE statut_juridique IN ('sas', 'association') GROUP BY statut_juridique \
@@ -237,6 +233,14 @@ async fn a_model_runs_over_the_tables_of_now() {
         failed.to_string(),
         "model `modele` (sql/coop/modele.sql) no longer fits its inputs: unknown column `id`"
     );
+}
+
+#[tokio::test]
+async fn a_forgotten_table_is_unknown() {
+    let engine = survey();
+    engine.forget(&name("reponses")).unwrap();
+    engine.forget(&name("reponses")).unwrap();
+    assert_eq!(engine.plan(&model("SELECT id FROM reponses")).unwrap_err()[0].code, "sql::unknown_table");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{DataFusionError, internal_datafusion_err, plan_err};
+use datafusion::common::{DataFusionError, internal_datafusion_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, DocSection, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility,
@@ -146,12 +146,11 @@ impl ScalarUDFImpl for Registered {
         if types.len() != arguments.len() {
             return plan_err!("`{}` takes {} argument(s), not {}", self.function.name, arguments.len(), types.len());
         }
-        let coerce = |((name, argument), given): (&(&str, Argument), &DataType)| match argument.accepts(given) {
-            Some(accepted) => Ok(accepted),
-            None => {
-                let wanted = argument.in_words();
-                plan_err!("`{}` takes {wanted} as `{name}`, not {given}", self.function.name)
-            }
+        let coerce = |((name, argument), given): (&(&str, Argument), &DataType)| {
+            let wanted = argument.in_words();
+            argument
+                .accepts(given)
+                .ok_or_else(|| plan_datafusion_err!("`{}` takes {wanted} as `{name}`, not {given}", self.function.name))
         };
         arguments.iter().zip(types).map(coerce).collect()
     }
@@ -191,12 +190,11 @@ impl Argument {
             (Self::Texts, DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)) => {
                 is_text(item.data_type()).then(list::texts)
             }
-            (Self::Texts, DataType::Null) => Some(list::texts()),
+            (Self::Texts | Self::List, DataType::Null) => Some(list::texts()),
             (Self::List, DataType::List(_)) => Some(given.clone()),
             (Self::List, DataType::LargeList(item) | DataType::FixedSizeList(item, _)) => {
                 Some(DataType::List(Arc::clone(item)))
             }
-            (Self::List, DataType::Null) => Some(list::texts()),
             (Self::Number, given) => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
             (Self::Integer, given) => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
             (Self::Set, given) => (given.is_integer() || given.is_null()).then_some(DataType::UInt64),

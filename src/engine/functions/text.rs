@@ -54,5 +54,5 @@ fn is_siret(text: &str) -> bool {
     // Every second digit from the left is doubled, and counts with its digits added up.
     let luhn: u32 = digits.iter().enumerate().map(|(at, d)| if at % 2 == 0 { d / 5 + d * 2 % 10 } else { *d }).sum();
     let la_poste = digits.starts_with(&[3, 5, 6, 0, 0, 0, 0, 0, 0]);
-    sum > 0 && (luhn % 10 == 0 || la_poste && sum % 5 == 0)
+    sum > 0 && (luhn.is_multiple_of(10) || la_poste && sum.is_multiple_of(5))
 }

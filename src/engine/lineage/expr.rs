@@ -16,11 +16,11 @@ const PROTECTING: [&str; 3] = ["count", "sum", "avg"];
 pub(super) struct Scope<'a> {
     schema: &'a DFSchema,
     columns: &'a [Sources],
-    outer: Option<&'a Scope<'a>>,
+    outer: Option<&'a Self>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(schema: &'a DFSchema, columns: &'a [Sources], outer: Option<&'a Scope<'a>>) -> Self {
+    pub(super) fn new(schema: &'a DFSchema, columns: &'a [Sources], outer: Option<&'a Self>) -> Self {
         Self { schema, columns, outer }
     }
 
@@ -102,7 +102,8 @@ impl Walk {
 
     fn case(&mut self, case: &Case, scope: &Scope<'_>) -> Result<Sources, Unsupported> {
         let conditions = case.expr.iter().map(AsRef::as_ref).chain(case.when_then_expr.iter().map(|(when, _)| &**when));
-        let values = case.when_then_expr.iter().map(|(_, then)| &**then).chain(case.else_expr.iter().map(AsRef::as_ref));
+        let values =
+            case.when_then_expr.iter().map(|(_, then)| &**then).chain(case.else_expr.iter().map(AsRef::as_ref));
         let mut sources = predicate(self.all(conditions, scope)?);
         sources.extend(self.all(values, scope)?);
         Ok(sources)

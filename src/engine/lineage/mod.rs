@@ -159,7 +159,7 @@ fn through(origin: &Origin, inputs: &BTreeMap<String, TableLineage>) -> Vec<Orig
 
 fn after(before: &[String], beneath: &Origin, how: How) -> Origin {
     let path = before.iter().chain(&beneath.path).cloned().collect();
-    Origin { path, how, ..beneath.clone() }
+    Origin { how, path, ..beneath.clone() }
 }
 
 #[cfg(test)]

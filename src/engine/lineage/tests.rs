@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use rstest::rstest;
 
 use super::*;
@@ -197,7 +199,7 @@ fn chain(engine: &Engine, models: &[(&str, &str)]) -> BTreeMap<String, TableLine
     let mut known = BTreeMap::new();
     for (table, sql) in models {
         let planned = engine.plan(&SourceFile::new(format!("sql/coop/{table}.sql"), *sql)).unwrap();
-        engine.register_empty(&table.parse().unwrap(), planned.schema.clone()).unwrap();
+        engine.register_empty(&table.parse().unwrap(), Arc::clone(&planned.schema)).unwrap();
         known.insert((*table).to_owned(), compose(&planned.lineage, &known));
     }
     known

@@ -125,6 +125,7 @@ fn syntax_errors_have_a_place(#[case] sql: &str, #[case] start: &str) {
 #[case::not_a_condition("SELECT nom FROM reponses WHERE salaries", "1:32 salaries")]
 #[case::text_against_number("SELECT nom FROM reponses WHERE nom = 1", "1:32 nom")]
 #[case::text_among_numbers("SELECT nom FROM reponses WHERE nom IN (1, 2)", "1:32 nom")]
+#[case::text_joined_with_number("SELECT r.id FROM reponses r JOIN communes c ON c.code = r.salaries", "1:48 c.code")]
 #[case::literal_against_number("SELECT nom FROM reponses WHERE salaries = 'x'", "1:43 'x'")]
 #[case::list_against_text("SELECT nom FROM reponses WHERE types = 'achats'", "1:32 types")]
 #[case::our_function("SELECT contient(nom, 'x') FROM reponses", "1:8 contient")]
@@ -176,7 +177,10 @@ fn what_is_no_model_is_refused(#[case] sql: &str, #[case] start: &str) {
 #[case::row_numbers("SELECT row_number() OVER () FROM reponses", "1:8 row_number")]
 #[case::in_a_subquery("SELECT id FROM reponses WHERE id IN (SELECT first_value(id) FROM reponses)", "1:45 first_value")]
 #[case::limit("SELECT id FROM reponses LIMIT 3", "1:31 3")]
-#[case::limit_of_an_ordered_subquery("SELECT x FROM (SELECT id AS x FROM reponses ORDER BY nom) AS t LIMIT 1", "1:70 1")]
+#[case::limit_of_an_ordered_subquery(
+    "SELECT x FROM (SELECT id AS x FROM reponses ORDER BY nom) AS t LIMIT 1",
+    "1:70 1"
+)]
 #[case::distinct_on("SELECT DISTINCT ON (nom) nom, id FROM reponses", "1:21 nom")]
 fn what_depends_on_the_order_of_rows_or_the_clock_is_refused(#[case] sql: &str, #[case] place: &str) {
     let found = mistakes(sql);
@@ -187,7 +191,9 @@ fn what_depends_on_the_order_of_rows_or_the_clock_is_refused(#[case] sql: &str, 
 #[rstest]
 #[case::integers("SELECT sum(salaries) AS s, avg(salaries) AS m, median(budget) AS d, min(budget) AS i FROM reponses")]
 #[case::decimals("SELECT sum(CAST(budget AS DECIMAL(18, 6))) AS s FROM reponses")]
-#[case::ordered_aggregates("SELECT string_agg(nom, ',' ORDER BY id) AS s, first_value(nom ORDER BY id) AS f FROM reponses")]
+#[case::ordered_aggregates(
+    "SELECT string_agg(nom, ',' ORDER BY id) AS s, first_value(nom ORDER BY id) AS f FROM reponses"
+)]
 #[case::ordered_windows("SELECT row_number() OVER (ORDER BY id) AS r, lag(nom) OVER (ORDER BY id) AS l FROM reponses")]
 #[case::ordered_limit("SELECT id AS n FROM reponses ORDER BY id LIMIT 3")]
 #[case::limit_of_one_row("SELECT count(*) AS n FROM reponses LIMIT 1")]

@@ -54,7 +54,7 @@ impl Keyed {
         let mut mac = self.0.clone();
         mac.update(value.as_bytes());
         let digest = mac.finalize().into_bytes();
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(digest.get(..8).unwrap_or(&digest))
     }
 }
 

@@ -23,7 +23,8 @@ fn is_noise(c: char) -> bool {
 
 /// The text without control characters; borrowed when it has none.
 pub(in crate::normalise) fn without_noise(text: &str) -> Cow<'_, str> {
-    let suspect = |byte: &u8| (*byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f || *byte == 0xc2;
+    let suspect =
+        |byte: &u8| (*byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f || *byte == 0xc2;
     if text.as_bytes().iter().any(suspect) && text.contains(is_noise) {
         Cow::Owned(text.chars().filter(|c| !is_noise(*c)).collect())
     } else {

@@ -32,7 +32,8 @@ fn has_host(text: &str, numbers: bool) -> bool {
         Some(url::Host::Domain(name)) => {
             let name = name.strip_suffix('.').unwrap_or(name);
             name.rsplit_once('.').is_some_and(|(rest, top)| {
-                !rest.is_empty() && (top.starts_with("xn--") || (top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic())))
+                !rest.is_empty()
+                    && (top.starts_with("xn--") || (top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic())))
             })
         }
         Some(_) => numbers,

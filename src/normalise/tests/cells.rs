@@ -35,7 +35,12 @@ fn pair(value: &str, status: &str) -> (String, String) {
 #[case::number(r#""type": "number""#, "-3.5", "-3.5", "answered")]
 #[case::not_a_number(r#""type": "number""#, "NaN", "∅", "unknown")]
 #[case::boolean(r#""type": "boolean""#, "OUI", "true", "answered")]
-#[case::declared_booleans(r#""type": "boolean", "trueValues": ["actif"], "falseValues": ["fermé"]"#, "Ferme", "false", "answered")]
+#[case::declared_booleans(
+    r#""type": "boolean", "trueValues": ["actif"], "falseValues": ["fermé"]"#,
+    "Ferme",
+    "false",
+    "answered"
+)]
 #[case::date(r#""type": "date""#, "2024-02-29", "2024-02-29", "answered")]
 #[case::no_such_date(r#""type": "date""#, "2023-02-29", "∅", "unknown")]
 #[case::date_time(r#""type": "datetime""#, "2024-02-29T10:11:12", "2024-02-29T10:11:12", "answered")]
@@ -66,7 +71,8 @@ fn codes_are_found_without_case_and_accents(#[case] cell: &str, #[case] expected
     assert_eq!(value(&out), pair(expected, status));
 }
 
-const MULTI: &str = r#""type": "list", "essaim": {"codes": "l", "multi": true, "exclusive": ["aucun", "nsp"], "status": true}"#;
+const MULTI: &str =
+    r#""type": "list", "essaim": {"codes": "l", "multi": true, "exclusive": ["aucun", "nsp"], "status": true}"#;
 
 #[rstest]
 #[case::two("Ingénierie de projet;formation", "formation|ingenierie", "answered", &[])]
@@ -77,12 +83,7 @@ const MULTI: &str = r#""type": "list", "essaim": {"codes": "l", "multi": true, "
 #[case::an_exclusive_alone("Aucune", "aucun", "answered", &[])]
 #[case::other_with_its_text("formation;Autre : couture", "formation|autre", "answered", &[])]
 #[case::two_exclusives("Aucune;Ne sait pas", "∅", "unknown", &["Aucune;Ne sait pas"])]
-fn sets_keep_what_is_known(
-    #[case] cell: &str,
-    #[case] expected: &str,
-    #[case] status: &str,
-    #[case] unknown: &[&str],
-) {
+fn sets_keep_what_is_known(#[case] cell: &str, #[case] expected: &str, #[case] status: &str, #[case] unknown: &[&str]) {
     let (_, out) = one(MULTI, cell, |mapping| mapping.separator = Some(";".into()));
     assert_eq!(value(&out), pair(expected, status));
     assert_eq!(out.unfit().iter().map(|cell| cell.2).collect::<Vec<_>>(), unknown);
@@ -131,10 +132,28 @@ fn free_text_goes_to_the_column_that_takes_it(
 #[case::entities_that_are_not_declared(r#""type": "string""#, "A &amp; B", false, "A &amp; B", None)]
 #[case::an_entity_that_is_a_blank(r#""type": "string""#, "&nbsp;", true, "∅", Some("entites_html"))]
 #[case::control_characters(r#""type": "string""#, "A\u{0}B", false, "AB", Some("caracteres_de_controle"))]
-#[case::lost_zero(r#""type": "string", "constraints": {"pattern": "[0-9]{5}"}"#, "1000", false, "01000", Some("zeros_de_tete"))]
+#[case::lost_zero(
+    r#""type": "string", "constraints": {"pattern": "[0-9]{5}"}"#,
+    "1000",
+    false,
+    "01000",
+    Some("zeros_de_tete")
+)]
 #[case::too_many_lost_zeros(r#""type": "string", "constraints": {"pattern": "[0-9]{5}"}"#, "10", false, "∅", None)]
-#[case::no_scheme(r#""type": "string", "format": "uri""#, "www.example.org", false, "https://www.example.org", Some("schema_ajoute"))]
-#[case::blanks_in_a_number(r#""type": "string", "format": "siret""#, "732 829 320 00074", false, "73282932000074", Some("espaces_siret"))]
+#[case::no_scheme(
+    r#""type": "string", "format": "uri""#,
+    "www.example.org",
+    false,
+    "https://www.example.org",
+    Some("schema_ajoute")
+)]
+#[case::blanks_in_a_number(
+    r#""type": "string", "format": "siret""#,
+    "732 829 320 00074",
+    false,
+    "73282932000074",
+    Some("espaces_siret")
+)]
 #[case::entities_and_separators(MULTI, "Formation des &eacute;lus;ing&eacute;", true, "formation|ingenierie", None)]
 fn mended_cells_are_listed(
     #[case] field: &str,

@@ -1,5 +1,6 @@
 //! CSV as the world writes it.
 
+use std::fmt::Write as _;
 use std::io::Read;
 
 use proptest::prelude::*;
@@ -83,9 +84,18 @@ fn a_reject_keeps_every_cell_under_its_name() {
 }
 
 #[rstest]
-#[case::one_byte(b"id,a\n1,ok\n2,\xe9t\xe9\n3,ok\n", "L'octet 0xE9, à la position 1 de la cellule 2, n'est pas de l'UTF-8.")]
-#[case::a_character_torn_by_a_delimiter(b"id,a\n1,ok\n2\xc3,\xa9\n3,ok\n", "L'octet 0xC3, à la position 2 de la cellule 1, n'est pas de l'UTF-8.")]
-#[case::a_column_that_nobody_reads(b"id,a,b\n1,ok,\n2,x,\xff\n3,ok,\n", "L'octet 0xFF, à la position 1 de la cellule 3, n'est pas de l'UTF-8.")]
+#[case::one_byte(
+    b"id,a\n1,ok\n2,\xe9t\xe9\n3,ok\n",
+    "L'octet 0xE9, à la position 1 de la cellule 2, n'est pas de l'UTF-8."
+)]
+#[case::a_character_torn_by_a_delimiter(
+    b"id,a\n1,ok\n2\xc3,\xa9\n3,ok\n",
+    "L'octet 0xC3, à la position 2 de la cellule 1, n'est pas de l'UTF-8."
+)]
+#[case::a_column_that_nobody_reads(
+    b"id,a,b\n1,ok,\n2,x,\xff\n3,ok,\n",
+    "L'octet 0xFF, à la position 1 de la cellule 3, n'est pas de l'UTF-8."
+)]
 fn a_row_that_is_not_text_is_rejected_alone(#[case] bytes: &[u8], #[case] detail: &str) {
     let (summary, out) = run_csv(&with(comma()), bytes);
     assert_eq!(out.column("id"), ["1", "3"]);
@@ -113,10 +123,22 @@ fn a_column_that_one_part_lacks_is_listed_and_not_shown_there() {
 }
 
 #[rstest]
-#[case::an_empty_file("", "table `t`: part `a.csv` has no header, its record 1 is missing: check that the download is not empty, and `header_row`")]
-#[case::two_columns_of_one_name("id,a, id\n", "table `t`: part `a.csv` has two columns `id`, at positions 1 and 3: rename one of them at the source, since a name must mean one column")]
-#[case::no_key("ID_,a\n", "table `t`: part `a.csv` has no column `id`, which the primary key is made of; did you mean `ID_`?")]
-#[case::no_key_and_nothing_near("x,y\n", "table `t`: part `a.csv` has no column `id`, which the primary key is made of; it has `x`, `y`")]
+#[case::an_empty_file(
+    "",
+    "table `t`: part `a.csv` has no header, its record 1 is missing: check that the download is not empty, and `header_row`"
+)]
+#[case::two_columns_of_one_name(
+    "id,a, id\n",
+    "table `t`: part `a.csv` has two columns `id`, at positions 1 and 3: rename one of them at the source, since a name must mean one column"
+)]
+#[case::no_key(
+    "ID_,a\n",
+    "table `t`: part `a.csv` has no column `id`, which the primary key is made of; did you mean `ID_`?"
+)]
+#[case::no_key_and_nothing_near(
+    "x,y\n",
+    "table `t`: part `a.csv` has no column `id`, which the primary key is made of; it has `x`, `y`"
+)]
 fn a_source_that_cannot_be_judged_is_an_error(#[case] text: &str, #[case] message: &str) {
     assert_eq!(fail_csv(&with(comma()), text).to_string(), message);
 }
@@ -188,10 +210,10 @@ proptest! {
     ) {
         let (delimiter, end) = (if semicolon { ';' } else { ',' }, if returns { "\r\n" } else { "\n" });
         let mut text = String::from(if mark { "\u{feff}" } else { "" });
-        text.push_str(&format!("n{delimiter}id{delimiter}a{end}"));
+        write!(text, "n{delimiter}id{delimiter}a{end}").unwrap();
         for (at, (id, a, always)) in rows.iter().enumerate() {
             let (id, a) = (quoted(id, *always, delimiter), quoted(a, *always, delimiter));
-            text.push_str(&format!("{at}{delimiter}{id}{delimiter}{a}{end}"));
+            write!(text, "{at}{delimiter}{id}{delimiter}{a}{end}").unwrap();
         }
         if last {
             text.truncate(text.trim_end_matches(['\r', '\n']).len());

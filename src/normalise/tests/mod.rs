@@ -13,7 +13,7 @@ use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::UInt64Type;
 use arrow::util::display::array_value_to_string;
 
-use super::{Chunk, ChunkSink, Normaliser, NormaliseError, Part, ROW, SinkError, Summary};
+use super::{Chunk, ChunkSink, NormaliseError, Normaliser, Part, ROW, SinkError, Summary};
 use crate::config::pipeline::{CsvSpec, Encoding, Keep, Mapping, ReaderSpec, Secret, TableSpec};
 use crate::contract::arrow::CODES_KEY;
 use crate::contract::{CodeList, parse};

@@ -6,7 +6,9 @@ use rstest::rstest;
 
 use super::{Collected, comma, fail_csv, keyed_table, part, run, run_csv, table};
 use crate::config::pipeline::{Keep, Place, ReaderSpec, RejectRule, Secret};
-use crate::normalise::{BATCH_ROWS, Chunk, ChunkSink, NormaliseError, Normaliser, PLACE_TEXTS, ROW, SinkError, staged_schema};
+use crate::normalise::{
+    BATCH_ROWS, Chunk, ChunkSink, NormaliseError, Normaliser, PLACE_TEXTS, ROW, SinkError, staged_schema,
+};
 
 const TYPED: &str = r#"{"name": "n", "type": "integer", "essaim": {"status": true}}, {"name": "d", "type": "date"},
     {"name": "b", "type": "boolean"}, {"name": "t", "type": "string"}"#;
@@ -40,10 +42,16 @@ fn long_lists_are_handed_on_before_the_batch_is_full() {
 
 #[rstest]
 #[case::empty_key(",1,2024-01-01,oui,x", "cle_manquante", "La clé `id` est vide.")]
-#[case::three_typed_cells_that_do_not_fit("k,oui,x,2024-01-01,1", "cellules_decalees",
-    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées.")]
-#[case::an_empty_key_in_a_shifted_row(",k,oui,2024,x", "cellules_decalees",
-    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées.")]
+#[case::three_typed_cells_that_do_not_fit(
+    "k,oui,x,2024-01-01,1",
+    "cellules_decalees",
+    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées."
+)]
+#[case::an_empty_key_in_a_shifted_row(
+    ",k,oui,2024,x",
+    "cellules_decalees",
+    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées."
+)]
 fn rows_are_rejected_with_a_reason(#[case] line: &str, #[case] reason: &str, #[case] detail: &str) {
     let (summary, out) = run_csv(&keyed_table(TYPED, &[]), format!("id,n,d,b,t\n{line}\nz,1,,,\n"));
     assert_eq!(out.rejects(), [(1, Some(2), reason)]);
@@ -65,7 +73,8 @@ fn two_cells_that_do_not_fit_are_listed_and_the_row_stays() {
 #[case::empty("k,,x", "La colonne requise `n` est vide.")]
 #[case::unfit("k,douze,x", "La colonne requise `n` ne se lit pas : « douze » (nombre_illisible).")]
 fn a_required_column_that_cannot_be_read_rejects_its_row(#[case] line: &str, #[case] detail: &str) {
-    let more = r#"{"name": "n", "type": "integer", "constraints": {"required": true}}, {"name": "t", "type": "string"}"#;
+    let more =
+        r#"{"name": "n", "type": "integer", "constraints": {"required": true}}, {"name": "t", "type": "string"}"#;
     let (summary, out) = run_csv(&keyed_table(more, &[]), format!("id,n,t\n{line}\n"));
     assert_eq!(out.rejects(), [(1, Some(2), "colonne_requise_illisible")]);
     assert_eq!(out.chunks[0].rejects[0].detail, detail);
@@ -85,17 +94,30 @@ fn a_key_that_does_not_fit_rejects_its_row() {
 #[test]
 fn a_declared_rule_rejects_rows_under_its_reason() {
     let mut table = keyed_table("", &[]);
-    table.rejects = vec![RejectRule { column: "accord".into(), values: vec!["oui".into()], negated: true, reason: "sans_accord".into() }];
+    table.rejects = vec![RejectRule {
+        column: "accord".into(),
+        values: vec!["oui".into()],
+        negated: true,
+        reason: "sans_accord".into(),
+    }];
     let (summary, out) = run_csv(&table, "id,accord\n1,Oui\n2,non\n3,\n");
     assert_eq!(out.rejects(), [(2, Some(3), "sans_accord"), (3, Some(4), "sans_accord")]);
-    assert_eq!(out.chunks[0].rejects[0].detail, "La colonne `accord` vaut « non » : une règle du projet écarte la ligne.");
+    assert_eq!(
+        out.chunks[0].rejects[0].detail,
+        "La colonne `accord` vaut « non » : une règle du projet écarte la ligne."
+    );
     assert_eq!(summary.by_reason.get("sans_accord"), Some(&2));
 }
 
 #[test]
 fn a_rule_whose_column_is_gone_stops_the_run() {
     let mut table = keyed_table("", &[]);
-    table.rejects = vec![RejectRule { column: "statut".into(), values: vec!["test".into()], negated: false, reason: "essai".into() }];
+    table.rejects = vec![RejectRule {
+        column: "statut".into(),
+        values: vec!["test".into()],
+        negated: false,
+        reason: "essai".into(),
+    }];
     let error = fail_csv(&table, "id,satut\n1,x\n");
     assert_eq!(
         error.to_string(),
@@ -138,17 +160,22 @@ fn keys_of_two_columns_are_told_apart_by_both() {
 
 #[test]
 fn place_columns_are_left_to_a_later_step_and_their_texts_kept() {
-    let more = r#"{"name": "commune", "type": "string", "constraints": {"required": true}, "essaim": {"status": true}}"#;
+    let more =
+        r#"{"name": "commune", "type": "string", "constraints": {"required": true}, "essaim": {"status": true}}"#;
     let mut table = keyed_table(more, &[]);
     table.mappings.truncate(1);
     let from = |name: &str| vec![name.to_owned()];
-    table.place = Some(Place { commune: from("ville"), code_postal: from("cp"), departement: from("dep"), ..Place::default() });
+    table.place =
+        Some(Place { commune: from("ville"), code_postal: from("cp"), departement: from("dep"), ..Place::default() });
     let (summary, out) = run_csv(&table, "id,ville,cp\n1, L&#039;Isle ,01000\n2,,\n");
     let names: Vec<String> = staged_schema(&table).fields().iter().map(|field| field.name().clone()).collect();
     let mut expected = vec!["id", "commune", "commune_statut", ROW];
     expected.extend(PLACE_TEXTS);
     assert_eq!(names, expected);
-    assert_eq!((out.column("commune"), out.column("commune_statut")), (vec!["∅".to_owned(); 2], vec!["not_shown".to_owned(); 2]));
+    assert_eq!(
+        (out.column("commune"), out.column("commune_statut")),
+        (vec!["∅".to_owned(); 2], vec!["not_shown".to_owned(); 2])
+    );
     assert_eq!(out.column("__place_commune"), ["L'Isle", "∅"]);
     assert_eq!(out.column("__place_code_postal"), ["01000", "∅"]);
     assert_eq!(out.column("__place_latitude"), ["∅", "∅"]);
@@ -163,7 +190,8 @@ fn a_sink_that_fails_ends_the_run() {
             Err("the disk is full".into())
         }
     }
-    let outcome = Normaliser::new(&keyed_table("", &[]), &Secret::new("k")).run(vec![part("a.csv", "id\n1\n")], &mut Full);
+    let outcome =
+        Normaliser::new(&keyed_table("", &[]), &Secret::new("k")).run(vec![part("a.csv", "id\n1\n")], &mut Full);
     let error = outcome.unwrap_err();
     assert!(matches!(error, NormaliseError::Sink { .. }));
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the disk is full");

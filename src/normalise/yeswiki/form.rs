@@ -131,7 +131,9 @@ impl Form {
         let contact = text_of("type") == "email" && field.get("showContactForm").is_some_and(is_true);
         let masked = !admin && (contact || !matches!(readers, "" | "*"));
         if text_of("type") == "map" {
-            for (key, default, second) in [("latitudeField", "bf_latitude", false), ("longitudeField", "bf_longitude", true)] {
+            for (key, default, second) in
+                [("latitudeField", "bf_latitude", false), ("longitudeField", "bf_longitude", true)]
+            {
                 let name = match text_of(key) {
                     "" => default,
                     name => name,
@@ -187,6 +189,9 @@ fn choose<'a>(document: &'a Value, id: &str) -> Result<&'a Value, String> {
     if own.is_empty() {
         Err("it holds no form at all".to_owned())
     } else {
-        Err(format!("it holds the form {}", crate::diagnostic::quoted(&own.iter().map(String::as_str).collect::<Vec<_>>())))
+        Err(format!(
+            "it holds the form {}",
+            crate::diagnostic::quoted(&own.iter().map(String::as_str).collect::<Vec<_>>())
+        ))
     }
 }

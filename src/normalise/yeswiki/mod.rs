@@ -1,8 +1,8 @@
-//! Reads the answers of a YesWiki Bazar form: the form's definition, its lists perhaps, and the entries.
+//! Reads the answers of a `YesWiki` Bazar form: the form's definition, its lists perhaps, and the entries.
 //!
 //! The form says what the entries do not: which keys a closed question has and what they stand for, which fields the
 //! source holds back (an empty text then means "masked"), and under which names a map keeps its coordinates. Keys of
-//! fields differ between versions of YesWiki and are never made up here: they are taken from the form.
+//! fields differ between versions of `YesWiki` and are never made up here: they are taken from the form.
 
 mod entries;
 mod form;
@@ -35,11 +35,8 @@ pub(super) fn read(
         Some(name) => Labels::of_lists(&document(table, take(table, &mut parts, name)?)?),
         None => Labels::default(),
     };
-    let form = Form::read(&definition, &spec.form_id, spec.admin, &labels).map_err(|found| NormaliseError::WrongForm {
-        table: table.clone(),
-        part: spec.form.clone(),
-        form: spec.form_id.clone(),
-        found,
+    let form = Form::read(&definition, &spec.form_id, spec.admin, &labels).map_err(|found| {
+        NormaliseError::WrongForm { table: table.clone(), part: spec.form.clone(), form: spec.form_id.clone(), found }
     })?;
     rows.header(form.header(&spec.entries))?;
     let (name, input) = take(table, &mut parts, &spec.entries)?;
@@ -56,14 +53,12 @@ pub(super) fn read(
 
 /// Takes a part out of those that are there.
 fn take(table: &TableName, parts: &mut Vec<Part>, name: &str) -> Result<Part, NormaliseError> {
-    match parts.iter().position(|(known, _)| known == name) {
-        Some(at) => Ok(parts.swap_remove(at)),
-        None => {
-            let known: Vec<&str> = parts.iter().map(|(known, _)| known.as_str()).collect();
-            let known = if known.is_empty() { "no other".to_owned() } else { crate::diagnostic::quoted(&known) };
-            Err(NormaliseError::MissingPart { table: table.clone(), part: name.to_owned(), known })
-        }
+    if let Some(at) = parts.iter().position(|(known, _)| known == name) {
+        return Ok(parts.swap_remove(at));
     }
+    let known: Vec<&str> = parts.iter().map(|(known, _)| known.as_str()).collect();
+    let known = if known.is_empty() { "no other".to_owned() } else { crate::diagnostic::quoted(&known) };
+    Err(NormaliseError::MissingPart { table: table.clone(), part: name.to_owned(), known })
 }
 
 /// A small part as a whole.

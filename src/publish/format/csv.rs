@@ -37,8 +37,7 @@ impl CsvFile {
         let delimiter = if style == Style::French { b';' } else { b',' };
         let mut builder = WriterBuilder::new();
         builder.delimiter(delimiter).terminator(Terminator::CRLF).buffer_capacity(1 << 16);
-        let mut file =
-            Self { writer: builder.from_writer(sink), style, scratch: Vec::new(), flaws: Flaws::default() };
+        let mut file = Self { writer: builder.from_writer(sink), style, scratch: Vec::new(), flaws: Flaws::default() };
         match file.writer.write_record(names) {
             Ok(()) => Ok(file),
             Err(error) => Err(file.failed(error)),

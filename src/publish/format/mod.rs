@@ -35,11 +35,11 @@ use arrow::error::ArrowError;
 use crate::contract::Contract;
 use crate::id::{Digest, TableName};
 
-use cell::{Cells, Style};
 use self::csv::CsvFile;
+use self::parquet::ParquetFile;
+use cell::{Cells, Style};
 pub use error::FormatError;
 use geojson::GeoJsonFile;
-use self::parquet::ParquetFile;
 use prepare::{Place, Prepared, Preparer};
 
 /// Rows of a batch that is written; pages of a Parquet file depend on it.

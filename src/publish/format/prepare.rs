@@ -121,7 +121,8 @@ impl<'c> Preparer<'c> {
             }
         }
         self.taken += batch.num_rows() as u64;
-        RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec()).map_err(|source| self.rows_failed(source))
+        RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())
+            .map_err(|source| self.rows_failed(source))
     }
 
     /// The next rows in their published form.
@@ -131,7 +132,8 @@ impl<'c> Preparer<'c> {
             columns.push(self.published(at, cells)?);
         }
         let places = self.places(&columns)?;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|source| self.rows_failed(source))?;
+        let batch =
+            RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|source| self.rows_failed(source))?;
         if let Some(order) = &mut self.order {
             match order.first_misplaced(&batch) {
                 Ok(None) => {}
@@ -218,7 +220,8 @@ impl<'c> Preparer<'c> {
                 continue;
             };
             bytes.clear();
-            let written = shape::read(cell).and_then(|s| shape::publish(&s)).and_then(|s| shape::push_wkb(&s, &mut bytes));
+            let written =
+                shape::read(cell).and_then(|s| shape::publish(&s)).and_then(|s| shape::push_wkb(&s, &mut bytes));
             if let Err(reason) = written {
                 return Err(self.cell(self.rows + row as u64 + 1, at, reason));
             }

@@ -380,7 +380,8 @@ fn row_groups_end_where_the_options_say() {
     let options = FormatOptions { row_group_rows: 9_000, ..FormatOptions::default() };
     write_with(dir.path(), &contract("noms", NAMES), &cut(&names(&rows), 4_321), &options).unwrap();
     let (_, metadata) = read_parquet(&dir.path().join("noms.parquet"));
-    let counts: Vec<i64> = metadata.row_groups().iter().map(::parquet::file::metadata::RowGroupMetaData::num_rows).collect();
+    let counts: Vec<i64> =
+        metadata.row_groups().iter().map(::parquet::file::metadata::RowGroupMetaData::num_rows).collect();
     assert_eq!(counts, [9_000, 9_000, 2_000]);
 }
 
@@ -403,7 +404,9 @@ fn many_places(rows: u32) -> RecordBatch {
         Arc::new(each().map(|at| some(at, 11).map(|at| f64::from(at) / 7.0)).collect::<Float64Array>()),
         Arc::new(each().map(|at| some(at, 13).map(|at| at % 2 == 0)).collect::<BooleanArray>()),
         Arc::new(each().map(|at| some(at, 2).and_then(|at| i32::try_from(at % 40_000).ok())).collect::<Date32Array>()),
-        Arc::new(each().map(|at| some(at, 4).map(|at| i64::from(at) * 1_000_003)).collect::<TimestampMicrosecondArray>()),
+        Arc::new(
+            each().map(|at| some(at, 4).map(|at| i64::from(at) * 1_000_003)).collect::<TimestampMicrosecondArray>(),
+        ),
         Arc::new(publics.finish()),
         Arc::new(each().map(|at| some(at, 5).map(|at| f64::from(at % 360) - 180.0 + 0.123)).collect::<Float64Array>()),
         Arc::new(each().map(|at| some(at, 6).map(|at| f64::from(at % 180) - 90.0)).collect::<Float64Array>()),

@@ -13,9 +13,9 @@ use crate::publish::format::{Content, WrittenFile};
 /// `parquet`, so that it is not read as a table, which stumbles over lists; and it has no `bytes`, which are refused of a
 /// table.
 pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
-    let resources = tables.iter().flat_map(|table| {
-        table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>()
-    });
+    let resources = tables
+        .iter()
+        .flat_map(|table| table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>());
     json!({
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": context.dataset.as_str(),

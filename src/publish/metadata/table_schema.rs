@@ -105,7 +105,7 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
     if let Some(example) = column.example.as_ref().filter(|_| dialect != Dialect::French) {
         field["example"] = json!(example);
     }
-    let constraints = constraints(column, dialect);
+    let constraints = constraints(column);
     if !constraints.is_empty() {
         field["constraints"] = Value::Object(constraints);
     }
@@ -116,7 +116,7 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
     field
 }
 
-/// The JSON profile of Data Package 2.0 forgot the type `list` of its text, so that lists are texts there.
+/// The JSON profile of Data Package 2.0 lacks the type `list` that its text has, and lets only `any` stand for it.
 fn type_name(kind: Kind, dialect: Dialect) -> &'static str {
     match kind {
         Kind::Integer => "integer",
@@ -124,8 +124,9 @@ fn type_name(kind: Kind, dialect: Dialect) -> &'static str {
         Kind::Boolean => "boolean",
         Kind::Date => "date",
         Kind::DateTime => "datetime",
+        Kind::Text | Kind::Uri | Kind::Siret | Kind::Code | Kind::Geometry => "string",
         Kind::Codes | Kind::Texts if dialect == Dialect::Schema => "list",
-        Kind::Codes | Kind::Texts | Kind::Text | Kind::Uri | Kind::Siret | Kind::Code | Kind::Geometry => "string",
+        Kind::Codes | Kind::Texts => "any",
     }
 }
 
@@ -176,7 +177,7 @@ fn labels(list: &CodeList, several: bool) -> String {
     format!("{how} : {}.", labels.join(", "))
 }
 
-fn constraints(column: &Column, dialect: Dialect) -> Map<String, Value> {
+fn constraints(column: &Column) -> Map<String, Value> {
     let mut constraints = Map::new();
     let mut put = |key: &str, value: Value| constraints.insert(key.to_owned(), value);
     if column.required {
@@ -185,7 +186,7 @@ fn constraints(column: &Column, dialect: Dialect) -> Map<String, Value> {
     if column.unique {
         put("unique", json!(true));
     }
-    if let Some(pattern) = pattern(column, dialect) {
+    if let Some(pattern) = pattern(column) {
         put("pattern", json!(pattern));
     }
     for (key, bound) in [("minimum", column.minimum), ("maximum", column.maximum)] {
@@ -199,15 +200,10 @@ fn constraints(column: &Column, dialect: Dialect) -> Map<String, Value> {
     constraints
 }
 
-/// The pattern as it was declared: standards anchor it themselves. That of a list of codes says which may be joined.
-fn pattern(column: &Column, dialect: Dialect) -> Option<String> {
+/// The pattern as it was declared: standards anchor it themselves.
+fn pattern(column: &Column) -> Option<String> {
     match (&column.pattern, column.kind) {
-        (_, Kind::Codes | Kind::Texts) if dialect == Dialect::Schema => None,
-        (_, Kind::Codes) => column.codes.as_ref().map(|list| {
-            let codes: Vec<String> = list.code_names().map(regex::escape).collect();
-            let any = format!("({})", codes.join("|"));
-            format!("{any}(\\|{any})*")
-        }),
+        (_, Kind::Codes | Kind::Texts) => None,
         (Some(regex), _) => {
             let text = regex.as_str();
             let declared = text.strip_prefix("^(?:").and_then(|text| text.strip_suffix(")$"));

@@ -1,0 +1,90 @@
+//! A server on loopback whose answers are scripted.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// One scripted answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Status line after `HTTP/1.1`, such as `200 OK`.
+    pub status: &'static str,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// `200 OK` with a body.
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+        Self { status: "200 OK", headers: Vec::new(), body: body.into() }
+    }
+
+    /// Another status without body.
+    pub fn status(status: &'static str) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// With a header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// A request as it came in: its first line and its headers.
+pub type Request = Vec<String>;
+
+/// Answers each request with the next reply, and with 410 when there is none left.
+pub struct Upstream {
+    address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Upstream {
+    /// Starts a server on a free port.
+    pub fn start(replies: Vec<Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        thread::spawn(move || {
+            let mut replies: VecDeque<Reply> = replies.into();
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                let request = read(&stream);
+                seen.lock().unwrap().push(request);
+                answer(stream, replies.pop_front().unwrap_or_else(|| Reply::status("410 Gone")));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// Address of a document.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.address)
+    }
+
+    /// Requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn read(stream: &TcpStream) -> Request {
+    let reader = BufReader::new(stream);
+    reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
+}
+
+fn answer(mut stream: TcpStream, reply: Reply) {
+    let mut head = format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    // A client that leaves early is part of some stories.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body));
+}
