@@ -16,6 +16,9 @@ use crate::diagnostic::document::{Fields, parse_toml};
 use crate::diagnostic::{Problem, Problems, SourceFile, Spanned};
 use crate::id::{DatasetId, TableName};
 
+/// Fewest characters of the key of public ids.
+const SHORTEST_KEY: usize = 16;
+
 /// Contracts of the project, by table name.
 pub type Contracts = BTreeMap<String, Arc<Contract>>;
 
@@ -101,7 +104,17 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
                 let url = resolve(&text, scope.env, scope.problems);
                 project.public_url = url.and_then(|url| public_url(&url, &text, scope.problems)).unwrap_or(project.public_url);
             }
-            if let Some(key) = resolved(fields.required_text("key")) {
+            let place = fields.required_text("key");
+            if let Some(key) = resolved(place.clone()) {
+                if key.len() < SHORTEST_KEY
+                    && let Some(place) = place
+                {
+                    scope.problems.push(
+                        place
+                            .problem("project::weak_key", "the key of public ids is too short", "guessed in no time")
+                            .help(format!("use {SHORTEST_KEY} random characters or more, in an environment variable")),
+                    );
+                }
                 project.key = Secret::new(key);
             }
             fields.finish();

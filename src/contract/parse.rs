@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::{CellRule, CodeList, Column, Contract, ForeignKey, Geometry, Kind, Visibility};
-use crate::diagnostic::document::{Fields, parse_json};
+use crate::diagnostic::document::{Fields, Value, parse_json};
 use crate::diagnostic::{Problem, Problems, SourceFile, Spanned};
 use crate::id::TableName;
 
@@ -115,9 +115,12 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         kind: Kind::Text,
         title: text_or(&fields, "title", &name.value),
         description: text_or(&fields, "description", ""),
-        example: fields.get("example").map(|node| match &node.value {
-            crate::diagnostic::document::Value::Text(text) => text.clone(),
-            other => format!("{other:?}"),
+        example: fields.get("example").and_then(|node| match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Float(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Null | Value::List(_) | Value::Table(_) => None,
         }),
         unit: None,
         visibility: Visibility::Undeclared,

@@ -38,9 +38,14 @@ pub(super) struct Assembler<'a> {
     rules: Vec<Rule>,
     /// Columns of the primary key; empty when a later step makes the key.
     key_columns: Vec<usize>,
+    required: Vec<usize>,
+    /// Whether a column takes the free text of another.
+    shares_text: bool,
     key: String,
     statuses: Vec<Status>,
     numbers: Vec<u64>,
+    /// Bytes of the rows of this batch: more than their texts take, or what those were found to take.
+    row_bytes: usize,
     duplicates: Duplicates,
     notes: Notes,
     rejects: Vec<Reject>,
@@ -81,9 +86,12 @@ impl<'a> Assembler<'a> {
             places: table.place.as_ref().map_or_else(Vec::new, place_texts),
             rules: table.rejects.iter().map(Rule::new).collect(),
             key_columns,
+            required: (0..columns.len()).filter(|at| columns[*at].required).collect(),
+            shares_text: columns.iter().any(|column| column.other.is_some()),
             key: String::new(),
             columns,
             numbers: Vec::new(),
+            row_bytes: 0,
             duplicates: Duplicates::default(),
             notes: Notes::default(),
             rejects: Vec::new(),
@@ -126,7 +134,9 @@ impl<'a> Assembler<'a> {
     /// Decodes a row into all columns; counts typed cells that are filled, and those that do not fit.
     fn decode(&mut self, row: &RawRow<'_>) -> (usize, usize) {
         let (mut filled, mut unfit) = (0, 0);
-        self.extras.iter_mut().for_each(String::clear);
+        if self.shares_text {
+            self.extras.iter_mut().for_each(String::clear);
+        }
         for &at in &self.order {
             let Some(column) = self.columns.get_mut(at) else { continue };
             let extra = std::mem::take(&mut self.extras[at]);
@@ -164,9 +174,7 @@ impl<'a> Assembler<'a> {
                 return Some((reject::KEY.to_owned(), self.why("La clé", at)));
             }
         }
-        if let Some(at) =
-            (0..self.columns.len()).find(|at| self.columns[*at].required && self.statuses[*at] != Status::Answered)
-        {
+        if let Some(&at) = self.required.iter().find(|at| self.statuses[**at] != Status::Answered) {
             return Some((reject::REQUIRED.to_owned(), self.why("La colonne requise", at)));
         }
         if let Some(rule) = self.rules.iter_mut().find_map(|rule| rule.rejects(row, &self.header).then_some(rule)) {
@@ -233,8 +241,16 @@ impl<'a> Assembler<'a> {
     /// Hands a chunk on when enough has come together.
     fn send_when_due(&mut self) -> Result<(), NormaliseError> {
         let listed = self.rejects.len() + self.notes.unfit.len() + self.notes.corrections.len();
-        let due = self.numbers.len() >= BATCH_ROWS || self.text_bytes() >= BYTES;
+        let due = self.numbers.len() >= BATCH_ROWS || self.is_long();
         if due || listed >= LISTED || self.reject_bytes >= BYTES { self.send(due) } else { Ok(()) }
+    }
+
+    /// Whether the texts of this batch have grown too long; they are only summed up when the rows were.
+    fn is_long(&mut self) -> bool {
+        if self.row_bytes >= BYTES {
+            self.row_bytes = self.text_bytes();
+        }
+        self.row_bytes >= BYTES
     }
 
     fn text_bytes(&self) -> usize {
@@ -280,6 +296,7 @@ impl<'a> Assembler<'a> {
             }
         }
         let numbers = std::mem::replace(&mut self.numbers, Vec::with_capacity(BATCH_ROWS));
+        self.row_bytes = 0;
         arrays.push(Arc::new(UInt64Array::from(numbers)));
         for place in &mut self.places {
             arrays.push(place.finish()?);
@@ -342,6 +359,7 @@ impl Rows for Assembler<'_> {
             self.take_reject(reject);
         } else {
             self.numbers.push(row.number);
+            self.row_bytes += row.bytes.len();
             if !self.notes.is_clean() {
                 self.notes.keep(&self.key.replace(KEY_SEPARATOR, " | "));
             }

@@ -6,6 +6,8 @@
 
 mod interval;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use arrow::array::{Array, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int16Type, UInt64Type};

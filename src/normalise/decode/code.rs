@@ -10,7 +10,8 @@ use rustc_hash::FxHashMap;
 use super::store::Values;
 use super::{Cell, Fit};
 use crate::config::pipeline::Mapping;
-use crate::contract::{CodeList, Column};
+use crate::contract::fold::fold;
+use crate::contract::{Code, CodeList, Column};
 use crate::normalise::row::Options;
 use crate::normalise::scalar::text;
 
@@ -46,6 +47,8 @@ struct Meanings {
     keeps_other: bool,
     options: Option<Arc<Options>>,
     known: FxHashMap<Box<[u8]>, Item>,
+    /// Texts before a colon, and whether all that can follow them is free text.
+    openings: FxHashMap<Box<[u8]>, bool>,
 }
 
 impl Meanings {
@@ -58,6 +61,7 @@ impl Meanings {
             keeps_other: mapping.is_some_and(|mapping| mapping.other.is_some()),
             options: None,
             known: FxHashMap::default(),
+            openings: FxHashMap::default(),
         }
     }
 
@@ -77,12 +81,42 @@ impl Meanings {
         if let Some(item) = self.known.get(raw) {
             return *item;
         }
+        if let Some(other) = self.opens_free_text(raw) {
+            return Item::Free(other);
+        }
         let item = self.look_up(raw);
         let (most, longest) = REMEMBERED;
         if !matches!(item, Item::Free(_)) && self.known.len() < most && raw.len() <= longest {
             self.known.insert(raw.into(), item);
         }
         item
+    }
+
+    /// The option `autre` when a text begins with it and a colon. Free texts are nearly all different: looking up what
+    /// stands before the colon spares folding each of them.
+    fn opens_free_text(&mut self, raw: &[u8]) -> Option<u16> {
+        let other = self.other.filter(|_| self.options.is_none())?;
+        let opening = raw.get(..memchr::memchr(b':', raw)?)?;
+        let opens = if let Some(known) = self.openings.get(opening) {
+            *known
+        } else {
+            let opens = self.opens(opening, other);
+            let (most, longest) = REMEMBERED;
+            if self.openings.len() < most && opening.len() <= longest {
+                self.openings.insert(opening.into(), opens);
+            }
+            opens
+        };
+        opens.then_some(other)
+    }
+
+    /// Whether a text means `autre`, and no code is spelled with this text and something after it.
+    fn opens(&self, opening: &[u8], other: u16) -> bool {
+        let (Some(list), Ok(text)) = (&self.list, std::str::from_utf8(opening)) else { return false };
+        let start = format!("{} ", fold(text));
+        let longer = |spelling: &String| fold(spelling).starts_with(&start);
+        let spelled = |code: &Code| longer(&code.code) || longer(&code.label) || code.aliases.iter().any(longer);
+        list.find(text) == Some(other) && !list.codes.iter().any(spelled)
     }
 
     fn look_up(&self, raw: &[u8]) -> Item {

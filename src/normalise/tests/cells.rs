@@ -6,7 +6,7 @@ use super::{Collected, keyed_table, run_csv};
 use crate::config::pipeline::{Mapping, TableSpec};
 use crate::normalise::Summary;
 
-const LIST: &str = "formation,Formation des élus,,\ningenierie,Ingénierie de projet,,ingé\naucun,Aucune,,\nautre,Autre,,Autre (précisez)\nnsp,Ne sait pas,,\n";
+const LIST: &str = "formation,Formation des élus,,\ningenierie,Ingénierie de projet,,ingé\naucun,Aucune,,\nautre,Autre,,Autre (précisez)\nnsp,Ne sait pas,,\nlieu,Autre lieu,,\n";
 
 /// Runs one cell through a column `c` that a schema field describes.
 fn one(field: &str, cell: &str, change: impl Fn(&mut Mapping)) -> (Summary, Collected) {
@@ -66,6 +66,10 @@ fn kinds_are_cast(#[case] field: &str, #[case] cell: &str, #[case] expected: &st
 #[case::nothing("", "∅", "empty")]
 #[case::no_such_code("couture", "∅", "unknown")]
 #[case::other_with_its_text("Autre : couture", "autre", "answered")]
+#[case::other_without_text("Autre :", "autre", "answered")]
+#[case::a_label_that_begins_like_other("Autre : lieu", "lieu", "answered")]
+#[case::other_beside_such_a_label("Autre : chose", "autre", "answered")]
+#[case::a_colon_after_another_option("Formation des élus : oui", "∅", "unknown")]
 fn codes_are_found_without_case_and_accents(#[case] cell: &str, #[case] expected: &str, #[case] status: &str) {
     let (_, out) = one(r#""type": "string", "essaim": {"codes": "l", "status": true}"#, cell, |_| {});
     assert_eq!(value(&out), pair(expected, status));

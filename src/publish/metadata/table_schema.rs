@@ -61,9 +61,8 @@ pub fn table_schema(contract: &Contract, context: &Context<'_>) -> Value {
 /// What a row is, and that it was invented if so.
 pub(super) fn table_description(contract: &Contract, context: &Context<'_>) -> String {
     let mut text = if context.synthetic { SYNTHETIC.to_owned() } else { String::new() };
-    if !contract.description.is_empty() {
-        push_sentence(&mut text, &contract.description);
-    }
+    let said = if contract.description.is_empty() { &contract.title } else { &contract.description };
+    push_sentence(&mut text, said);
     text
 }
 

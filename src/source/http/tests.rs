@@ -3,6 +3,7 @@ use rstest::rstest;
 use url::Url;
 
 use super::*;
+use crate::secret::Secret;
 use crate::source::Fetched;
 use crate::source::fetch;
 use crate::source::upstream::Reply;
