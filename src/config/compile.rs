@@ -8,7 +8,7 @@ use url::Url;
 use super::env::{Env, resolve};
 use super::licence;
 use super::load::ProjectFiles;
-use super::pipeline::{DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, Secret};
+use super::pipeline::{DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, Secret, Unread};
 use super::{REFERENCE_TABLES, questionnaire, source, table};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
@@ -28,6 +28,13 @@ pub(super) struct Scope<'a> {
     pub(super) contracts: &'a Contracts,
     pub(super) env: &'a Env,
     pub(super) problems: &'a Problems,
+}
+
+impl Scope<'_> {
+    /// Whether a table has a contract, with or without mistakes.
+    pub(super) fn has_contract(&self, table: &str) -> bool {
+        self.contracts.contains_key(table) || self.files.files.contains_key(&format!("schemas/{table}.schema.json"))
+    }
 }
 
 /// Compiles the project. Where a mistake leaves a part without meaning, that part is left out and the rest still
@@ -162,7 +169,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         description: text("description"),
         version: top.text("version").map_or_else(|| "1.0.0".to_owned(), |text| text.value),
         licence: String::new(),
-        synthetic: top.flag("synthetic").unwrap_or(false),
+        synthetic: top.flag("synthetic").unwrap_or(top.key("synthetic").is_some()),
         time_zone: chrono_tz::Europe::Paris,
         keywords: top.texts("keywords").into_iter().map(|text| text.value).collect(),
         notes: top.texts("notes").into_iter().map(|text| text.value).collect(),
@@ -175,6 +182,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         exempt: Vec::new(),
         smallest_cell: 5,
         figures: Vec::new(),
+        unread: Unread::default(),
     };
     if let Some(zone) = top.text("time_zone") {
         match zone.value.parse() {
@@ -194,7 +202,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
     table::tables(&top, &mut pipeline, scope);
     pipeline.models = models(&top, &pipeline, scope);
     if let Some(fields) = top.table("questionnaire") {
-        pipeline.questionnaire = questionnaire::questionnaire(fields, &pipeline, scope.problems);
+        pipeline.questionnaire = questionnaire::questionnaire(fields, &mut pipeline, scope.problems);
     }
     check_demo_key(&pipeline, project, &top, scope.problems);
     publish(&top, &mut pipeline, scope);
@@ -316,7 +324,7 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
             );
         } else if !is_table(&name.value, pipeline) {
             unknown_table(&name, pipeline, scope.problems);
-        } else if !scope.contracts.contains_key(&name.value) {
+        } else if !scope.has_contract(&name.value) {
             scope.problems.push(
                 name.problem(
                     "pipeline::no_contract",
@@ -359,6 +367,7 @@ fn is_table(name: &str, pipeline: &Pipeline) -> bool {
     pipeline.tables.iter().any(|table| table.name.as_str() == name)
         || pipeline.models.iter().any(|model| model.name.as_str() == name)
         || (name == "indicateurs" && pipeline.questionnaire.is_some())
+        || pipeline.unread.tables.contains(name)
 }
 
 fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) {

@@ -2,7 +2,7 @@
 //!
 //! Later layers take these as they are: names are resolved, contracts are there, code lists are loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -397,6 +397,17 @@ pub struct Pipeline {
     pub smallest_cell: u64,
     /// Figures.
     pub figures: Vec<FigureSpec>,
+    /// What is declared and could not be read; empty in a project without mistakes.
+    pub unread: Unread,
+}
+
+/// Names that are declared with a mistake. Nothing is known behind them, so that nothing about them is reported twice.
+#[derive(Debug, Clone, Default)]
+pub struct Unread {
+    /// Sources.
+    pub sources: BTreeSet<String>,
+    /// Tables.
+    pub tables: BTreeSet<String>,
 }
 
 /// The table `<table>_publiques`: rows that respondents agreed to show, with the answers that they agreed to show.
@@ -412,10 +423,15 @@ pub struct ShownTable {
     pub consent: Consent,
 }
 
+/// Name of the shown part of a table.
+pub fn shown_name(table: &TableName) -> String {
+    format!("{table}_publiques")
+}
+
 /// The shown part of a table, where it declares consent.
 pub fn shown_table(pipeline: &Pipeline, table: &TableSpec) -> Option<ShownTable> {
     let consent = table.consent.clone()?;
-    let name = format!("{}_publiques", table.name).parse().ok()?;
+    let name = shown_name(&table.name).parse().ok()?;
     let questions: Vec<&str> = pipeline
         .questionnaire
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pipeline::{Base, Grouping, Pipeline, Question, QuestionKind, Questionnaire};
+use super::pipeline::{Base, Grouping, Pipeline, Question, QuestionKind, Questionnaire, shown_name};
 use crate::contract::{Column, Contract, Kind};
 use crate::diagnostic::document::Fields;
 use crate::diagnostic::{Problems, Spanned};
@@ -17,14 +17,36 @@ const KINDS: [(&str, QuestionKind); 6] = [
 ];
 
 /// Reads the questionnaire of a pipeline.
-pub(super) fn questionnaire(fields: Fields<'_>, pipeline: &Pipeline, problems: &Problems) -> Option<Questionnaire> {
+pub(super) fn questionnaire(
+    fields: Fields<'_>,
+    pipeline: &mut Pipeline,
+    problems: &Problems,
+) -> Option<Questionnaire> {
+    let mut whole = true;
+    let compiled = compile(fields, pipeline, &mut whole, problems);
+    if compiled.is_none() {
+        pipeline.unread.tables.extend(["indicateurs", "indicateurs_groupes"].map(str::to_owned));
+    }
+    if compiled.is_none() || !whole {
+        // Their columns follow the questions.
+        pipeline.unread.tables.extend(pipeline.tables.iter().map(|table| shown_name(&table.name)));
+    }
+    compiled
+}
+
+fn compile(
+    fields: Fields<'_>,
+    pipeline: &Pipeline,
+    whole: &mut bool,
+    problems: &Problems,
+) -> Option<Questionnaire> {
     let table = fields.required_text("table");
     let population = fields.integer("population");
     let questions = fields.tables("question");
     let groupings = fields.tables("grouping");
     let found = table.and_then(|table| {
         let found = pipeline.tables.iter().find(|spec| spec.name.as_str() == table.value);
-        if found.is_none() {
+        if found.is_none() && !pipeline.unread.tables.contains(&table.value) {
             problems.push(
                 table
                     .problem("pipeline::unknown_table", format!("there is no table `{}`", table.value), "not declared")
@@ -58,7 +80,10 @@ pub(super) fn questionnaire(fields: Fields<'_>, pipeline: &Pipeline, problems: &
         groupings: groupings.into_iter().filter_map(|fields| grouping(fields, &spec.contract, problems)).collect(),
     };
     for fields in questions {
-        let Some((question, place)) = question(fields, &spec.contract, problems) else { continue };
+        let Some((question, place)) = question(fields, &spec.contract, problems) else {
+            *whole = false;
+            continue;
+        };
         if compiled.questions.iter().any(|earlier| earlier.column == question.column) {
             problems.push(
                 place

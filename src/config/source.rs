@@ -25,11 +25,15 @@ pub(super) fn sources(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'
                 scope.problems.push(
                     name.problem("pipeline::source_name", invalid.to_string(), "this name").help("rename the source"),
                 );
+                pipeline.unread.sources.insert(name.value.clone());
                 continue;
             }
         };
-        if let Some(fields) = node.fields(scope.problems) {
-            pipeline.sources.extend(source(id, name, fields, scope));
+        match node.fields(scope.problems).and_then(|fields| source(id, name, fields, scope)) {
+            Some(source) => pipeline.sources.push(source),
+            None => {
+                pipeline.unread.sources.insert(name.value.clone());
+            }
         }
     }
 }

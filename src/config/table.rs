@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::compile::Scope;
 use super::pipeline::{
     Consent, CsvSpec, Encoding, Keep, Mapping, PLACE_COLUMNS, Pipeline, Place, ReaderSpec, RejectRule, TableSpec, YesWikiSpec,
+    shown_name,
 };
 use super::REFERENCE_TABLES;
 use crate::contract::{Contract, Kind};
@@ -31,9 +32,16 @@ pub(super) fn tables(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_
                     .help("rename the table"),
             );
         }
-        if let Some(fields) = node.fields(scope.problems) {
-            pipeline.tables.extend(table_spec(table, name, fields, pipeline, scope));
+        let fields = node.fields(scope.problems);
+        let consent = fields.as_ref().is_some_and(|fields| fields.key("consent").is_some());
+        let spec = fields.and_then(|fields| table_spec(table.clone(), name, fields, pipeline, scope));
+        if spec.is_none() {
+            pipeline.unread.tables.insert(name.value.clone());
         }
+        if consent && spec.as_ref().is_none_or(|spec| spec.consent.is_none()) {
+            pipeline.unread.tables.insert(shown_name(&table));
+        }
+        pipeline.tables.extend(spec);
     }
 }
 
@@ -68,7 +76,8 @@ fn table_spec(
         fields.finish();
         return None;
     };
-    if contract.primary_key.is_empty() {
+    // A key that names an unknown column has been reported there.
+    if contract.primary_key.is_empty() && !contract.file.text.contains("\"primaryKey\"") {
         scope.problems.push(
             name.problem("contract::no_key", format!("the contract of `{table}` has no primaryKey"), "a table needs a key")
                 .help(format!("add \"primaryKey\" to {}", contract.file.path)),
@@ -83,7 +92,7 @@ fn table_spec(
 
 fn known_source(source: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) -> Option<SourceId> {
     let found = pipeline.sources.iter().find(|known| known.id.as_str() == source.value);
-    if found.is_none() {
+    if found.is_none() && !pipeline.unread.sources.contains(&source.value) {
         problems.push(
             source
                 .problem("pipeline::unknown_source", format!("there is no source `{}`", source.value), "not declared")
@@ -97,8 +106,7 @@ fn contract(fields: &Fields<'_>, name: &Spanned<String>, scope: &Scope<'_>) -> O
     let typed = fields.text("contract");
     let place = typed.as_ref().unwrap_or(name);
     let found = scope.contracts.get(&place.value).cloned();
-    let broken = scope.files.files.contains_key(&format!("schemas/{}.schema.json", place.value));
-    if found.is_none() && !broken {
+    if !scope.has_contract(&place.value) {
         scope.problems.push(
             place
                 .problem("pipeline::unknown_contract", format!("there is no schemas/{}.schema.json", place.value), "no contract")

@@ -5,7 +5,7 @@ use std::fmt;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use serde_json::json;
 
-use super::Problem;
+use super::{Problem, Span};
 
 /// Whether to draw with colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,20 @@ pub enum Style {
 struct Drawn<'a> {
     problem: &'a Problem,
     source: Option<NamedSource<String>>,
+}
+
+/// Most lines of a file that a label is drawn along.
+const LONGEST_LABEL: usize = 5;
+
+impl Drawn<'_> {
+    /// The label's place; of one that spans a whole query, its first line.
+    fn shown(&self, span: &Span) -> Span {
+        let text = self.problem.file.as_ref().and_then(|file| file.text.get(span.clone())).unwrap_or("");
+        match text.split_once('\n') {
+            Some((first, _)) if text.lines().count() > LONGEST_LABEL => span.start..span.start + first.len(),
+            _ => span.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Drawn<'_> {
@@ -54,7 +68,7 @@ impl Diagnostic for Drawn<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let (span, text) = self.problem.label.as_ref()?;
-        let label = LabeledSpan::new_with_span(Some(text.clone()), span.clone());
+        let label = LabeledSpan::new_with_span(Some(text.clone()), self.shown(span));
         Some(Box::new(std::iter::once(label)))
     }
 }
@@ -65,7 +79,7 @@ pub fn text(problems: &[Problem], style: Style) -> String {
         Style::Color => GraphicalTheme::unicode(),
         Style::Plain => GraphicalTheme::unicode_nocolor(),
     };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false);
+    let handler = GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).with_links(false);
     let mut out = String::new();
     for problem in problems {
         let source = match (&problem.file, &problem.label) {

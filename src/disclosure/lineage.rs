@@ -4,16 +4,19 @@
 //! all. Columns of a survey may be reached through `count`, `sum` and `avg` only, by tables whose contract declares
 //! how their small cells are protected; the rows that respondents agreed to show stand in `<table>_publiques`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::pipeline::{Model, Pipeline};
+use crate::config::pipeline::{Model, Pipeline, shown_name};
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::Problem;
-use crate::engine::lineage::{How, Origin};
+use crate::engine::lineage::{How, Lineage, Origin};
 use crate::model::{ModelPlan, output_place};
 
 /// Where confidentiality is laid down.
 const RULE: &str = "design.md section 7";
+
+/// The table of indicators by group.
+const GROUPINGS: &str = "indicateurs_groupes";
 
 /// Checks every published model of a pipeline.
 pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
@@ -35,24 +38,20 @@ pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
             );
         }
         let Some(lineage) = plan.lineage(model.name.as_str()) else { continue };
-        problems.extend(check_tables(pipeline, model.name.as_str(), contract, &lineage.tables, &model.file));
-        for lineage in &lineage.columns {
-            let public = contract.column(&lineage.name).is_some_and(|c| c.visibility == Visibility::Public);
-            if public {
-                let bad = lineage.origins.iter().filter_map(|origin| refusal(pipeline, origin));
-                problems.extend(bad.map(|(code, reason)| {
-                    let place = output_place(&model.file, &lineage.name);
-                    Problem::at(code, format!("column `{}` of `{}` {reason}", lineage.name, model.name), &model.file, place, "published here")
-                        .help(format!("{RULE}: count, sum or avg it, read it from `…_publiques`, or do not publish it"))
-                }));
-            }
-        }
+        let public = |column: &&Lineage| contract.column(&column.name).is_some_and(|c| c.visibility == Visibility::Public);
+        let columns: Vec<&Lineage> = lineage.columns.iter().filter(public).collect();
+        let refused: Vec<Problem> = columns.iter().flat_map(|column| refusals(pipeline, model, column)).collect();
+        let counts = |column: &&&Lineage| column.origins.iter().any(|origin| matches!(origin.how, How::Aggregated(_)));
+        // Of rows that are refused one by one, nobody asks how their sums are protected.
+        let summed = refused.is_empty() || columns.iter().any(|column| counts(&column));
+        problems.extend(check_tables(pipeline, model.name.as_str(), contract, &lineage.tables, &model.file, summed));
+        problems.extend(refused);
     }
     if let Some(contract) = &pipeline.indicators
         && pipeline.published.iter().any(|table| table.as_str() == "indicateurs")
     {
         let reads = BTreeSet::from(["indicateurs".to_owned()]);
-        problems.extend(check_tables(pipeline, "indicateurs", contract, &reads, &contract.file));
+        problems.extend(check_tables(pipeline, "indicateurs", contract, &reads, &contract.file, true));
     }
     problems.extend(published_tables(pipeline));
     problems
@@ -66,8 +65,8 @@ fn undeclared_personal(pipeline: &Pipeline, plan: &ModelPlan, model: &Model) -> 
     let columns = &plan.lineage(model.name.as_str())?.columns;
     let origins = columns.iter().flat_map(|column| column.origins.iter().map(move |origin| (column, origin)));
     let (name, path) = origins.into_iter().find_map(|(column, origin)| {
-        let (code, _) = refusal(pipeline, origin)?;
-        (code == "disclosure::personal").then(|| (column.name.clone(), origin.path.join(" <- ")))
+        let refusal = refusal(pipeline, origin)?;
+        (refusal.code == "disclosure::personal").then(|| (column.name.clone(), origin.path.join(" <- ")))
     })?;
     Some(
         Problem::at(
@@ -104,17 +103,22 @@ fn check_tables(
     contract: &Contract,
     reads: &BTreeSet<String>,
     file: &std::sync::Arc<crate::diagnostic::SourceFile>,
+    summed: bool,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if reads.contains("indicateurs_groupes") {
+    if reads.contains(GROUPINGS) {
+        let message = format!("`{model}` publishes a grouping of a survey");
+        let problem = match file.text.contains(GROUPINGS) {
+            true => Problem::at("disclosure::grouping", message, file, output_place(file, GROUPINGS), "read here"),
+            false => Problem::of_file("disclosure::grouping", format!("{message}, by way of another model"), file),
+        };
         problems.push(
-            Problem::of_file("disclosure::grouping", format!("`{model}` publishes a grouping of a survey"), file)
-                .help(format!("{RULE}: no grouping before secondary suppression and its attack test are in place")),
+            problem.help(format!("{RULE}: no grouping before secondary suppression and its attack test are in place")),
         );
     }
     let survey = pipeline.questionnaire.as_ref().map(|questionnaire| questionnaire.table.as_str());
     let aggregates = reads.contains("indicateurs") || survey.is_some_and(|survey| reads.contains(survey));
-    if aggregates && contract.cell.is_none() {
+    if aggregates && summed && contract.cell.is_none() {
         problems.push(
             Problem::of_file(
                 "disclosure::no_cell",
@@ -127,17 +131,59 @@ fn check_tables(
     problems
 }
 
-/// Why a column may not be published, when it may not.
-fn refusal(pipeline: &Pipeline, origin: &Origin) -> Option<(&'static str, String)> {
+/// Why a column may not be published, and what to do.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Refusal {
+    code: &'static str,
+    reason: &'static str,
+    help: String,
+}
+
+/// Every reason against publishing a column, each with all ways that lead to it.
+fn refusals(pipeline: &Pipeline, model: &Model, column: &Lineage) -> Vec<Problem> {
+    let mut ways: BTreeMap<Refusal, Vec<String>> = BTreeMap::new();
+    for origin in &column.origins {
+        if let Some(refusal) = refusal(pipeline, origin) {
+            ways.entry(refusal).or_default().push(origin.path.join(" <- "));
+        }
+    }
+    let problem = |(refusal, ways): (Refusal, Vec<String>)| {
+        let message = format!("column `{}` of `{}` {}: {}", column.name, model.name, refusal.reason, ways.join(", "));
+        let place = output_place(&model.file, &column.name);
+        Problem::at(refusal.code, message, &model.file, place, "published here").help(refusal.help)
+    };
+    ways.into_iter().map(problem).collect()
+}
+
+/// Why a column with this origin may not be published, when it may not.
+fn refusal(pipeline: &Pipeline, origin: &Origin) -> Option<Refusal> {
     let table = pipeline.tables.iter().find(|table| table.name.as_str() == origin.table)?;
-    let path = origin.path.join(" <- ");
     let visibility = table.contract.column(&origin.column).map_or(Visibility::Undeclared, |column| column.visibility);
     let survey = pipeline.questionnaire.as_ref().is_some_and(|q| q.table == table.name);
-    match visibility {
-        Visibility::Personal => Some(("disclosure::personal", format!("derives from a personal column: {path}"))),
-        _ if matches!(origin.how, How::Aggregated(_)) => None,
-        Visibility::Public if !survey => None,
-        _ if survey => Some(("disclosure::restricted", format!("shows single answers of a survey: {path}"))),
-        _ => Some(("disclosure::restricted", format!("derives from a column that is not public: {path}"))),
+    let shown = match table.consent {
+        Some(_) => format!("read it from `{}`", shown_name(&table.name)),
+        None => format!("ask for consent in [table.{}.consent]", table.name),
+    };
+    let restricted = |reason, way_out: &str| Refusal {
+        code: "disclosure::restricted",
+        reason,
+        help: format!("{RULE}: count, sum or avg it, {way_out}, or do not publish it"),
+    };
+    match (visibility, &origin.how) {
+        (Visibility::Personal, _) => Some(Refusal {
+            code: "disclosure::personal",
+            reason: "derives from a personal column",
+            help: format!("{RULE}: a personal column is not published, aggregated neither; leave it out"),
+        }),
+        (_, How::Aggregated(_)) => None,
+        (Visibility::Public, _) if !survey => None,
+        (_, How::Raw) if survey => Some(restricted("shows single answers of a survey", &shown)),
+        (_, How::Predicate) if survey => {
+            Some(restricted("tells single answers of a survey by the choice of its rows", &shown))
+        }
+        _ => {
+            let declared = format!("declare it public in {}", table.contract.file.path);
+            Some(restricted("derives from a column that is not public", &declared))
+        }
     }
 }

@@ -40,8 +40,8 @@ impl fmt::Debug for Answer {
 }
 
 impl Engine {
-    /// Answers one statement that only reads: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN. No statement can name a file, set an
-    /// option or change a table. `information_schema` tells of the registered tables and of nothing else.
+    /// Answers one statement that only reads: SELECT, SHOW TABLES, DESCRIBE, EXPLAIN. No statement can name a file, set
+    /// an option or change a table. `information_schema` tells of the registered tables and of nothing else.
     pub async fn query(&self, sql: &str) -> Result<Answer, QueryError> {
         let file = SourceFile::new(FILE, sql);
         let statement = parse(&file).map_err(QueryError::Problems)?;

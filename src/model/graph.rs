@@ -63,6 +63,13 @@ fn cycle(component: &[&str], references: &BTreeMap<&str, Vec<Spanned<String>>>) 
         }
     }
     let place = place?;
+    if let [model, _] = path.as_slice() {
+        return Some(
+            place
+                .problem("sql::cycle", format!("model `{model}` reads itself"), "its own name")
+                .help("read the tables that it is made from, or rename the model"),
+        );
+    }
     let drawn = path.join(" -> ");
     Some(
         place
@@ -88,6 +95,15 @@ mod tests {
         let mut problems = Vec::new();
         assert_eq!(order(&models, &references, &mut problems), ["c", "b", "a"]);
         assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn a_model_that_reads_itself_is_a_circle_of_one() {
+        let models = BTreeSet::from(["a"]);
+        let references = BTreeMap::from([("a", reads(&["a"]))]);
+        let mut problems = Vec::new();
+        assert!(order(&models, &references, &mut problems).is_empty());
+        assert_eq!(problems[0].message, "model `a` reads itself");
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
         engine.register_empty(&name, schema)?;
         known.insert(name.to_string());
     }
+    // What is declared with a mistake: it exists, and nothing is known of its columns.
+    let mut unread: BTreeSet<String> = pipeline.unread.tables.clone();
+    known.extend(unread.iter().cloned());
     known.extend(pipeline.models.iter().map(|model| model.name.to_string()));
     let mut references: BTreeMap<&str, Vec<Spanned<String>>> = BTreeMap::new();
     for model in &pipeline.models {
@@ -82,37 +85,48 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
     let order = graph::order(&names, &references, &mut problems);
     let mut plan = ModelPlan::default();
     for name in names.iter().filter(|name| !order.contains(name)) {
-        register_promised(pipeline, name, engine)?;
+        register_promised(pipeline, name, engine, &mut unread)?;
     }
     for name in order {
         let Some(model) = pipeline.models.iter().find(|model| model.name.as_str() == name) else { continue };
-        plan_one(pipeline, model, engine, &mut plan, &mut problems)?;
+        let blind = references.get(name).is_some_and(|reads| reads.iter().any(|read| unread.contains(&read.value)));
+        if blind || !plan_one(model, engine, &mut plan, &mut problems)? {
+            register_promised(pipeline, name, engine, &mut unread)?;
+        }
     }
     Ok((plan, problems))
 }
 
 /// A model that cannot be planned stands in for itself by its contract, so that those that read it can be checked.
-fn register_promised(pipeline: &Pipeline, name: &str, engine: &Engine) -> Result<(), EngineError> {
+fn register_promised(
+    pipeline: &Pipeline,
+    name: &str,
+    engine: &Engine,
+    unread: &mut BTreeSet<String>,
+) -> Result<(), EngineError> {
     let model = pipeline.models.iter().find(|model| model.name.as_str() == name);
     match model.and_then(|model| model.contract.as_ref().map(|contract| (model, contract))) {
         Some((model, contract)) => engine.register_empty(&model.name, contract.plain_schema()),
-        None => Ok(()),
+        None => {
+            unread.insert(name.to_owned());
+            Ok(())
+        }
     }
 }
 
+/// Plans a model; says whether it could be.
 fn plan_one(
-    pipeline: &Pipeline,
     model: &Model,
     engine: &Engine,
     plan: &mut ModelPlan,
     problems: &mut Vec<Problem>,
-) -> Result<(), EngineError> {
+) -> Result<bool, EngineError> {
     let name = model.name.as_str();
     let planned = match engine.plan(&model.file) {
         Ok(planned) => planned,
         Err(found) => {
             problems.extend(found);
-            return register_promised(pipeline, name, engine);
+            return Ok(false);
         }
     };
     let schema = match &model.contract {
@@ -125,7 +139,7 @@ fn plan_one(
     engine.register_empty(&model.name, schema)?;
     plan.lineage.insert(name.to_owned(), compose(&planned.lineage, &plan.lineage));
     plan.order.push(model.name.clone());
-    Ok(())
+    Ok(true)
 }
 
 fn unknown_table(name: &Spanned<String>, known: &BTreeSet<String>) -> Problem {

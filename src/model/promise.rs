@@ -34,8 +34,8 @@ pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFi
                         "`{}.{}` is {} in SQL, and its contract says {}",
                         contract.name,
                         column.name,
-                        field.data_type(),
-                        column.plain_type()
+                        sql_type(field.data_type()),
+                        schema_type(column.kind)
                     ),
                     file,
                     output_place(file, &column.name),
@@ -76,8 +76,37 @@ fn fits(given: &DataType, kind: Kind) -> bool {
     }
 }
 
-/// Where a model names an output column: its alias, else the last time the name stands in the file, else the first
-/// line.
+/// The type as it is called in SQL.
+fn sql_type(given: &DataType) -> String {
+    match given {
+        DataType::Utf8 => "VARCHAR".to_owned(),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Date32 => "DATE".to_owned(),
+        DataType::Timestamp(_, _) => "TIMESTAMP".to_owned(),
+        DataType::List(item) => format!("a list of {}", sql_type(item.data_type())),
+        DataType::Binary => "a shape".to_owned(),
+        integer if integer.is_integer() => "BIGINT".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The type as it is called in a contract.
+fn schema_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Uri | Kind::Siret | Kind::Code => "`string`",
+        Kind::Integer => "`integer`",
+        Kind::Number => "`number`",
+        Kind::Boolean => "`boolean`",
+        Kind::Date => "`date`",
+        Kind::DateTime => "`datetime`",
+        Kind::Codes | Kind::Texts => "`list`",
+        Kind::Geometry => "`geojson`",
+    }
+}
+
+/// Where a model names an output column: its alias, else its last place in a list of columns, else the last time the
+/// name stands in the file, else the first line.
 pub fn output_place(file: &SourceFile, column: &str) -> Span {
     let text = file.text.to_lowercase();
     let boundary = |at: Option<char>| at.is_none_or(|c| !c.is_alphanumeric() && c != '_');
@@ -88,7 +117,12 @@ pub fn output_place(file: &SourceFile, column: &str) -> Span {
     };
     let places: Vec<usize> = text.match_indices(column).map(|(at, _)| at).filter(whole).collect();
     let aliased = |at: &&usize| text.get(..**at).is_some_and(|before| before.trim_end().ends_with(" as"));
-    match places.iter().find(aliased).or(places.last()) {
+    let listed = |at: &&usize| {
+        let after = text.get(**at + column.len()..).map_or("", str::trim_start);
+        after.starts_with(',') || after.strip_prefix("from").is_some_and(|rest| rest.starts_with(char::is_whitespace))
+    };
+    let listed = places.iter().rfind(listed);
+    match places.iter().find(aliased).or(listed).or(places.last()) {
         Some(at) if file.text.len() == text.len() => *at..at + column.len(),
         _ => super::first_line(file),
     }

@@ -3,8 +3,8 @@
 
     python3 compare_figures.py [--json] RELEASE_DIR FORM LISTS ENTRIES
 
-The second computation is `independent_figures.py`. Shares are compared as the nearest double to the exact fraction, printed
-percentages as that fraction rounded half up. `--json` prints all that was compared. Standard library only.
+The second computation is `independent_figures.py`. Shares are compared as the nearest double to the exact fraction,
+printed percentages as that fraction rounded half up. `--json` prints all that was compared. Standard library only.
 """
 
 import argparse
@@ -116,13 +116,15 @@ def is_small(n: int, base: Optional[int], complement: bool) -> bool:
 
 
 def withheld(row: Dict[str, str], n: int, base: Optional[int], beside: bool, complement: bool) -> Tuple[bool, bool]:
-    """Whether the row says that it is withheld, and whether it should: a small number must be, and one that is not small may
-    be only `beside` a small one of the same question, which it would give away."""
+    """Whether the row says that it is withheld, and whether it should: a small number must be, and one that is not small
+    may be only `beside` a small one of the same question, which it would give away."""
     said, small = boolean(row["secret"]), is_small(n, base, complement)
     return said, small or (beside and said is True)
 
 
-def compare_options(comparison: Comparison, place: str, rows: List[Dict[str, str]], option: str, truth: Dict[str, Any], base: int) -> None:
+def compare_options(
+    comparison: Comparison, place: str, rows: List[Dict[str, str]], option: str, truth: Dict[str, Any], base: int
+) -> None:
     """The rows of one question."""
     comparison.rows(place, [row[option] for row in rows], list(truth["options"]))
     beside = any(is_small(n, base, True) for n in truth["options"].values())
@@ -133,8 +135,8 @@ def compare_options(comparison: Comparison, place: str, rows: List[Dict[str, str
         here = "%s %s" % (place, row[option])
         said, should = withheld(row, n, base, beside, complement=True)
         comparison.cell(here + " secret", said, should)
-        shown: Dict[str, Any] = {"n": n, "part_repondants": share(n, base), "part_mentions": share(n, mentions), "mentions": mentions}
-        for column, value in shown.items():
+        shares = {"part_repondants": share(n, base), "part_mentions": share(n, mentions)}
+        for column, value in {"n": n, "mentions": mentions, **shares}.items():
             if column in row:
                 kept = should and (column != "mentions" or not row[column])
                 convert = number if column.startswith("part") else integer
@@ -154,7 +156,8 @@ def compare_indicators(comparison: Comparison, release: Path, truth: Dict[str, A
     comparison.rows("indicateurs questions,", list({row["question"] for row in rows}), questions)
     for question in questions:
         own = [row for row in rows if row["question"] == question]
-        compare_options(comparison, "indicateurs " + question, own, "modalite", truth[question], base_of(question, truth[question]))
+        base = base_of(question, truth[question])
+        compare_options(comparison, "indicateurs " + question, own, "modalite", truth[question], base)
 
 
 def compare_question_tables(comparison: Comparison, release: Path, truth: Dict[str, Any]) -> None:

@@ -3,9 +3,10 @@
 
     python3 leaks.py PUBLIC_DIR ENTRIES_JSON
 
-Looked for, in names and bytes of all files below the folder and in every text of Parquet files: network addresses, contacts,
-SIRET numbers and page names of all answers; name and site of those who did not agree to be named, unless someone who agreed
-has the same. Says where it found which kind of value of which answer, never the value. Exit code 1 when anything was found.
+Looked for, in names and bytes of all files below the folder and in every text of Parquet files: network addresses,
+contacts, SIRET numbers and page names of all answers; name and site of those who did not agree to be named, unless someone
+who agreed has the same. Says where it found which kind of value of which answer, never the value. Exit code 1 when
+anything was found.
 """
 
 import html
@@ -26,7 +27,7 @@ CLOSED = {".gz", ".zip", ".xlsx", ".zst", ".arrow", ".png", ".pdf"}
 # The same text as files write it: as it is, in HTML, in JSON, in an address, in a quoted cell of a CSV.
 SPELLINGS: Dict[str, Callable[[str], str]] = {
     "&": html.unescape,
-    "\\": lambda text: re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found.group(1), 16)), text).replace("\\", ""),
+    "\\": lambda text: re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text).replace("\\", ""),
     "%": urllib.parse.unquote,
     '""': lambda text: text.replace('""', '"'),
 }
@@ -153,7 +154,8 @@ def main(folder: str, entries_path: str) -> None:
         for secret in sorted(found, key=lambda secret: (secret.entry, secret.kind)):
             print("FAIL  %s: %s of answer %d" % (name, secret.kind, secret.entry))
         leaks += len(found)
-    print("%d values of %d answers looked for in %d files, %d found" % (len(search.secrets), len(entries), len(paths), leaks))
+    numbers = (len(search.secrets), len(entries), len(paths), leaks)
+    print("%d values of %d answers looked for in %d files, %d found" % numbers)
     sys.exit(1 if leaks or not paths or not entries else 0)
 
 

@@ -3,8 +3,8 @@
 
     python3 readers.py RELEASE_DIR
 
-pyarrow, DuckDB, geopandas, pyogrio (GDAL) and frictionless each read what is theirs; a table must be the same in all its
-files, value by value. One line for each check; exit code 1 when one failed.
+pyarrow, DuckDB, geopandas, pyogrio (GDAL) and frictionless each read what is theirs; a table must be the same in all
+its files, value by value. One line for each check; exit code 1 when one failed.
 """
 
 import datetime
@@ -22,7 +22,9 @@ import pyogrio
 import shapely
 from frictionless import Package, Resource, Schema, system
 
-from release import SPREADSHEET_CELL, Release, Report, Row, Table, differences, french_rows, load_json, plain_lines, sha256
+from release import (
+    SPREADSHEET_CELL, Release, Report, Row, Table, differences, french_rows, load_json, plain_lines, sha256,
+)
 
 # Longitudes and latitudes of France: west, south, east, north.
 FRANCE: Dict[str, Tuple[float, float, float, float]] = {
@@ -53,6 +55,10 @@ ARROW: Dict[str, pyarrow.DataType] = {
 DUCKDB = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "datetime": "TIMESTAMP"}
 
 
+# The files of a table; the last only where there is a place.
+ENDINGS = (".parquet", ".csv", ".excel-fr.csv", ".geojson")
+
+
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
@@ -80,7 +86,7 @@ def manifest_problems(release: Release) -> Iterator[str]:
     present = set(release.paths()) - {"SHA256SUMS", "manifest.json"}
     yield from ("%s is not listed" % path for path in sorted(present - set(files)))
     yield from ("%s is listed and not there" % path for path in sorted(set(files) - present))
-    rows = {table.path(ending): table.rows for table in release.tables for ending in (".parquet", ".csv", ".excel-fr.csv", ".geojson")}
+    rows = {table.path(ending): table.rows for table in release.tables for ending in ENDINGS}
     for path in sorted(present & set(files)):
         there, said = release.folder / path, files[path]
         if there.stat().st_size != said["bytes"] or sha256(there) != said["sha256"]:
@@ -240,7 +246,8 @@ def spreadsheet_problems(table: Table, rows: List[Row]) -> Iterator[str]:
     outline, expected = table.outline(), rows
     if outline:
         lengths = [len(line[outline]) for line in plain_lines(table.path(".csv"), ",", bom=False)]
-        expected = [{**row, outline: row[outline] if length <= SPREADSHEET_CELL else None} for row, length in zip(rows, lengths)]
+        fits = [length <= SPREADSHEET_CELL for length in lengths]
+        expected = [{**row, outline: row[outline] if fit else None} for row, fit in zip(rows, fits)]
     yield from differences(expected, french_rows(table), table.columns)
 
 
@@ -248,10 +255,10 @@ def spreadsheet_problems(table: Table, rows: List[Row]) -> Iterator[str]:
 
 
 def outside_france(shape: Any) -> bool:
-    points = shapely.get_coordinates(shape)
-    return any(
-        not any(west <= x <= east and south <= y <= north for west, south, east, north in FRANCE.values()) for x, y in points
-    )
+    def inside(x: float, y: float) -> bool:
+        return any(west <= x <= east and south <= y <= north for west, south, east, north in FRANCE.values())
+
+    return not all(inside(x, y) for x, y in shapely.get_coordinates(shape))
 
 
 def geoparquet_problems(table: Table, rows: List[Row]) -> Iterator[str]:
@@ -347,9 +354,9 @@ def of_report(report: Any) -> Iterator[str]:
 
 
 def frictionless_package(release: Release) -> Iterator[str]:
-    """Left out: Parquet with lists, where frictionless 5.21 stops with an error of its own (pyarrow and DuckDB read it)."""
+    """Left out: Parquet with lists, where frictionless 5.21 stops with an error of its own (other readers check it)."""
     descriptor = load_json(release.folder / "datapackage.json")
-    lists = {table.name + ".parquet" for table in release.tables if any(kind.startswith("List") for kind in table.columns.values())}
+    lists = {table.path(".parquet").name for table in release.tables if "list" in map(table.kind, table.columns)}
     descriptor["resources"] = [resource for resource in descriptor["resources"] if resource["path"] not in lists]
     with system.use_context(trusted=False):
         yield from of_report(Package.from_descriptor(descriptor, basepath=str(release.folder)).validate())
@@ -358,24 +365,27 @@ def frictionless_package(release: Release) -> Iterator[str]:
 def frictionless_table(table: Table) -> Iterator[str]:
     with system.use_context(trusted=False):
         schema = Schema.from_descriptor(load_json(table.path(".schema.json")))
-        yield from of_report(Resource(path=table.path(".csv").name, basepath=str(table.folder), schema=schema).validate())
+        resource = Resource(path=table.path(".csv").name, basepath=str(table.folder), schema=schema)
+        yield from of_report(resource.validate())
 
 
 # All of it -----------------------------------------------------------------------------------------------------------
 
 
 def check_table(table: Table, report: Report) -> None:
-    name = table.name
-    report.attempt("%s: pyarrow finds the columns and rows of the manifest" % name, lambda: parquet_schema_problems(table))
+    name, columns = table.name, table.columns
+    report.attempt("%s: pyarrow finds columns and rows of the manifest" % name, lambda: parquet_schema_problems(table))
     try:
         rows = arrow_rows(table)
     except Exception as error:  # without its rows nothing below means anything
         report.fail("%s: pyarrow reads the rows: %s" % (name, error))
         return
     report.attempt("%s: key complete, unique, in order" % name, lambda: key_problems(table, rows))
-    report.attempt("%s: DuckDB reads the same from Parquet" % name, lambda: differences(rows, duckdb_parquet_rows(table), table.columns))
+    report.attempt(
+        "%s: DuckDB reads the same from Parquet" % name, lambda: differences(rows, duckdb_parquet_rows(table), columns)
+    )
     report.attempt("%s: CSV is written as promised" % name, lambda: csv_text_problems(table))
-    report.attempt("%s: DuckDB reads the same from CSV" % name, lambda: differences(rows, duckdb_csv_rows(table), table.columns))
+    report.attempt("%s: DuckDB reads the same from CSV" % name, lambda: differences(rows, duckdb_csv_rows(table), columns))
     report.attempt("%s: the CSV for spreadsheets has the same rows" % name, lambda: spreadsheet_problems(table, rows))
     report.attempt("%s: frictionless accepts the CSV by its schema" % name, lambda: frictionless_table(table))
     metadata = pyarrow.parquet.read_metadata(table.path(".parquet")).metadata or {}
@@ -397,7 +407,7 @@ def main(folder: str) -> None:
     for table in release.tables:
         check_table(table, report)
     for path in sorted(release.folder.rglob("*.svg")):
-        report.attempt("%s: figure with title, description and text" % path.name, lambda path=path: figure_problems(path))
+        report.attempt("%s: title, description and text" % path.name, lambda path=path: figure_problems(path))
     report.finish()
 
 

@@ -1,7 +1,7 @@
 """What the checks of a release share: its files, its rows, and the account of what passed.
 
-Rows are dictionaries of plain values, the same whatever file they came from: `None` for nothing (an empty text and an empty
-list are nothing too: a CSV cannot tell them apart), lists for several choices, shapely shapes for outlines.
+Rows are dictionaries of plain values, the same whatever file they came from: `None` for nothing (an empty text and an
+empty list are nothing too: a CSV cannot tell them apart), lists for several choices, shapely shapes for outlines.
 """
 
 import csv

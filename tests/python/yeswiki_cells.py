@@ -3,11 +3,12 @@
 
     python3 yeswiki_cells.py PAYLOAD_DIR
 
-Prints {reading: {id of the entry: {field of the form: {"status": .., "value": ..}}}}, a reading being one document of entries at
-or below the folder. It shares nothing with the engine; standard library only.
+Prints {reading: {id of the entry: {field of the form: {"status": .., "value": ..}}}}, a reading being one document of
+entries at or below the folder. It shares nothing with the engine; standard library only.
 
-- `answered`: a text (entities decoded once; `raw` is added when that changes it), a list of keys where several may be ticked,
-  [longitude, latitude] for a map; `labels` beside the keys of a closed question, null for a key that its list has lost;
+- `answered`: a text (entities decoded once; `raw` is added when that changes it), a list of keys where several may be
+  ticked, [longitude, latitude] for a map; `labels` beside the keys of a closed question, null for a key that its list
+  has lost;
 - `empty`: "" or null; for a map also a coordinate that is 0, which the wiki itself takes for nothing;
 - `masked`: "" where the wiki hides the field from this reader;
 - `not_shown`: no such key in the entry;
@@ -57,7 +58,7 @@ def degrees(text: str) -> float:
 
 
 def coordinates(field: Dict[str, Any], entry: Dict[str, Any]) -> List[Any]:
-    """Longitude and latitude as they stand: beside the map's object, within it, or in the old key with latitude first."""
+    """Longitude and latitude as they stand: beside the map's object, within it, or in an old key with latitude first."""
     names = [field.get("longitudeField") or "bf_longitude", field.get("latitudeField") or "bf_latitude"]
     inside = entry.get(field["id"])
     inside = inside if isinstance(inside, dict) else {}
@@ -114,12 +115,13 @@ def cell_of(field: Dict[str, Any], entry: Dict[str, Any], admin: bool) -> Cell:
 
 
 def cells(form: Dict[str, Any], document: Any, admin: bool) -> Dict[str, Dict[str, Cell]]:
-    """Members that are no entries, and entries of another form, are passed over. An empty document is an array in PHP."""
+    """Members that are no entries, and entries of another form, are passed over. PHP writes no entries as an array."""
     number = str(form["bn_id_nature"])
     members = document.values() if isinstance(document, dict) else document
     entries = [entry for entry in members if isinstance(entry, dict) and "id_fiche" in entry]
     own = [entry for entry in entries if str(entry.get("id_typeannonce")) == number]
-    return {entry["id_fiche"]: {field["id"]: cell_of(field, entry, admin) for field in form["prepared"]} for entry in own}
+    fields = form["prepared"]
+    return {entry["id_fiche"]: {field["id"]: cell_of(field, entry, admin) for field in fields} for entry in own}
 
 
 def readings(root: Path) -> Iterator[Tuple[Path, Path, bool]]:

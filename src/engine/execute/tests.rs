@@ -180,7 +180,8 @@ async fn scratch_files_are_read_as_they_are_coded() {
     let engine = engine();
     engine.register_scratch(&name("reponses"), &files, coded_schema()).await.unwrap();
     let target = target(&[("statut_juridique", DataType::Utf8), ("n", DataType::Int64), ("emploi", DataType::Int64)]);
-    let sql = "SELECT CASE WHEN statut_juridique = 'sas' THEN 'société' ELSE upper(statut_juridique) END AS statut_juridique, \
+    let sql = "SELECT CASE WHEN statut_juridique = 'sas' THEN 'société' ELSE upper(statut_juridique) END \
+               AS statut_juridique, \
                count(*) AS n, count(*) FILTER (WHERE contient(types, 'emploi')) AS emploi \
                FROM reponses WHERE statut_juridique IN ('sas', 'association') GROUP BY statut_juridique \
                UNION ALL SELECT 'total', count(*), 0 FROM reponses";

@@ -15,8 +15,8 @@ pub(super) static CONTIENT: Function = Function {
     returns: || DataType::Boolean,
     nulls: Nulls::OfArguments,
     run: contient,
-    description: "Whether a list of texts, such as the answer to a multiple-choice question, holds a code. The code must \
-                  be spelled exactly. Null when there is no list: nothing was answered.",
+    description: "Whether a list of texts, such as the answer to a multiple-choice question, holds a code. The code \
+                  must be spelled exactly. Null when there is no list: nothing was answered.",
     example: "SELECT count(*) FILTER (WHERE contient(types, 'mutualisation')) FROM reponses",
 };
 
@@ -36,8 +36,8 @@ pub(super) static CODES: Function = Function {
     returns: texts,
     nulls: Nulls::OfArguments,
     run: codes,
-    description: "The codes of a coded set, in the order of their list. Bit i of the set is the i-th of the codes, which \
-                  are joined by `|`. Tables show their coded sets through it; models need it rarely.",
+    description: "The codes of a coded set, in the order of their list. Bit i of the set is the i-th of the codes, \
+                  which are joined by `|`. Tables show their coded sets through it; models need it rarely.",
     example: "SELECT essaim_codes(5, 'a|b|c') -- [a, c]",
 };
 

@@ -14,8 +14,8 @@ pub(super) static PART: Function = Function {
     returns: || DataType::Float64,
     nulls: Nulls::Always,
     run: part,
-    description: "The share of a number in a base, between 0 and 1, not rounded; null when there is no base or the base is \
-                  0.",
+    description: "The share of a number in a base, between 0 and 1, not rounded; null when there is no base or the \
+                  base is 0.",
     example: "SELECT part(count(*) FILTER (WHERE salaries > 0), count(salaries)) FROM reponses",
 };
 
@@ -25,9 +25,9 @@ pub(super) static ARRONDI: Function = Function {
     returns: || DataType::Float64,
     nulls: Nulls::OfArguments,
     run: arrondi,
-    description: "The number rounded to so many decimals, half away from zero, as it is written with 15 digits: 0.145 and \
-                  0.5 * 0.29 are rounded to 0.15, though the nearest binary numbers lie below. Negative decimals round to \
-                  tens and hundreds.",
+    description: "The number rounded to so many decimals, half away from zero, as it is written with 15 digits: \
+                  0.145 and 0.5 * 0.29 are rounded to 0.15, though the nearest binary numbers lie below. Negative \
+                  decimals round to tens and hundreds.",
     example: "SELECT arrondi(0.145, 2) -- 0.15",
 };
 

@@ -22,8 +22,8 @@ pub(super) static DISTANCE_KM: Function = Function {
     returns: || DataType::Float64,
     nulls: Nulls::OfArguments,
     run: distance_km,
-    description: "Great-circle distance in kilometres between two places in degrees (WGS 84, longitude first), by the \
-                  haversine formula on a sphere of 6371.0088 km; within 0.6 % of the distance on the ellipsoid.",
+    description: "Great-circle distance in kilometres between two places in degrees (WGS 84, longitude first), by \
+                  the haversine formula on a sphere of 6371.0088 km; within 0.6 % of the distance on the ellipsoid.",
     example: "SELECT distance_km(2.3522, 48.8566, 4.8357, 45.7640) -- 391.5, Paris to Lyon",
 };
 

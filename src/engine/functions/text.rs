@@ -15,8 +15,8 @@ pub(super) static NORMALISER: Function = Function {
     returns: || DataType::Utf8,
     nulls: Nulls::OfArguments,
     run: normaliser,
-    description: "The text in lower case, without accents, with runs of blanks and punctuation as one space: texts that \
-                  differ in nothing else become equal. Code lists are read in the same way.",
+    description: "The text in lower case, without accents, with runs of blanks and punctuation as one space: texts \
+                  that differ in nothing else become equal. Code lists are read in the same way.",
     example: "SELECT normaliser('  Économie-circulaire ') -- economie circulaire",
 };
 
@@ -26,9 +26,9 @@ pub(super) static SIRET_VALIDE: Function = Function {
     returns: || DataType::Boolean,
     nulls: Nulls::OfArguments,
     run: siret_valide,
-    description: "Whether the text is a French establishment number: 14 digits whose Luhn sum is a multiple of 10 (for \
-                  La Poste, SIREN 356000000, also: whose sum is a multiple of 5). Blanks between digits do not matter. \
-                  It says nothing about whether the establishment exists.",
+    description: "Whether the text is a French establishment number: 14 digits whose Luhn sum is a multiple of 10 \
+                  (for La Poste, SIREN 356000000, also: whose sum is a multiple of 5). Blanks between digits do not \
+                  matter. It says nothing about whether the establishment exists.",
     example: "SELECT siret_valide('732 829 320 00074') -- true",
 };
 

@@ -24,7 +24,10 @@ fn origins(lineage: &TableLineage, column: &str) -> Vec<String> {
 #[rstest]
 #[case::alias("SELECT nom AS x FROM reponses", &["reponses.nom"])]
 #[case::table_alias("SELECT r.nom AS x FROM reponses AS r", &["reponses.nom"])]
-#[case::expression("SELECT upper(nom) || statut_juridique AS x FROM reponses", &["reponses.nom", "reponses.statut_juridique"])]
+#[case::expression(
+    "SELECT upper(nom) || statut_juridique AS x FROM reponses",
+    &["reponses.nom", "reponses.statut_juridique"]
+)]
 #[case::literal("SELECT 1 AS x FROM reponses", &[])]
 #[case::coded_set("SELECT types AS x FROM reponses", &["reponses.types"])]
 #[case::function_of_coded_set("SELECT contient(types, 'achats') AS x FROM reponses", &["reponses.types"])]
@@ -71,7 +74,10 @@ fn origins(lineage: &TableLineage, column: &str) -> Vec<String> {
 )]
 #[case::count_of_rows("SELECT count(*) AS x FROM reponses", &[])]
 #[case::count("SELECT count(nom) AS x FROM reponses", &["reponses.nom count"])]
-#[case::sum_and_average("SELECT sum(salaries) / avg(id) AS x FROM reponses", &["reponses.id avg", "reponses.salaries sum"])]
+#[case::sum_and_average(
+    "SELECT sum(salaries) / avg(id) AS x FROM reponses",
+    &["reponses.id avg", "reponses.salaries sum"]
+)]
 #[case::minimum("SELECT min(salaries) AS x FROM reponses", &["reponses.salaries"])]
 #[case::maximum("SELECT max(salaries) AS x FROM reponses", &["reponses.salaries"])]
 #[case::median("SELECT median(salaries) AS x FROM reponses", &["reponses.salaries"])]
@@ -82,7 +88,10 @@ fn origins(lineage: &TableLineage, column: &str) -> Vec<String> {
     "SELECT max(n) AS x FROM (SELECT count(salaries) AS n FROM reponses) AS t",
     &["reponses.salaries count"]
 )]
-#[case::sum_of_raw_subquery("SELECT sum(n) AS x FROM (SELECT salaries AS n FROM reponses) AS t", &["reponses.salaries sum"])]
+#[case::sum_of_raw_subquery(
+    "SELECT sum(n) AS x FROM (SELECT salaries AS n FROM reponses) AS t",
+    &["reponses.salaries sum"]
+)]
 #[case::group_key(
     "SELECT nom AS x, count(*) AS n FROM reponses GROUP BY nom",
     &["reponses.nom", "reponses.nom ?"]
@@ -103,7 +112,10 @@ fn origins(lineage: &TableLineage, column: &str) -> Vec<String> {
     "SELECT sum(n) AS x FROM (SELECT CASE WHEN adherent THEN 1 END AS n FROM reponses) AS t",
     &["reponses.adherent sum"]
 )]
-#[case::filter_of_an_aggregate("SELECT count(*) FILTER (WHERE adherent) AS x FROM reponses", &["reponses.adherent count"])]
+#[case::filter_of_an_aggregate(
+    "SELECT count(*) FILTER (WHERE adherent) AS x FROM reponses",
+    &["reponses.adherent count"]
+)]
 #[case::filter_of_a_maximum(
     "SELECT max(id) FILTER (WHERE adherent) AS x FROM reponses",
     &["reponses.adherent ?", "reponses.id"]
@@ -128,7 +140,10 @@ fn origins(lineage: &TableLineage, column: &str) -> Vec<String> {
     "SELECT CASE nom WHEN 'a' THEN 1 END AS x FROM reponses",
     &["reponses.nom ?"]
 )]
-#[case::coalesce("SELECT coalesce(nom, contact_courriel) AS x FROM reponses", &["reponses.contact_courriel", "reponses.nom"])]
+#[case::coalesce(
+    "SELECT coalesce(nom, contact_courriel) AS x FROM reponses",
+    &["reponses.contact_courriel", "reponses.nom"]
+)]
 #[case::scalar_subquery(
     "SELECT (SELECT max(population) FROM communes WHERE code > 'a') AS x FROM reponses",
     &["communes.code ?", "communes.population"]
@@ -221,8 +236,14 @@ fn the_way_through_models_is_kept() {
 
 #[rstest]
 #[case::raw_then_sum("SELECT salaries AS a FROM reponses", "SELECT sum(a) AS x FROM m", &["reponses.salaries sum"])]
-#[case::count_then_raw("SELECT count(salaries) AS a FROM reponses", "SELECT a AS x FROM m", &["reponses.salaries count"])]
-#[case::count_then_maximum("SELECT count(nom) AS a FROM reponses", "SELECT max(a) AS x FROM m", &["reponses.nom count"])]
+#[case::count_then_raw(
+    "SELECT count(salaries) AS a FROM reponses", "SELECT a AS x FROM m",
+    &["reponses.salaries count"]
+)]
+#[case::count_then_maximum(
+    "SELECT count(nom) AS a FROM reponses", "SELECT max(a) AS x FROM m",
+    &["reponses.nom count"]
+)]
 #[case::count_then_condition(
     "SELECT count(nom) AS a, 1 AS b FROM reponses",
     "SELECT b AS x FROM m WHERE a > 3",

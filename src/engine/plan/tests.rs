@@ -8,7 +8,8 @@ use crate::engine::fixture::{coded_schema, communes_schema, engine, mistakes, mo
 #[test]
 fn every_unknown_column_is_shown_with_its_place_and_the_nearest_name() {
     let problems = plan(
-        "SELECT nom,\n  statut_jurdique,\n  salries + 1 AS n\nFROM reponses\nWHERE contact_couriel IS NOT NULL\nORDER BY budgt\n",
+        "SELECT nom,\n  statut_jurdique,\n  salries + 1 AS n\nFROM reponses\n\
+         WHERE contact_couriel IS NOT NULL\nORDER BY budgt\n",
     );
     assert_snapshot!(text(&problems.unwrap_err(), Style::Plain), @r#"
     sql::unknown_column
@@ -216,7 +217,8 @@ fn a_model_plans_over_shapes_alone() {
     let engine = engine();
     engine.register_empty(&name("reponses"), coded_schema()).unwrap();
     engine.register_empty(&name("communes"), communes_schema()).unwrap();
-    let sql = "SELECT r.id, c.nom FROM reponses r LEFT JOIN communes c ON c.structure_id = r.id WHERE contient(types, 'achats')";
+    let sql = "SELECT r.id, c.nom FROM reponses r LEFT JOIN communes c ON c.structure_id = r.id \
+               WHERE contient(types, 'achats')";
     let planned = engine.plan(&model(sql)).unwrap();
     assert_eq!(planned.table(), "modele");
     assert_eq!(planned.schema.fields().len(), 2);

@@ -90,7 +90,7 @@ impl Texts {
     /// Appends a text, or null.
     pub(in crate::normalise) fn push(&mut self, text: Option<&str>) {
         self.data.push_str(text.unwrap_or(""));
-        // `RowAssembler` ends a batch long before its texts reach 2 GiB.
+        // The assembler ends a batch long before its texts reach 2 GiB.
         self.ends.push(i32::try_from(self.data.len()).unwrap_or(i32::MAX));
         self.nulls.append(text.is_some());
     }

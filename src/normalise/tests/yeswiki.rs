@@ -336,8 +336,11 @@ fn a_definition_of_something_else_is_an_error(#[case] form: &str, #[case] found:
 #[case::no_list_but_the_codes_own_keys("{}", "jur, fin", "jur|fin")]
 fn labels_come_from_the_lists_when_the_form_has_none(#[case] lists: &str, #[case] keys: &str, #[case] codes: &str) {
     let entries = format!(r#"{{"E": {{"id_fiche": "E", "c": "{keys}"}}}}"#);
-    let (summary, out) = small(SMALL_FORM, lists, &entries).unwrap();
-    assert_eq!((out.column("c"), summary.unfit), (vec![codes.to_owned()], 0));
+    for options in ["[]", "{}", "null"] {
+        let form = SMALL_FORM.replace("\"options\": []", &format!("\"options\": {options}"));
+        let (summary, out) = small(&form, lists, &entries).unwrap();
+        assert_eq!((out.column("c"), summary.unfit), (vec![codes.to_owned()], 0), "{options}");
+    }
 }
 
 #[rstest]

@@ -163,12 +163,20 @@ fn is_true(value: &Value) -> bool {
     scalar(value).is_some_and(|text| matches!(text.as_str(), "true" | "1" | "form"))
 }
 
+/// Types of closed questions, whether or not the form says their options.
+const CLOSED: [&str; 4] = ["radio", "liste", "checkbox", "tags"];
+
 /// Keys and labels of a closed question: those of the form; those of the list for keys that the form does not have.
 fn options(field: &Value, lists: &Labels) -> Option<Options> {
-    let choices = field.get("options").filter(|options| options.is_object() || options.is_array())?;
-    let list = field.get("linkedObjectName").and_then(Value::as_str).unwrap_or("");
-    let mut known = lists.0.get(list).cloned().unwrap_or_default();
-    take_options(choices, &mut known);
+    let choices = field.get("options").filter(|options| options.is_object() || options.is_array());
+    let text_of = |key: &str| field.get(key).and_then(Value::as_str).unwrap_or("");
+    if choices.is_none() && !CLOSED.contains(&text_of("type")) {
+        return None;
+    }
+    let mut known = lists.0.get(text_of("linkedObjectName")).cloned().unwrap_or_default();
+    if let Some(choices) = choices {
+        take_options(choices, &mut known);
+    }
     Some(Options(known))
 }
 

@@ -39,12 +39,18 @@ fn model(project: &Project, name: &str, sql: &str) {
 fn published(project: &Project, name: &str, sql: &str, schema: &str) {
     model(project, name, sql);
     project.write(&format!("schemas/{name}.schema.json"), schema);
-    project.replace(PIPELINE, "  \"maillage_departements\",\n]", &format!("  \"maillage_departements\",\n  \"{name}\",\n]"));
+    project.replace(
+        PIPELINE,
+        "  \"maillage_departements\",\n]",
+        &format!("  \"maillage_departements\",\n  \"{name}\",\n]"),
+    );
 }
 
 /// A contract with public text columns.
 fn texts(columns: &[&str]) -> String {
-    let field = |name: &&str| format!("{{\"name\": \"{name}\", \"type\": \"string\", \"essaim\": {{\"visibility\": \"public\"}}}}");
+    let field = |name: &&str| {
+        format!("{{\"name\": \"{name}\", \"type\": \"string\", \"essaim\": {{\"visibility\": \"public\"}}}}")
+    };
     let fields: Vec<String> = columns.iter().map(field).collect();
     format!("{{\n  \"fields\": [\n    {}\n  ],\n  \"primaryKey\": [\"{}\"]\n}}\n", fields.join(",\n    "), columns[0])
 }

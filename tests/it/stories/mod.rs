@@ -1,1 +1,3 @@
 //! One file per subject.
+
+mod mistakes;

@@ -7,7 +7,10 @@ use crate::harness::Project;
 
 #[test]
 fn publishing_the_groupings_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "  \"indicateurs\",", "  \"indicateurs\",\n  \"indicateurs_groupes\",")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "  \"indicateurs\",", "  \"indicateurs\",\n  \"indicateurs_groupes\","))
+            .snapshot()
+    );
 }
 
 #[test]
@@ -37,13 +40,25 @@ fn publishing_a_personal_column_is_refused_with_its_path() {
 #[test]
 fn publishing_a_personal_column_stops_a_run_before_anything_is_fetched() {
     let project = Project::shipped();
-    published(&project, "annuaire", "SELECT nom, contact_courriel AS contact\nFROM reponses\n", &texts(&["nom", "contact"]));
+    published(
+        &project,
+        "annuaire",
+        "SELECT nom, contact_courriel AS contact\nFROM reponses\n",
+        &texts(&["nom", "contact"]),
+    );
     assert_snapshot!(seen(&project, &["run"]).snapshot());
 }
 
 #[test]
 fn an_aggregate_of_a_personal_column_is_refused() {
-    let change = |p: &Project| published(p, "annuaire", "SELECT region, max(contact_courriel) AS contact\nFROM reponses\nGROUP BY region\n", &texts(&["region", "contact"]));
+    let change = |p: &Project| {
+        published(
+            p,
+            "annuaire",
+            "SELECT region, max(contact_courriel) AS contact\nFROM reponses\nGROUP BY region\n",
+            &texts(&["region", "contact"]),
+        )
+    };
     assert_snapshot!(checked(change).snapshot());
 }
 
@@ -62,23 +77,37 @@ fn a_model_that_says_so_may_read_a_personal_column() {
 
 #[test]
 fn publishing_a_model_that_is_declared_personal_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "# The release", "[model.structures]\npersonal = true\n\n# The release")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "# The release", "[model.structures]\npersonal = true\n\n# The release"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn publishing_single_answers_is_refused_with_their_path() {
-    let change = |p: &Project| published(p, "statuts", "SELECT id, statut_juridique AS statut\nFROM reponses\n", &texts(&["id", "statut"]));
+    let change = |p: &Project| {
+        published(p, "statuts", "SELECT id, statut_juridique AS statut\nFROM reponses\n", &texts(&["id", "statut"]))
+    };
     assert_snapshot!(checked(change).snapshot());
 }
 
 #[test]
 fn publishing_the_table_of_answers_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "  \"structures\",", "  \"structures\",\n  \"reponses\",")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "  \"structures\",", "  \"structures\",\n  \"reponses\",")).snapshot()
+    );
 }
 
 #[test]
 fn choosing_rows_by_an_answer_is_refused() {
-    let change = |p: &Project| published(p, "demandeurs", "SELECT id, nom\nFROM reponses\nWHERE contient(besoins, 'formation')\n", &texts(&["id", "nom"]));
+    let change = |p: &Project| {
+        published(
+            p,
+            "demandeurs",
+            "SELECT id, nom\nFROM reponses\nWHERE contient(besoins, 'formation')\n",
+            &texts(&["id", "nom"]),
+        )
+    };
     assert_snapshot!(checked(change).snapshot());
 }
 
@@ -97,7 +126,10 @@ fn a_table_of_aggregates_that_does_not_say_what_protects_it_is_refused() {
 #[test]
 fn a_column_that_is_restricted_in_a_registry_is_refused() {
     let change = |p: &Project| {
-        let (from, to) = ("\"example\": \"Pays de Rennes\", \"essaim\": {\"visibility\": \"public\"}", "\"example\": \"Pays de Rennes\"");
+        let (from, to) = (
+            "\"example\": \"Pays de Rennes\", \"essaim\": {\"visibility\": \"public\"}",
+            "\"example\": \"Pays de Rennes\"",
+        );
         p.replace("schemas/fabriques.schema.json", from, to);
         published(p, "territoires", "SELECT id, territoire\nFROM fabriques\n", &texts(&["id", "territoire"]));
     };

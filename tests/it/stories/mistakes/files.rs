@@ -27,7 +27,9 @@ fn an_unknown_key_deep_in_a_pipeline_names_the_nearest() {
 
 #[test]
 fn an_unknown_key_of_a_contract_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace("schemas/fabriques.schema.json", "\"primaryKey\"", "\"primarykey\"")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace("schemas/fabriques.schema.json", "\"primaryKey\"", "\"primarykey\"")).snapshot()
+    );
 }
 
 #[test]
@@ -57,7 +59,14 @@ fn a_missing_key_is_named() {
 
 #[test]
 fn a_missing_key_of_a_section_points_at_the_section() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "title = \"Tiers-lieux (exemple synthétique)\"\nlicence = \"etalab-2.0\"\n", "")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(
+            PIPELINE,
+            "title = \"Tiers-lieux (exemple synthétique)\"\nlicence = \"etalab-2.0\"\n",
+            ""
+        ))
+        .snapshot()
+    );
 }
 
 #[test]
@@ -68,28 +77,38 @@ fn a_missing_section_is_named() {
 
 #[test]
 fn a_key_given_twice_is_reported() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "version = \"1.0.0\"", "version = \"1.0.0\"\nversion = \"1.1.0\"")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "version = \"1.0.0\"", "version = \"1.0.0\"\nversion = \"1.1.0\"")).snapshot()
+    );
 }
 
 #[test]
 fn toml_that_cannot_be_read_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "licence = \"etalab-2.0\"\nsynthetic", "licence = etalab-2.0\nsynthetic")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "licence = \"etalab-2.0\"\nsynthetic", "licence = etalab-2.0\nsynthetic"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn an_open_text_in_toml_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace("essaim.toml", "public = \"data/public\"", "public = \"data/public")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace("essaim.toml", "public = \"data/public\"", "public = \"data/public")).snapshot()
+    );
 }
 
 #[test]
 fn json_that_cannot_be_read_has_its_place() {
-    let change = |p: &Project| p.replace("schemas/fabriques.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"id\",]");
+    let change = |p: &Project| {
+        p.replace("schemas/fabriques.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"id\",]")
+    };
     assert_snapshot!(checked(change).snapshot());
 }
 
 #[test]
 fn json_with_a_missing_comma_has_its_place() {
-    let change = |p: &Project| p.replace("schemas/fabriques.schema.json", "\"name\": \"fabriques\",", "\"name\": \"fabriques\"");
+    let change =
+        |p: &Project| p.replace("schemas/fabriques.schema.json", "\"name\": \"fabriques\",", "\"name\": \"fabriques\"");
     assert_snapshot!(checked(change).snapshot());
 }
 
@@ -105,7 +124,8 @@ fn a_pipeline_in_another_encoding_is_reported_once() {
 
 #[test]
 fn sql_in_another_encoding_is_reported_once() {
-    let change = |p: &Project| p.write(DIRECTORY, [b"-- Coop\xe9rations\n".as_slice(), p.read(DIRECTORY).as_bytes()].concat());
+    let change =
+        |p: &Project| p.write(DIRECTORY, [b"-- Coop\xe9rations\n".as_slice(), p.read(DIRECTORY).as_bytes()].concat());
     assert_snapshot!(checked(change).snapshot());
 }
 

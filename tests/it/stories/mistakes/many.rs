@@ -12,9 +12,17 @@ fn change(project: &Project) {
     project.replace("essaim.toml", "key = \"essaim-demonstration-key\"", "key = \"${env:ESSAIM_KEY}\"");
     project.replace(PIPELINE, "keywords = ", "keyword = ");
     project.replace(PIPELINE, "statut_juridique = \"bf_statut\"", "statut_juridque = \"bf_statut\"");
-    project.replace(PIPELINE, "{ column = \"stades\", kind = \"multi\" }", "{ column = \"stades\", kind = \"single\" }");
+    project.replace(
+        PIPELINE,
+        "{ column = \"stades\", kind = \"multi\" }",
+        "{ column = \"stades\", kind = \"single\" }",
+    );
     project.replace(PIPELINE, "  \"financement\",", "  \"financements\",");
-    project.replace("schemas/fabriques.schema.json", "\"name\": \"territoire\", \"type\": \"string\"", "\"name\": \"territoire\", \"type\": \"strng\"");
+    project.replace(
+        "schemas/fabriques.schema.json",
+        "\"name\": \"territoire\", \"type\": \"string\"",
+        "\"name\": \"territoire\", \"type\": \"strng\"",
+    );
     project.replace("schemas/tiers_lieux.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"id\",]");
     project.replace(DIRECTORY, "    site_web,\n", "    site_wb,\n");
     project.replace(FUNDING, "FROM indicateurs\nWHERE question", "FROM indicateurs\nWHERE qestion");
@@ -47,7 +55,9 @@ fn machines_get_one_object_a_line_with_file_line_and_column() {
         assert_eq!(problem["level"], "problem");
         assert!(problem["code"].as_str().is_some_and(|code| code.contains("::")), "{problem}");
         assert!(problem["help"].is_string(), "every problem says what to do: {problem}");
-        let (Some(file), Some(line), Some(column)) = (problem["file"].as_str(), problem["line"].as_u64(), problem["column"].as_u64()) else {
+        let (Some(file), Some(line), Some(column)) =
+            (problem["file"].as_str(), problem["line"].as_u64(), problem["column"].as_u64())
+        else {
             continue;
         };
         placed += 1;
@@ -58,7 +68,10 @@ fn machines_get_one_object_a_line_with_file_line_and_column() {
     assert!(placed >= 10, "{}", output.stderr);
     let files: Vec<&str> = problems.iter().filter_map(|problem| problem["file"].as_str()).collect();
     assert!(files.is_sorted(), "{files:?}");
-    let exact = problems.iter().find(|problem| problem["code"] == "sql::unknown_column" && problem["file"] == DIRECTORY).unwrap();
-    assert_eq!((exact["line"].as_u64(), exact["column"].as_u64()), (Some(19), Some(5)));
+    let exact = problems
+        .iter()
+        .find(|problem| problem["code"] == "sql::unknown_column" && problem["file"] == DIRECTORY)
+        .unwrap();
+    assert_eq!((exact["line"].as_u64(), exact["column"].as_u64()), (Some(18), Some(5)));
     assert_snapshot!(output.stderr);
 }

@@ -12,12 +12,17 @@ fn an_unknown_published_table_names_the_nearest() {
 
 #[test]
 fn an_unknown_source_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "source = \"tiers-lieux\"", "source = \"tiers_lieux\"")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "source = \"tiers-lieux\"", "source = \"tiers_lieux\"")).snapshot()
+    );
 }
 
 #[test]
 fn an_unknown_column_of_a_mapping_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "statut_juridique = \"bf_statut\"", "statut_juridque = \"bf_statut\"")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "statut_juridique = \"bf_statut\"", "statut_juridque = \"bf_statut\""))
+            .snapshot()
+    );
 }
 
 #[test]
@@ -28,12 +33,15 @@ fn an_unknown_column_of_a_question_names_the_nearest() {
 #[test]
 fn an_unknown_column_of_a_figure_names_the_nearest() {
     let from = "value = \"part_repondants\"\nunit = \"percent\"";
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, from, "value = \"part_repondant\"\nunit = \"percent\"")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, from, "value = \"part_repondant\"\nunit = \"percent\"")).snapshot()
+    );
 }
 
 #[test]
 fn an_unknown_code_list_names_the_nearest() {
-    let (from, to) = ("\"codes\": \"besoins\", \"multi\": true, \"status\"", "\"codes\": \"besoin\", \"multi\": true, \"status\"");
+    let (from, to) =
+        ("\"codes\": \"besoins\", \"multi\": true, \"status\"", "\"codes\": \"besoin\", \"multi\": true, \"status\"");
     assert_snapshot!(checked(|p| p.replace("schemas/reponses.schema.json", from, to)).snapshot());
 }
 
@@ -44,7 +52,7 @@ fn an_unknown_code_names_the_nearest() {
 
 #[test]
 fn a_code_list_with_one_spelling_for_two_codes_is_reported() {
-    assert_snapshot!(checked(|p| p.write("seeds/codes/stades.csv", format!("{}Émergence,x,,\n", p.read("seeds/codes/stades.csv")))).snapshot());
+    assert_snapshot!(checked(|p| p.write("seeds/codes/stades.csv", format!("{}émergence,x,,\n", p.read("seeds/codes/stades.csv")))).snapshot());
 }
 
 #[test]
@@ -79,7 +87,9 @@ fn a_table_declared_twice_is_refused() {
 
 #[test]
 fn a_table_published_twice_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "  \"constats\",\n", "  \"constats\",\n  \"constats\",\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "  \"constats\",\n", "  \"constats\",\n  \"constats\",\n")).snapshot()
+    );
 }
 
 #[test]
@@ -102,13 +112,17 @@ fn a_column_declared_twice_is_refused() {
 
 #[test]
 fn a_question_that_does_not_fit_its_column_is_refused() {
-    let (from, to) = ("{ column = \"statut_juridique\", kind = \"single\" }", "{ column = \"statut_juridique\", kind = \"multi\" }");
+    let (from, to) =
+        ("{ column = \"statut_juridique\", kind = \"single\" }", "{ column = \"statut_juridique\", kind = \"multi\" }");
     assert_snapshot!(checked(|p| p.replace(PIPELINE, from, to)).snapshot());
 }
 
 #[test]
 fn a_consent_that_is_no_boolean_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "consent = { row = \"consentement\",", "consent = { row = \"nom\",")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "consent = { row = \"consentement\",", "consent = { row = \"nom\","))
+            .snapshot()
+    );
 }
 
 #[test]
@@ -119,7 +133,8 @@ fn a_date_format_for_a_column_that_is_no_date_is_refused() {
 
 #[test]
 fn a_date_format_that_cannot_be_read_is_refused() {
-    let (from, to) = ("{ from = \"DATE_MAJ\", format = \"%d/%m/%Y\" }", "{ from = \"DATE_MAJ\", format = \"%d/%q/%Y\" }");
+    let (from, to) =
+        ("{ from = \"DATE_MAJ\", format = \"%d/%m/%Y\" }", "{ from = \"DATE_MAJ\", format = \"%d/%Q/%Y\" }");
     assert_snapshot!(checked(|p| p.replace(PIPELINE, from, to)).snapshot());
 }
 
@@ -130,7 +145,9 @@ fn a_model_whose_column_has_another_type_than_promised_is_refused() {
 
 #[test]
 fn a_column_that_no_contract_declares_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(FUNDING, "    mentions,\n", "    mentions,\n    n + 1 AS n_plus_un,\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(FUNDING, "    mentions,\n", "    mentions,\n    n + 1 AS n_plus_un,\n")).snapshot()
+    );
 }
 
 #[test]
@@ -140,19 +157,30 @@ fn a_promised_column_that_no_model_makes_is_refused() {
 
 #[test]
 fn a_pattern_that_cannot_be_read_is_refused() {
-    let (from, to) = ("\"example\": \"FAI-01\", \"constraints\": {\"required\": true}", "\"example\": \"FAI-01\", \"constraints\": {\"required\": true, \"pattern\": \"FAI-[0-9\"}");
+    let (from, to) = (
+        "\"example\": \"FAI-01\", \"constraints\": {\"required\": true}",
+        "\"example\": \"FAI-01\", \"constraints\": {\"required\": true, \"pattern\": \"FAI-[0-9\"}",
+    );
     assert_snapshot!(checked(|p| p.replace("schemas/fabriques.schema.json", from, to)).snapshot());
 }
 
 #[test]
 fn an_unknown_type_names_the_nearest() {
-    let (from, to) = ("\"name\": \"territoire\", \"type\": \"string\"", "\"name\": \"territoire\", \"type\": \"strng\"");
+    let (from, to) =
+        ("\"name\": \"territoire\", \"type\": \"string\"", "\"name\": \"territoire\", \"type\": \"strng\"");
     assert_snapshot!(checked(|p| p.replace("schemas/fabriques.schema.json", from, to)).snapshot());
 }
 
 #[test]
 fn a_key_column_that_does_not_exist_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace("schemas/fabriques.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"ide\"]")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(
+            "schemas/fabriques.schema.json",
+            "\"primaryKey\": [\"id\"]",
+            "\"primaryKey\": [\"ide\"]"
+        ))
+        .snapshot()
+    );
 }
 
 #[test]
@@ -179,25 +207,36 @@ fn a_real_survey_is_refused_with_the_printed_key() {
 
 #[test]
 fn licences_that_do_not_mix_are_refused() {
-    let (from, to) = ("title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"etalab-2.0\"", "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"ODbL-1.0\"");
+    let (from, to) = (
+        "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"etalab-2.0\"",
+        "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"ODbL-1.0\"",
+    );
     assert_snapshot!(checked(|p| p.replace(PIPELINE, from, to)).snapshot());
 }
 
 #[test]
 fn an_unknown_licence_of_a_release_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, "licence = \"etalab-2.0\"\nsynthetic", "licence = \"etalab-2\"\nsynthetic")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, "licence = \"etalab-2.0\"\nsynthetic", "licence = \"etalab-2\"\nsynthetic"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn an_unknown_licence_of_a_source_is_answered_with_those_that_are_known() {
-    let (from, to) = ("title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"etalab-2.0\"", "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"libre\"");
+    let (from, to) = (
+        "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"etalab-2.0\"",
+        "title = \"Fabriques à initiatives (exemple synthétique)\"\nlicence = \"libre\"",
+    );
     assert_snapshot!(checked(|p| p.replace(PIPELINE, from, to)).snapshot());
 }
 
 #[test]
 fn a_source_with_two_connectors_is_refused() {
     let from = "file.path = \"seeds/exemple/tiers-lieux.synthetique.csv\"";
-    assert_snapshot!(checked(|p| p.replace(PIPELINE, from, &format!("{from}\nhttp.url = \"https://example.org/t.csv\""))).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(PIPELINE, from, &format!("{from}\nhttp.url = \"https://example.org/t.csv\""))).snapshot()
+    );
 }
 
 #[test]
@@ -208,8 +247,16 @@ fn a_table_without_reader_is_refused() {
 #[test]
 fn an_address_and_a_pattern_that_cannot_be_read_are_refused() {
     let change = |p: &Project| {
-        p.replace(PIPELINE, "file.path = \"seeds/exemple/tiers-lieux.synthetique.csv\"", "http.url = \"example.org/t.csv\"");
-        p.replace(PIPELINE, "file.path = \"seeds/exemple/fabriques-a-initiatives.synthetique.csv\"", "file.path = \"seeds/[a.csv\"");
+        p.replace(
+            PIPELINE,
+            "file.path = \"seeds/exemple/tiers-lieux.synthetique.csv\"",
+            "http.url = \"example.org/t.csv\"",
+        );
+        p.replace(
+            PIPELINE,
+            "file.path = \"seeds/exemple/fabriques-a-initiatives.synthetique.csv\"",
+            "file.path = \"seeds/[a.csv\"",
+        );
     };
     assert_snapshot!(checked(change).snapshot());
 }

@@ -33,27 +33,42 @@ fn two_columns_that_no_contract_has_are_both_reported() {
 
 #[test]
 fn a_column_behind_an_alias_has_its_place() {
-    assert_snapshot!(checked(|p| model(p, "essai", "SELECT f.id, t.nomm\nFROM fabriques AS f\nJOIN tiers_lieux AS t ON f.id = t.id\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| model(
+            p,
+            "essai",
+            "SELECT f.id, t.nomm\nFROM fabriques AS f\nJOIN tiers_lieux AS t ON f.id = t.id\n"
+        ))
+        .snapshot()
+    );
 }
 
 #[test]
 fn a_column_of_two_tables_is_ambiguous() {
-    assert_snapshot!(checked(|p| model(p, "essai", "SELECT nom\nFROM fabriques AS f\nJOIN tiers_lieux AS t ON f.id = t.id\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| model(p, "essai", "SELECT nom\nFROM fabriques AS f\nJOIN tiers_lieux AS t ON f.id = t.id\n"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn sql_that_cannot_be_read_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(FUNDING, "FROM indicateurs\nWHERE", "FROM indicateurs WERE question = 'a'\nWHERE")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(FUNDING, "FROM indicateurs\nWHERE", "FROM indicateurs WERE question = 'a'\nWHERE"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn sql_with_a_comma_too_much_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(FUNDING, "    part_mentions\nFROM", "    part_mentions,\nFROM")).snapshot());
+    assert_snapshot!(checked(|p| p.replace(FUNDING, "    part_mentions\nFROM", "    part_mentions,,\nFROM")).snapshot());
 }
 
 #[test]
 fn sql_that_ends_too_early_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(FUNDING, "WHERE question = 'financements'", "WHERE question = (")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(FUNDING, "WHERE question = 'financements'", "WHERE question = (")).snapshot()
+    );
 }
 
 #[test]
@@ -92,7 +107,10 @@ fn a_model_that_reads_itself_is_refused() {
 
 #[test]
 fn an_unknown_function_names_the_nearest() {
-    assert_snapshot!(checked(|p| p.replace(KEY_FIGURES, "sum(nombre(types_cooperation))", "sum(nombr(types_cooperation))")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(KEY_FIGURES, "sum(nombre(types_cooperation))", "sum(nombr(types_cooperation))"))
+            .snapshot()
+    );
 }
 
 #[test]
@@ -112,20 +130,35 @@ fn a_limit_without_order_is_refused() {
 
 #[test]
 fn a_text_compared_with_a_number_is_refused() {
-    assert_snapshot!(checked(|p| model(p, "essai", "SELECT id\nFROM fabriques\nWHERE code_departement = 35\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| model(p, "essai", "SELECT id\nFROM fabriques\nWHERE code_departement = 35\n")).snapshot()
+    );
 }
 
 #[test]
 fn a_function_on_the_wrong_type_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(KEY_FIGURES, "sum(nombre(types_cooperation))", "sum(nombre(statut_juridique))")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(KEY_FIGURES, "sum(nombre(types_cooperation))", "sum(nombre(statut_juridique))"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn a_column_that_is_neither_grouped_nor_aggregated_is_refused() {
-    assert_snapshot!(checked(|p| model(p, "essai", "SELECT region, nom, count(*) AS n\nFROM fabriques\nGROUP BY region\n")).snapshot());
+    assert_snapshot!(
+        checked(|p| model(p, "essai", "SELECT region, nom, count(*) AS n\nFROM fabriques\nGROUP BY region\n"))
+            .snapshot()
+    );
 }
 
 #[test]
 fn a_union_of_different_widths_is_refused() {
-    assert_snapshot!(checked(|p| p.replace(PLACES, "    site_web,\n    date_maj\nFROM tiers_lieux", "    site_web\nFROM tiers_lieux")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(
+            PLACES,
+            "    site_web,\n    date_maj\nFROM tiers_lieux",
+            "    site_web\nFROM tiers_lieux"
+        ))
+        .snapshot()
+    );
 }
