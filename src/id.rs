@@ -170,11 +170,7 @@ impl FromStr for Digest {
         let mut bytes = [0_u8; 32];
         match hex::decode_to_slice(value, &mut bytes) {
             Ok(()) => Ok(Self(bytes)),
-            Err(_) => Err(InvalidId {
-                kind: "SHA-256 digest",
-                value: value.to_owned(),
-                rule: "64 hexadecimal digits",
-            }),
+            Err(_) => Err(InvalidId { kind: "SHA-256 digest", value: value.to_owned(), rule: "64 hexadecimal digits" }),
         }
     }
 }

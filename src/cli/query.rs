@@ -29,13 +29,15 @@ const STORE: &str = "release://public";
 
 /// Arguments of `essaim query`.
 #[derive(Debug, Args)]
-#[command(after_help = "Tables stand under their own name, under \"dataset\".table with `_` for `-`, and with a release as
+#[command(
+    after_help = "Tables stand under their own name, under \"dataset\".table with `_` for `-`, and with a release as
 \"dataset@release\".table.
 
 Examples:
   essaim query 'SELECT libelle, n, base FROM chiffres_cles'
   essaim query --release 2026-11-22 'SELECT * FROM structures' --format csv
-  essaim query 'SELECT table_name FROM information_schema.tables'")]
+  essaim query 'SELECT table_name FROM information_schema.tables'"
+)]
 pub(super) struct QueryArguments {
     /// One SELECT
     sql: String,

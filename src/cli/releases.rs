@@ -93,7 +93,8 @@ pub(super) async fn resolve(
         printer.failure(&error);
         Exit::Failed
     })?;
-    let published = || entries.iter().filter(|(_, entry)| entry.kind == LogKind::Publish).filter_map(|(_, e)| e.release.clone());
+    let published =
+        || entries.iter().filter(|(_, entry)| entry.kind == LogKind::Publish).filter_map(|(_, e)| e.release.clone());
     let found = match release {
         None => current(&entries).and_then(|(_, entry)| entry.release.clone()),
         Some(name) => published().find(|known| known.as_str() == name),
@@ -141,7 +142,11 @@ fn describe(manifest: &Manifest) -> String {
     let _ = writeln!(out, "{}@{}{synthetic}", manifest.dataset, manifest.release);
     let _ = writeln!(out, "{}", manifest.title);
     let previous = manifest.previous.as_ref().map_or("none", ReleaseId::as_str);
-    let _ = writeln!(out, "issued {}, version {}, licence {}, previous {previous}", manifest.issued, manifest.version, manifest.licence);
+    let _ = writeln!(
+        out,
+        "issued {}, version {}, licence {}, previous {previous}",
+        manifest.issued, manifest.version, manifest.licence
+    );
     let _ = writeln!(out, "\ntables");
     for table in &manifest.tables {
         let secret = if table.secret_rows == 0 { String::new() } else { format!(", {} secret", table.secret_rows) };

@@ -75,7 +75,9 @@ fn headline(record: &RunRecord) -> String {
     let seconds = record.duration_ms / 1000.0;
     match &record.outcome {
         RunOutcome::Published { release, .. } => format!("release {release} published in {seconds:.2} s"),
-        RunOutcome::Unchanged { release } => format!("unchanged, release {release} still says the same ({seconds:.2} s)"),
+        RunOutcome::Unchanged { release } => {
+            format!("unchanged, release {release} still says the same ({seconds:.2} s)")
+        }
         RunOutcome::Blocked => "blocked, nothing published; the last release stays visible".to_owned(),
         RunOutcome::DryRun => format!("dry run, nothing published ({seconds:.2} s)"),
         RunOutcome::Failed { .. } => "failed, nothing published; the last release stays visible".to_owned(),

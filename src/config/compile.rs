@@ -48,7 +48,8 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
         match name.parse::<DatasetId>() {
             Ok(id) => project.pipelines.extend(pipeline(id, file, &project, &scope)),
             Err(invalid) => problems.push(
-                Problem::of_file("pipeline::name", invalid.to_string(), file).help("rename the file: it names the dataset"),
+                Problem::of_file("pipeline::name", invalid.to_string(), file)
+                    .help("rename the file: it names the dataset"),
             ),
         }
     }
@@ -84,7 +85,8 @@ fn contracts(files: &ProjectFiles, lists: &CodeLists, problems: &Problems) -> Co
                 }
             }
             Err(invalid) => problems.push(
-                Problem::of_file("contract::name", invalid.to_string(), file).help("rename the file: it names the table"),
+                Problem::of_file("contract::name", invalid.to_string(), file)
+                    .help("rename the file: it names the table"),
             ),
         }
     }
@@ -109,7 +111,8 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
         Some(fields) => {
             if let Some(text) = fields.required_text("public_url") {
                 let url = resolve(&text, scope.env, scope.problems);
-                project.public_url = url.and_then(|url| public_url(&url, &text, scope.problems)).unwrap_or(project.public_url);
+                project.public_url =
+                    url.and_then(|url| public_url(&url, &text, scope.problems)).unwrap_or(project.public_url);
             }
             let place = fields.required_text("key");
             if let Some(key) = resolved(place.clone()) {
@@ -150,10 +153,10 @@ fn public_url(url: &str, text: &Spanned<String>, problems: &Problems) -> Option<
     let with_slash = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
     let parsed = Url::parse(&with_slash).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     if parsed.is_none() {
-        problems.push(
-            text.problem("project::public_url", "this is not an absolute web address", "here")
-                .help("write the address under which the public store is served, such as https://donnees.example.org/"),
-        );
+        problems
+            .push(text.problem("project::public_url", "this is not an absolute web address", "here").help(
+                "write the address under which the public store is served, such as https://donnees.example.org/",
+            ));
     }
     parsed
 }
@@ -221,7 +224,9 @@ fn check_demo_key(pipeline: &Pipeline, project: &Project, top: &Fields<'_>, prob
                         "a real survey cannot be published with the printed demonstration key",
                         "this survey is not declared `synthetic = true`",
                     )
-                    .help("in essaim.toml write key = \"${env:ESSAIM_KEY}\" and set ESSAIM_KEY to 32 random characters"),
+                    .help(
+                        "in essaim.toml write key = \"${env:ESSAIM_KEY}\" and set ESSAIM_KEY to 32 random characters",
+                    ),
             );
         }
     }
@@ -236,7 +241,11 @@ fn check_licences(
     if licence::licence_title(&release.value).is_none() {
         scope.problems.push(
             release
-                .problem("pipeline::unknown_licence", format!("`{}` is not a licence known here", release.value), "unknown")
+                .problem(
+                    "pipeline::unknown_licence",
+                    format!("`{}` is not a licence known here", release.value),
+                    "unknown",
+                )
                 .suggest(&release.value, licence::licence_ids()),
         );
         return;
@@ -341,8 +350,12 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
         match name.value.parse::<TableName>() {
             Ok(table) if pipeline.published.contains(&table) => pipeline.exempt.push(table),
             _ => scope.problems.push(
-                name.problem("pipeline::unknown_table", format!("`{}` is not published", name.value), "exempt from what?")
-                    .suggest(&name.value, pipeline.published.iter().map(TableName::as_str)),
+                name.problem(
+                    "pipeline::unknown_table",
+                    format!("`{}` is not published", name.value),
+                    "exempt from what?",
+                )
+                .suggest(&name.value, pipeline.published.iter().map(TableName::as_str)),
             ),
         }
     }
@@ -375,8 +388,12 @@ fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problem
     let models = pipeline.models.iter().map(|model| model.name.as_str());
     let known: Vec<&str> = tables.chain(models).chain(["indicateurs"]).collect();
     problems.push(
-        name.problem("pipeline::unknown_table", format!("there is no table `{}`", name.value), "neither table nor model")
-            .suggest(&name.value, known),
+        name.problem(
+            "pipeline::unknown_table",
+            format!("there is no table `{}`", name.value),
+            "neither table nor model",
+        )
+        .suggest(&name.value, known),
     );
 }
 
@@ -393,7 +410,11 @@ fn figure_spec(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Op
     let Some(name) = name else {
         scope.problems.push(
             table
-                .problem("pipeline::unknown_table", format!("`{}` is not published", table.value), "a figure draws a published table")
+                .problem(
+                    "pipeline::unknown_table",
+                    format!("`{}` is not published", table.value),
+                    "a figure draws a published table",
+                )
                 .suggest(&table.value, pipeline.published.iter().map(TableName::as_str)),
         );
         return None;
@@ -403,7 +424,11 @@ fn figure_spec(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Op
         if !contract.public_columns().any(|public| public.name == column.value) {
             scope.problems.push(
                 column
-                    .problem("pipeline::unknown_column", format!("`{name}` has no public column `{}`", column.value), "unknown")
+                    .problem(
+                        "pipeline::unknown_column",
+                        format!("`{name}` has no public column `{}`", column.value),
+                        "unknown",
+                    )
                     .suggest(&column.value, contract.public_columns().map(|public| public.name.as_str())),
             );
         }

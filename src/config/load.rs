@@ -38,7 +38,11 @@ pub struct ProjectFiles {
 
 impl ProjectFiles {
     /// Files of a folder with an extension: their stem and the file.
-    pub fn folder<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = (&'a str, &'a Arc<SourceFile>)> {
+    pub fn folder<'a>(
+        &'a self,
+        folder: &'a str,
+        extension: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Arc<SourceFile>)> {
         self.files.iter().filter_map(move |(path, file)| {
             let name = path.strip_prefix(folder)?.strip_prefix('/')?;
             let stem = name.strip_suffix(extension)?;

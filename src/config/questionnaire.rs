@@ -17,11 +17,7 @@ const KINDS: [(&str, QuestionKind); 6] = [
 ];
 
 /// Reads the questionnaire of a pipeline.
-pub(super) fn questionnaire(
-    fields: Fields<'_>,
-    pipeline: &mut Pipeline,
-    problems: &Problems,
-) -> Option<Questionnaire> {
+pub(super) fn questionnaire(fields: Fields<'_>, pipeline: &mut Pipeline, problems: &Problems) -> Option<Questionnaire> {
     let mut whole = true;
     let compiled = compile(fields, pipeline, &mut whole, problems);
     if compiled.is_none() {
@@ -34,12 +30,7 @@ pub(super) fn questionnaire(
     compiled
 }
 
-fn compile(
-    fields: Fields<'_>,
-    pipeline: &Pipeline,
-    whole: &mut bool,
-    problems: &Problems,
-) -> Option<Questionnaire> {
+fn compile(fields: Fields<'_>, pipeline: &Pipeline, whole: &mut bool, problems: &Problems) -> Option<Questionnaire> {
     let table = fields.required_text("table");
     let population = fields.integer("population");
     let questions = fields.tables("question");
@@ -87,7 +78,11 @@ fn compile(
         if compiled.questions.iter().any(|earlier| earlier.column == question.column) {
             problems.push(
                 place
-                    .problem("pipeline::duplicate_name", format!("question `{}` is declared twice", place.value), "again")
+                    .problem(
+                        "pipeline::duplicate_name",
+                        format!("question `{}` is declared twice", place.value),
+                        "again",
+                    )
                     .help("remove one of the two"),
             );
         } else {
@@ -102,8 +97,12 @@ fn column(name: &Spanned<String>, contract: &Contract, problems: &Problems) -> O
     let found = contract.columns.iter().position(|column| column.name == name.value);
     if found.is_none() {
         problems.push(
-            name.problem("pipeline::unknown_column", format!("`{}` has no column `{}`", contract.name, name.value), "unknown")
-                .suggest(&name.value, contract.columns.iter().map(|column| column.name.as_str())),
+            name.problem(
+                "pipeline::unknown_column",
+                format!("`{}` has no column `{}`", contract.name, name.value),
+                "unknown",
+            )
+            .suggest(&name.value, contract.columns.iter().map(|column| column.name.as_str())),
         );
     }
     found
@@ -178,8 +177,12 @@ fn grouping(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Opt
         for code in items.iter().filter_map(|item| item.text(problems)) {
             if let Some(earlier) = recode.insert(code.value.clone(), group.value.clone()) {
                 problems.push(
-                    code.problem("pipeline::duplicate_name", format!("`{}` already falls in `{earlier}`", code.value), "again")
-                        .help("a value falls in one group"),
+                    code.problem(
+                        "pipeline::duplicate_name",
+                        format!("`{}` already falls in `{earlier}`", code.value),
+                        "again",
+                    )
+                    .help("a value falls in one group"),
                 );
             }
         }
@@ -189,8 +192,12 @@ fn grouping(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Opt
     let at = column(&by, contract, problems)?;
     if !matches!(contract.columns[at].kind, Kind::Code | Kind::Codes | Kind::Text) {
         problems.push(
-            by.problem("pipeline::type_mismatch", format!("`{}` does not group", by.value), describe(&contract.columns[at]))
-                .help("group by a closed column or a territory"),
+            by.problem(
+                "pipeline::type_mismatch",
+                format!("`{}` does not group", by.value),
+                describe(&contract.columns[at]),
+            )
+            .help("group by a closed column or a territory"),
         );
     }
     Some(Grouping { name: name.value, column: at, recode })

@@ -65,7 +65,11 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
     if super::licence::licence_title(&licence.value).is_none() {
         scope.problems.push(
             licence
-                .problem("pipeline::unknown_licence", format!("`{}` is not a licence known here", licence.value), "unknown")
+                .problem(
+                    "pipeline::unknown_licence",
+                    format!("`{}` is not a licence known here", licence.value),
+                    "unknown",
+                )
                 .suggest(&licence.value, super::licence::licence_ids()),
         );
     }

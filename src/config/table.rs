@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::REFERENCE_TABLES;
 use super::compile::Scope;
 use super::pipeline::{
-    Consent, CsvSpec, Encoding, Keep, Mapping, PLACE_COLUMNS, Pipeline, Place, ReaderSpec, RejectRule, TableSpec, YesWikiSpec,
-    shown_name,
+    Consent, CsvSpec, Encoding, Keep, Mapping, PLACE_COLUMNS, Pipeline, Place, ReaderSpec, RejectRule, TableSpec,
+    YesWikiSpec, shown_name,
 };
-use super::REFERENCE_TABLES;
 use crate::contract::{Contract, Kind};
 use crate::diagnostic::document::{Fields, Node, Value};
 use crate::diagnostic::{Problems, Spanned};
@@ -28,8 +28,12 @@ pub(super) fn tables(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_
         };
         if REFERENCE_TABLES.contains(&name.value.as_str()) {
             scope.problems.push(
-                name.problem("pipeline::duplicate_name", format!("every pipeline already has a table `{table}`"), "taken")
-                    .help("rename the table"),
+                name.problem(
+                    "pipeline::duplicate_name",
+                    format!("every pipeline already has a table `{table}`"),
+                    "taken",
+                )
+                .help("rename the table"),
             );
         }
         let fields = node.fields(scope.problems);
@@ -79,11 +83,16 @@ fn table_spec(
     // A key that names an unknown column has been reported there.
     if contract.primary_key.is_empty() && !contract.file.text.contains("\"primaryKey\"") {
         scope.problems.push(
-            name.problem("contract::no_key", format!("the contract of `{table}` has no primaryKey"), "a table needs a key")
-                .help(format!("add \"primaryKey\" to {}", contract.file.path)),
+            name.problem(
+                "contract::no_key",
+                format!("the contract of `{table}` has no primaryKey"),
+                "a table needs a key",
+            )
+            .help(format!("add \"primaryKey\" to {}", contract.file.path)),
         );
     }
-    let mappings = mappings(columns, &contract, place.is_some(), matches!(reader, Some(ReaderSpec::YesWiki(_))), scope.problems);
+    let mappings =
+        mappings(columns, &contract, place.is_some(), matches!(reader, Some(ReaderSpec::YesWiki(_))), scope.problems);
     let consent = consent.and_then(|fields| consent_rule(fields, &contract, scope.problems));
     let keep = duplicates.map_or(Keep::First, |rule| keep_rule(rule, &contract, scope.problems));
     fields.finish();
@@ -109,7 +118,11 @@ fn contract(fields: &Fields<'_>, name: &Spanned<String>, scope: &Scope<'_>) -> O
     if !scope.has_contract(&place.value) {
         scope.problems.push(
             place
-                .problem("pipeline::unknown_contract", format!("there is no schemas/{}.schema.json", place.value), "no contract")
+                .problem(
+                    "pipeline::unknown_contract",
+                    format!("there is no schemas/{}.schema.json", place.value),
+                    "no contract",
+                )
                 .suggest(&place.value, scope.contracts.keys().map(String::as_str)),
         );
     }
@@ -211,8 +224,12 @@ fn consent_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) ->
         Some(column) if column.kind == Kind::Boolean => Some(name.value),
         Some(_) => {
             problems.push(
-                name.problem("pipeline::type_mismatch", format!("`{}` is not a boolean", name.value), "a consent is yes or no")
-                    .help("declare the column `boolean` in its contract"),
+                name.problem(
+                    "pipeline::type_mismatch",
+                    format!("`{}` is not a boolean", name.value),
+                    "a consent is yes or no",
+                )
+                .help("declare the column `boolean` in its contract"),
             );
             None
         }
@@ -235,7 +252,11 @@ fn keep_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Ke
         Some(_) => {
             problems.push(
                 newest
-                    .problem("pipeline::type_mismatch", format!("`{}` has no order", newest.value), "neither date nor number")
+                    .problem(
+                        "pipeline::type_mismatch",
+                        format!("`{}` has no order", newest.value),
+                        "neither date nor number",
+                    )
                     .help("name a column of dates or numbers"),
             );
             Keep::First
@@ -328,7 +349,8 @@ fn mapping(
         None | Some((_, ".")) => false,
         Some((_, ",")) => true,
         Some((text, _)) => {
-            problems.push(text.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
+            problems
+                .push(text.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
             false
         }
     };

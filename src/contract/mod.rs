@@ -118,6 +118,8 @@ pub struct CellRule {
     pub respondents: String,
     /// Column with the number of respondents asked, when there is one.
     pub base: Option<String>,
+    /// Column whose equal values hold rows that add up, such as the options of a question; without it all rows do.
+    pub group: Option<String>,
     /// Columns that become null when the row is secret.
     pub hides: Vec<String>,
 }

@@ -24,7 +24,20 @@ const TYPES: [&str; 10] =
 pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, problems: &Problems) -> Option<Contract> {
     let root = parse_json(file, problems)?;
     let top = root.fields(problems)?;
-    for ignored in ["$schema", "name", "homepage", "path", "created", "lastModified", "licenses", "contributors", "sources", "resources", "countryCode", "keywords"] {
+    for ignored in [
+        "$schema",
+        "name",
+        "homepage",
+        "path",
+        "created",
+        "lastModified",
+        "licenses",
+        "contributors",
+        "sources",
+        "resources",
+        "countryCode",
+        "keywords",
+    ] {
         let _ = top.get(ignored);
     }
     let mut contract = Contract {
@@ -171,7 +184,11 @@ fn parse_constraints(column: &mut Column, constraints: &Fields<'_>, problems: &P
                 let reason = reason.lines().last().unwrap_or("not a regular expression").trim().to_owned();
                 problems.push(
                     pattern
-                        .problem("contract::bad_regex", format!("the pattern of `{}` cannot be read", column.name), reason)
+                        .problem(
+                            "contract::bad_regex",
+                            format!("the pattern of `{}` cannot be read", column.name),
+                            reason,
+                        )
                         .help("syntax: https://docs.rs/regex; the pattern must match the whole cell"),
                 );
             }
@@ -202,8 +219,12 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
         column.codes = lists.get(&name.value).cloned();
         if column.codes.is_none() {
             problems.push(
-                name.problem("contract::unknown_codes", format!("there is no code list `{}`", name.value), "not in seeds/codes/")
-                    .suggest(&name.value, lists.keys().map(String::as_str)),
+                name.problem(
+                    "contract::unknown_codes",
+                    format!("there is no code list `{}`", name.value),
+                    "not in seeds/codes/",
+                )
+                .suggest(&name.value, lists.keys().map(String::as_str)),
             );
         }
     }
@@ -213,8 +234,12 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
         for code in &exclusive {
             if list.position(&code.value).is_none() {
                 problems.push(
-                    code.problem("contract::unknown_code", format!("`{}` has no code `{}`", list.name, code.value), "not in the list")
-                        .suggest(&code.value, list.code_names()),
+                    code.problem(
+                        "contract::unknown_code",
+                        format!("`{}` has no code `{}`", list.name, code.value),
+                        "not in the list",
+                    )
+                    .suggest(&code.value, list.code_names()),
                 );
             }
         }
@@ -223,7 +248,11 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
                 ours.node()
                     .problem(
                         "contract::too_many_codes",
-                        format!("`{}` has {} codes; a multi-choice column takes at most {MAX_SET}", list.name, list.codes.len()),
+                        format!(
+                            "`{}` has {} codes; a multi-choice column takes at most {MAX_SET}",
+                            list.name,
+                            list.codes.len()
+                        ),
                         "this column",
                     )
                     .help("split the question, or keep it as a list of texts (type `list` without `codes`)"),
@@ -244,7 +273,10 @@ fn kind_of(
     let Some(kind) = kind else { return Kind::Text };
     let coded = column.codes.is_some();
     let mismatch = |message: &str, help: &str| {
-        problems.push(kind.problem("contract::type_mismatch", format!("column `{}`: {message}", column.name), "this type").help(help));
+        problems.push(
+            kind.problem("contract::type_mismatch", format!("column `{}`: {message}", column.name), "this type")
+                .help(help),
+        );
     };
     match kind.value.as_str() {
         "list" if coded => return Kind::Codes,
@@ -305,11 +337,13 @@ fn foreign_keys(contract: &Contract, top: &Fields<'_>, problems: &Problems) -> V
 fn parse_cell(contract: &Contract, cell: Fields<'_>, problems: &Problems) -> Option<CellRule> {
     let respondents = cell.required_text("respondents");
     let base = cell.text("base").filter(|name| known_column(contract, name, problems));
+    let group = cell.text("group").filter(|name| known_column(contract, name, problems));
     let hides = cell.texts("hides");
     cell.finish();
     let respondents = respondents.filter(|name| known_column(contract, name, problems))?;
     let hides = known_columns(contract, &hides, problems);
-    Some(CellRule { respondents: respondents.value, base: base.map(|name| name.value), hides })
+    let name = |name: Spanned<String>| name.value;
+    Some(CellRule { respondents: respondents.value, base: base.map(name), group: group.map(name), hides })
 }
 
 fn parse_geometry(contract: &Contract, shape: Fields<'_>, problems: &Problems) -> Option<Geometry> {

@@ -108,7 +108,9 @@ pub fn parse_json(file: &Arc<SourceFile>, problems: &Problems) -> Option<Node> {
         Ok(parsed) => match parsed.value {
             Some(value) => Some(json_value(file, &value)),
             None => {
-                problems.push(Problem::of_file("file::syntax", "the file is empty", file).help("a JSON object is expected"));
+                problems.push(
+                    Problem::of_file("file::syntax", "the file is empty", file).help("a JSON object is expected"),
+                );
                 None
             }
         },
@@ -162,7 +164,9 @@ impl Node {
     /// The text, or a problem.
     pub fn text(&self, problems: &Problems) -> Option<Spanned<String>> {
         match &self.value {
-            Value::Text(text) => Some(Spanned { value: text.clone(), file: Arc::clone(&self.file), span: self.span.clone() }),
+            Value::Text(text) => {
+                Some(Spanned { value: text.clone(), file: Arc::clone(&self.file), span: self.span.clone() })
+            }
             _ => self.wrong_type("a text", problems),
         }
     }
@@ -246,8 +250,14 @@ impl<'a> Fields<'a> {
         let line = self.node.file.text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
         let end = self.node.span.end.min(start + line.max(1));
         self.problems.push(
-            Problem::at("file::missing_key", format!("`{key}` is missing"), &self.node.file, start..end, "in this table")
-                .help(format!("add `{key}`")),
+            Problem::at(
+                "file::missing_key",
+                format!("`{key}` is missing"),
+                &self.node.file,
+                start..end,
+                "in this table",
+            )
+            .help(format!("add `{key}`")),
         );
     }
 

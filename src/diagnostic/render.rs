@@ -101,7 +101,8 @@ pub fn text(problems: &[Problem], style: Style) -> String {
 pub fn json_lines(problems: &[Problem]) -> String {
     let mut out = String::new();
     for problem in problems {
-        let place = problem.file.as_ref().zip(problem.label.as_ref()).map(|(file, (span, _))| file.position(span.start));
+        let place =
+            problem.file.as_ref().zip(problem.label.as_ref()).map(|(file, (span, _))| file.position(span.start));
         let object = json!({
             "level": "problem",
             "code": problem.code,

@@ -3,6 +3,7 @@
 //! The rule is that of A. Hundepool et al., "Statistical Disclosure Control" (2012), section 4.2 (minimum frequency),
 //! applied to the cell and to its complement.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch};
@@ -35,31 +36,64 @@ pub fn is_secret(n: Option<i64>, base: Option<i64>, smallest: u64, exempt_comple
 }
 
 impl Protection<'_> {
-    /// The batch in another schema, with secret rows hidden: hidden columns null, `secret` true. Says how many rows are
-    /// secret.
-    pub fn apply(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<(RecordBatch, u64), ArrowError> {
-        let counts = integers(batch, &self.rule.respondents)?;
-        let bases = self.rule.base.as_deref().map(|base| integers(batch, base)).transpose()?;
+    /// A whole table in another schema, with secret rows hidden: hidden columns null, `secret` true. Says how many rows
+    /// are secret.
+    ///
+    /// Rows of a group add up, and what they add up to is known (mentions, or the base of a single choice): where only
+    /// one of them is secret, the smallest of the others is withheld with it, or subtraction would give it away.
+    pub fn apply(&self, table: &RecordBatch, schema: &SchemaRef) -> Result<(RecordBatch, u64), ArrowError> {
+        let counts = integers(table, &self.rule.respondents)?;
+        let bases = self.rule.base.as_deref().map(|base| integers(table, base)).transpose()?;
         let at = |array: &Int64Array, row: usize| array.is_valid(row).then(|| array.value(row));
-        let secret: BooleanArray = (0..batch.num_rows())
+        let mut secret: Vec<bool> = (0..table.num_rows())
             .map(|row| {
                 let base = bases.as_ref().and_then(|bases| at(bases, row));
-                Some(is_secret(at(&counts, row), base, self.smallest, self.exempt_complement))
+                is_secret(at(&counts, row), base, self.smallest, self.exempt_complement)
             })
             .collect();
+        if !self.exempt_complement {
+            for rows in self.groups(table)? {
+                let companion = companion(&rows, &counts, &secret);
+                companion.into_iter().for_each(|row| secret[row] = true);
+            }
+        }
+        let secret = BooleanArray::from(secret);
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             if field.name() == SECRET {
                 columns.push(Arc::new(secret.clone()));
                 continue;
             }
-            let column = batch.column(batch.schema().index_of(field.name())?);
+            let column = table.column(table.schema().index_of(field.name())?);
             let hides = self.rule.hides.contains(field.name());
             columns.push(if hides { nullif(column, &secret)? } else { Arc::clone(column) });
         }
         let hidden = u64::try_from(secret.true_count()).unwrap_or(u64::MAX);
         Ok((RecordBatch::try_new(Arc::clone(schema), columns)?, hidden))
     }
+
+    /// Rows that add up together.
+    fn groups(&self, table: &RecordBatch) -> Result<Vec<Vec<usize>>, ArrowError> {
+        let Some(group) = &self.rule.group else { return Ok(vec![(0..table.num_rows()).collect()]) };
+        let column = table
+            .column_by_name(group)
+            .ok_or_else(|| ArrowError::SchemaError(format!("column `{group}` of the cell rule is missing")))?;
+        let names = cast(column, &DataType::Utf8)?;
+        let mut groups: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        for (row, name) in names.as_string::<i32>().iter().enumerate() {
+            groups.entry(name).or_default().push(row);
+        }
+        Ok(groups.into_values().collect())
+    }
+}
+
+/// The row that is withheld with the only secret one of a group: the smallest that is not 0, the first of equals.
+fn companion(rows: &[usize], counts: &Int64Array, secret: &[bool]) -> Option<usize> {
+    if rows.iter().filter(|row| secret[**row]).count() != 1 {
+        return None;
+    }
+    let shown = rows.iter().filter(|row| !secret[**row] && counts.is_valid(**row) && counts.value(**row) > 0);
+    shown.min_by_key(|row| counts.value(**row)).copied()
 }
 
 fn integers(batch: &RecordBatch, name: &str) -> Result<Int64Array, ArrowError> {
@@ -71,6 +105,8 @@ fn integers(batch: &RecordBatch, name: &str) -> Result<Int64Array, ArrowError> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::StringArray;
+    use arrow::datatypes::{Field, Schema};
     use rstest::rstest;
 
     use super::*;
@@ -91,5 +127,41 @@ mod tests {
         #[case] secret: bool,
     ) {
         assert_eq!(is_secret(Some(n), Some(base), 5, exempt), secret);
+    }
+
+    fn protect(n: &[i64], groups: &[&str], exempt: bool) -> Vec<bool> {
+        let rule = CellRule {
+            respondents: "n".to_owned(),
+            base: None,
+            group: Some("question".to_owned()),
+            hides: vec!["n".to_owned()],
+        };
+        let field = |name: &str, kind| Field::new(name, kind, true);
+        let fields = vec![field("question", DataType::Utf8), field("n", DataType::Int64)];
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(StringArray::from(groups.to_vec())), Arc::new(Int64Array::from(n.to_vec()))];
+        let table = RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns).unwrap();
+        let mut target = fields;
+        target.push(field(SECRET, DataType::Boolean));
+        let protection = Protection { rule: &rule, smallest: 5, exempt_complement: exempt };
+        let (batch, hidden) = protection.apply(&table, &Arc::new(Schema::new(target))).unwrap();
+        let secret: Vec<bool> = batch.column(2).as_boolean().iter().flatten().collect();
+        assert_eq!(batch.column(1).null_count(), secret.iter().filter(|secret| **secret).count());
+        assert_eq!(hidden, batch.column(1).null_count() as u64);
+        secret
+    }
+
+    #[rstest]
+    #[case::a_lone_secret_cell_takes_the_smallest_with_it(&[40, 3, 9, 12], &["a", "a", "a", "a"], &[false, true, true, false])]
+    #[case::two_secret_cells_hide_each_other(&[40, 3, 2, 12], &["a", "a", "a", "a"], &[false, true, true, false])]
+    #[case::a_cell_of_nobody_hides_nothing(&[40, 3, 0, 12], &["a", "a", "a", "a"], &[false, true, false, true])]
+    #[case::groups_are_apart(&[40, 3, 9, 12], &["a", "a", "b", "b"], &[true, true, false, false])]
+    fn a_secret_cell_cannot_be_had_by_subtraction(#[case] n: &[i64], #[case] groups: &[&str], #[case] secret: &[bool]) {
+        assert_eq!(protect(n, groups, false), secret);
+    }
+
+    #[test]
+    fn figures_that_do_not_add_up_need_no_companion() {
+        assert_eq!(protect(&[40, 3, 9], &["a", "a", "a"], true), [false, true, false]);
     }
 }

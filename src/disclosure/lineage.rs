@@ -38,7 +38,8 @@ pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
             );
         }
         let Some(lineage) = plan.lineage(model.name.as_str()) else { continue };
-        let public = |column: &&Lineage| contract.column(&column.name).is_some_and(|c| c.visibility == Visibility::Public);
+        let public =
+            |column: &&Lineage| contract.column(&column.name).is_some_and(|c| c.visibility == Visibility::Public);
         let columns: Vec<&Lineage> = lineage.columns.iter().filter(public).collect();
         let refused: Vec<Problem> = columns.iter().flat_map(|column| refusals(pipeline, model, column)).collect();
         let counts = |column: &&&Lineage| column.origins.iter().any(|origin| matches!(origin.how, How::Aggregated(_)));
@@ -76,7 +77,10 @@ fn undeclared_personal(pipeline: &Pipeline, plan: &ModelPlan, model: &Model) -> 
             output_place(&model.file, &name),
             "made here",
         )
-        .help(format!("write [model.{}] personal = true in {}; it can then never be published", model.name, pipeline.file.path)),
+        .help(format!(
+            "write [model.{}] personal = true in {}; it can then never be published",
+            model.name, pipeline.file.path
+        )),
     )
 }
 

@@ -47,7 +47,9 @@ fn cycle(component: &[&str], references: &BTreeMap<&str, Vec<Spanned<String>>>) 
         let here = path.last()?;
         let reads = references.get(here)?;
         let back = reads.iter().find(|read| read.value == *start);
-        let next = reads.iter().find_map(|read| members.get(read.value.as_str()).filter(|m| !seen.contains(**m)).map(|m| (read, *m)));
+        let next = reads
+            .iter()
+            .find_map(|read| members.get(read.value.as_str()).filter(|m| !seen.contains(**m)).map(|m| (read, *m)));
         match (back, next) {
             (Some(read), _) => {
                 path.push(start);

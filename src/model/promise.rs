@@ -19,7 +19,10 @@ pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFi
                 problems.push(
                     Problem::at(
                         "contract::missing_column",
-                        format!("`{}` promises the column `{}`, and {} does not make it", contract.name, column.name, file.path),
+                        format!(
+                            "`{}` promises the column `{}`, and {} does not make it",
+                            contract.name, column.name, file.path
+                        ),
                         &contract.file,
                         column.span.clone(),
                         "promised here",
@@ -51,7 +54,11 @@ pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFi
             problems.push(
                 Problem::at(
                     "contract::undeclared_column",
-                    format!("`{}` makes the column `{}`, which its contract does not declare", contract.name, field.name()),
+                    format!(
+                        "`{}` makes the column `{}`, which its contract does not declare",
+                        contract.name,
+                        field.name()
+                    ),
                     file,
                     output_place(file, field.name()),
                     "made here",

@@ -85,7 +85,8 @@ fn shapes<'a>(codes: impl Iterator<Item = &'a str>, outlines: &BTreeMap<String, 
 /// Communes of today.
 pub fn communes(cog: &Cog) -> Result<RecordBatch, ArrowError> {
     let current = || cog.communes().iter().filter(|commune| commune.kind() == Kind::Commune);
-    let (mut population, mut longitude, mut latitude) = (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
+    let (mut population, mut longitude, mut latitude) =
+        (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
     for commune in current() {
         population.append_option(commune.population().map(i64::from));
         longitude.append_option(commune.longitude());

@@ -59,7 +59,10 @@ pub struct Candidate<'a> {
 
 impl std::fmt::Debug for Candidate<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Candidate").field("dataset", &self.dataset).field("content", &self.content).finish_non_exhaustive()
+        f.debug_struct("Candidate")
+            .field("dataset", &self.dataset)
+            .field("content", &self.content)
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,7 +168,11 @@ async fn write(
 ) -> Result<Digest, PublishError> {
     let dataset = &candidate.dataset;
     let (metadata, manifest) = candidate.finish.finish(release, previous)?;
-    let key = |path: &str| StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() };
+    let key = |path: &str| StoreKey::ReleaseFile {
+        dataset: dataset.clone(),
+        release: release.clone(),
+        path: path.to_owned(),
+    };
     let mut written: Vec<(StoreKey, String, Digest)> = Vec::new();
     for file in &candidate.files {
         let target = key(&file.path);
@@ -225,7 +232,8 @@ async fn copy_latest(store: &Store, dataset: &DatasetId, release: &ReleaseId) ->
     let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
     let prefix = format!("{}/", folder.path());
     let listed = store.list(&folder).await.map_err(fail)?;
-    let mut paths: Vec<String> = listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(str::to_owned).collect();
+    let mut paths: Vec<String> =
+        listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(str::to_owned).collect();
     paths.sort_by_key(|path| (path == "manifest.json", path.clone()));
     let latest = StoreFolder::Latest { dataset: dataset.clone() };
     let latest_prefix = format!("{}/", latest.path());

@@ -207,7 +207,8 @@ impl<'a> ContractChecks<'a> {
         };
         for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
             let number = value(row);
-            let inside = column.minimum.is_none_or(|least| number >= least) && column.maximum.is_none_or(|most| number <= most);
+            let inside =
+                column.minimum.is_none_or(|least| number >= least) && column.maximum.is_none_or(|most| number <= most);
             if !inside {
                 self.fail(&id, row, "hors des bornes");
             }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use super::build::{Built, Builder};
+use super::build::{Builder, Built};
 use super::describe;
 use super::error::RunError;
 use super::record::{FailedCheck, PublishedTable};
@@ -74,7 +74,8 @@ pub(super) async fn assemble<'a>(
     progress: &mut Progress<'_>,
 ) -> Result<Assembled<'a>, RunError> {
     let folder = builder.folder.join("release");
-    fs::create_dir_all(&folder).map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
+    fs::create_dir_all(&folder)
+        .map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
     let (mut tables, mut figures, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for name in &job.pipeline.published {
         let Some(contract) = contract(job.pipeline, name) else { continue };
@@ -87,7 +88,11 @@ pub(super) async fn assemble<'a>(
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
             figures.push((format!("{name}.svg"), draw(job.pipeline, spec, &built)?));
         }
-        progress.record.published.push(PublishedTable { table: name.to_string(), rows: built.rows, secret: built.secret });
+        progress.record.published.push(PublishedTable {
+            table: name.to_string(),
+            rows: built.rows,
+            secret: built.secret,
+        });
         tables.push(Table { contract, rows: built.rows, secret: built.secret, files });
     }
     for (name, bytes) in &figures {
@@ -100,7 +105,11 @@ pub(super) async fn assemble<'a>(
     progress.record.bytes = data.iter().map(|file| file.bytes).sum();
     let issued = options.now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let by_table = |value: fn(&Staged) -> BTreeMap<String, u64>| {
-        staged.iter().map(|table| (table.name.to_string(), value(table))).filter(|(_, counts)| !counts.is_empty()).collect()
+        staged
+            .iter()
+            .map(|table| (table.name.to_string(), value(table)))
+            .filter(|(_, counts)| !counts.is_empty())
+            .collect()
     };
     Ok(Assembled {
         job,
@@ -147,7 +156,11 @@ fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<Writt
     };
     let table = contract.name.as_str();
     outcomes.push(Outcome::blocking("no_formula", table, cells(written.formulas, "un tableur l’exécuterait")));
-    outcomes.push(Outcome::blocking("lists_read_back", table, cells(written.lists, "un élément vide ou qui contient « | »")));
+    outcomes.push(Outcome::blocking(
+        "lists_read_back",
+        table,
+        cells(written.lists, "un élément vide ou qui contient « | »"),
+    ));
     outcomes.push(Outcome::blocking("no_personal_value", table, personal));
     Ok((written.files, outcomes))
 }
@@ -216,7 +229,8 @@ fn sources(job: Job<'_>, snapshots: &[Snapshot]) -> Vec<SourceRecord> {
 
 /// A digest under the project's key: it says that two things are the same and confirms no guess.
 fn keyed(job: Job<'_>, purpose: &str, value: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(job.project.key.expose().as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(job.project.key.expose().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(purpose.as_bytes());
     mac.update(b":");
     mac.update(value.as_bytes());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::error::RunError;
@@ -14,7 +15,7 @@ use crate::config::pipeline::{Pipeline, shown_table};
 use crate::contract::{Contract, SECRET};
 use crate::diagnostic::SourceFile;
 use crate::disclosure::cells::Protection;
-use crate::engine::Engine;
+use crate::engine::{Engine, SinkError};
 use crate::id::TableName;
 use crate::model::{ModelPlan, reference};
 use crate::survey::{Counter, indicator_schema, whole_sample};
@@ -121,12 +122,18 @@ impl Builder<'_> {
 
     /// A published table that is no model: its public columns, sorted and protected like any other.
     pub(super) async fn select(&self, name: &TableName, contract: &Contract) -> Result<Built, RunError> {
-        let columns: Vec<&str> = contract.public_columns().map(|column| column.name.as_str()).filter(|n| *n != SECRET).collect();
+        let columns: Vec<&str> =
+            contract.public_columns().map(|column| column.name.as_str()).filter(|n| *n != SECRET).collect();
         let text = format!("SELECT {} FROM {name}", columns.join(", "));
         self.execute(name, &SourceFile::new(format!("{name}.sql"), text), Some(contract)).await
     }
 
-    async fn execute(&self, name: &TableName, file: &Arc<SourceFile>, contract: Option<&Contract>) -> Result<Built, RunError> {
+    async fn execute(
+        &self,
+        name: &TableName,
+        file: &Arc<SourceFile>,
+        contract: Option<&Contract>,
+    ) -> Result<Built, RunError> {
         let planned = self.engine.plan(file).map_err(|problems| RunError::Plan { table: name.clone(), problems })?;
         let (target, order) = target(&planned.schema, contract);
         let protection = contract.and_then(|contract| self.protection(name, contract));
@@ -136,27 +143,33 @@ impl Builder<'_> {
         };
         let path = self.folder.join(format!("{name}.built.parquet"));
         let mut writer = ScratchWriter::create(path, nullable(&schema))?;
-        let mut secret = 0;
+        let mut whole = Vec::new();
         let mut failure = None;
-        let mut sink = |batch: RecordBatch| {
-            let written = write(&mut writer, name, protection.as_ref(), &schema, &batch);
-            match written {
-                Ok(hidden) => {
-                    secret += hidden;
-                    Ok(())
-                }
-                Err(error) => {
-                    let text = error.to_string();
-                    failure = Some(error);
-                    Err(text.into())
-                }
+        let mut sink = |batch: RecordBatch| -> Result<(), SinkError> {
+            // A cell is judged beside those that add up with it: tables of aggregates are held until they are whole.
+            if protection.is_some() {
+                whole.push(batch);
+                return Ok(());
             }
+            writer.write(&batch).map_err(|error| {
+                let text = error.to_string();
+                failure = Some(error);
+                text.into()
+            })
         };
         let executed = self.engine.execute(&planned, &target, &order, &mut sink).await;
         if let Some(error) = failure {
             return Err(error);
         }
         executed.map_err(|source| RunError::Engine { table: name.clone(), source })?;
+        let mut secret = 0;
+        if let Some(protection) = protection {
+            let arrow = arrow_error(name);
+            let table = concat_batches(&target, &whole).map_err(&arrow)?;
+            let (table, hidden) = protection.apply(&table, &nullable(&schema)).map_err(&arrow)?;
+            writer.write(&table)?;
+            secret = hidden;
+        }
         let (path, rows) = writer.finish()?;
         Ok(Built { path, rows, secret })
     }
@@ -182,21 +195,4 @@ fn target(made: &SchemaRef, contract: Option<&Contract>) -> (SchemaRef, Vec<Stri
     let fields = fields.fields().iter().filter(|field| made.field_with_name(field.name()).is_ok());
     let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
     (nullable(&Arc::new(schema)), contract.primary_key.clone())
-}
-
-fn write(
-    writer: &mut ScratchWriter,
-    name: &TableName,
-    protection: Option<&Protection<'_>>,
-    schema: &SchemaRef,
-    batch: &RecordBatch,
-) -> Result<u64, RunError> {
-    match protection {
-        None => writer.write(batch).map(|()| 0),
-        Some(protection) => {
-            let (batch, hidden) = protection.apply(batch, &nullable(schema)).map_err(arrow_error(name))?;
-            writer.write(&batch)?;
-            Ok(hidden)
-        }
-    }
 }

@@ -36,7 +36,8 @@ impl ScratchWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP))
             .set_statistics_enabled(EnabledStatistics::None)
             .build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| scratch_error(&path, error))?;
+        let writer =
+            ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| scratch_error(&path, error))?;
         Ok(Self { path, writer, rows: 0 })
     }
 

@@ -17,8 +17,8 @@ use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, SinkError, staged_schema};
-use crate::territory::columns::{place, placed_schema};
 use crate::territory::Cog;
+use crate::territory::columns::{place, placed_schema};
 
 /// A table as it was read.
 #[derive(Debug)]
@@ -77,7 +77,14 @@ impl ChunkSink for StageSink<'_> {
                 let key = String::new();
                 let column = "lieu".to_owned();
                 let rule = fix.rule.into();
-                self.ledger.correction(&Correction { row: fix.row, key, column, before: fix.before, rule, after: fix.after })?;
+                self.ledger.correction(&Correction {
+                    row: fix.row,
+                    key,
+                    column,
+                    before: fix.before,
+                    rule,
+                    after: fix.after,
+                })?;
             }
         }
         let batch = self.without_personal_values(batch)?;
@@ -119,7 +126,13 @@ impl StageSink<'_> {
 }
 
 /// Reads a table into the scratch folder.
-pub(super) fn stage(table: &TableSpec, key: &Secret, parts: Parts, cog: &Cog, folder: &Path) -> Result<Staged, RunError> {
+pub(super) fn stage(
+    table: &TableSpec,
+    key: &Secret,
+    parts: Parts,
+    cog: &Cog,
+    folder: &Path,
+) -> Result<Staged, RunError> {
     let staged = staged_schema(table);
     let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
     let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
@@ -152,8 +165,12 @@ fn without_rows(table: &TableSpec, path: &Path, losers: &[u64]) -> Result<PathBu
     for batch in scratch::read(path, None)? {
         let batch = batch.map_err(arrow)?;
         let Some(rows) = batch.column_by_name("__row") else { continue };
-        let keep: BooleanArray =
-            rows.as_primitive::<UInt64Type>().values().iter().map(|row| Some(losers.binary_search(row).is_err())).collect();
+        let keep: BooleanArray = rows
+            .as_primitive::<UInt64Type>()
+            .values()
+            .iter()
+            .map(|row| Some(losers.binary_search(row).is_err()))
+            .collect();
         writer.write(&filter_record_batch(&batch, &keep).map_err(arrow)?)?;
     }
     Ok(writer.finish()?.0)

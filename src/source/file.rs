@@ -13,12 +13,12 @@ use glob::MatchOptions;
 use glob::Pattern;
 use url::Url;
 
+use crate::config::pipeline::FileSource;
+use crate::secret::SafeUrl;
 use crate::source::Connector;
 use crate::source::PartInfo;
 use crate::source::PartSink;
 use crate::source::error::SourceError;
-use crate::config::pipeline::FileSource;
-use crate::secret::SafeUrl;
 use crate::store;
 use crate::store::Store;
 use crate::store::StoreFolder;

@@ -18,6 +18,8 @@ use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
+use crate::config::pipeline::HttpSource;
+use crate::secret::SafeUrl;
 use crate::source::Connector;
 use crate::source::PartInfo;
 use crate::source::PartSink;
@@ -26,8 +28,6 @@ use crate::source::error::HttpFault;
 use crate::source::error::SourceError;
 use crate::source::error::WaitingFor;
 use crate::source::redirect::Way;
-use crate::config::pipeline::HttpSource;
-use crate::secret::SafeUrl;
 
 /// A server that asks for more patience than this does not get it.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);

@@ -5,8 +5,8 @@
 
 use url::Url;
 
-use crate::source::error::HttpFault;
 use crate::secret::SafeUrl;
+use crate::source::error::HttpFault;
 
 /// Redirects followed for one document.
 const LIMIT: usize = 5;

@@ -38,7 +38,13 @@ mod tests {
     #[case::infinite(40, 62, 1_000_000_000_000, 0.520_9, 0.752_8)]
     #[case::none(0, 62, 1_000_000_000_000, 0.0, 0.058_3)]
     #[case::census(40, 62, 62, 0.645_161, 0.645_161)]
-    fn intervals_are_wilsons(#[case] n: u64, #[case] base: u64, #[case] population: u64, #[case] low: f64, #[case] high: f64) {
+    fn intervals_are_wilsons(
+        #[case] n: u64,
+        #[case] base: u64,
+        #[case] population: u64,
+        #[case] low: f64,
+        #[case] high: f64,
+    ) {
         let (a, b) = wilson(n, base, population).unwrap();
         assert!((a - low).abs() < 1e-3 && (b - high).abs() < 1e-3, "{a} {b}");
     }

@@ -219,7 +219,8 @@ fn answers(column: &Column, batch: &RecordBatch) -> Vec<Answer> {
     let empty = |row: usize| if not_asked.get(row) == Some(&true) { Answer::NotAsked } else { Answer::Empty };
     if column.kind == Kind::Codes {
         let sets = array.as_primitive::<UInt64Type>();
-        let answer = |row| if sets.is_null(row) || sets.value(row) == 0 { empty(row) } else { Answer::Options(sets.value(row)) };
+        let answer =
+            |row| if sets.is_null(row) || sets.value(row) == 0 { empty(row) } else { Answer::Options(sets.value(row)) };
         return (0..sets.len()).map(answer).collect();
     }
     let dictionary = array.as_dictionary::<Int16Type>();

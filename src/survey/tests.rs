@@ -4,8 +4,8 @@ use arrow::array::{ArrayRef, AsArray as _, DictionaryArray, RecordBatch, UInt64A
 use arrow::datatypes::{Float64Type, Int16Type, Int64Type};
 
 use super::*;
-use crate::contract::parse::{CodeLists, parse};
 use crate::contract::CodeList;
+use crate::contract::parse::{CodeLists, parse};
 use crate::diagnostic::{Problems, SourceFile};
 
 const SCHEMA: &str = r#"{
@@ -80,7 +80,8 @@ fn options_bases_mentions_and_silence_are_counted() {
     assert_eq!(numbers(&table, "base"), [5; 5].map(Some));
     assert_eq!(numbers(&table, "mentions"), [4, 4, 4, 4, 4].map(Some));
     assert_eq!(numbers(&table, "non_reponses"), [1, 1, 1, 2, 2].map(Some));
-    let shares: Vec<_> = table.column_by_name("part_repondants").unwrap().as_primitive::<Float64Type>().iter().collect();
+    let shares: Vec<_> =
+        table.column_by_name("part_repondants").unwrap().as_primitive::<Float64Type>().iter().collect();
     assert_eq!(shares, [0.4, 0.2, 0.2, 0.4, 0.4].map(Some));
     assert_eq!(table.column_by_name("intervalle_bas").unwrap().null_count(), 5);
 }

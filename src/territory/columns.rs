@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, Float64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, Float64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array,
+};
 use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 

@@ -11,9 +11,11 @@ use super::TerritoryError;
 
 /// Reads a GeoJSON of outlines with a property `code`; every outline becomes a multi-polygon.
 pub fn load(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, TerritoryError> {
-    let text = fs::read_to_string(path).map_err(|source| TerritoryError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| TerritoryError::Unreadable { path: path.to_owned(), source })?;
     let bad = |reason: String| TerritoryError::Outline { path: path.to_owned(), reason };
-    let GeoJson::FeatureCollection(collection) = text.parse::<GeoJson>().map_err(|error| bad(error.to_string()))? else {
+    let GeoJson::FeatureCollection(collection) = text.parse::<GeoJson>().map_err(|error| bad(error.to_string()))?
+    else {
         return Err(bad("a FeatureCollection is expected".to_owned()));
     };
     let mut outlines = BTreeMap::new();

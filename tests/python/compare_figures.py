@@ -116,8 +116,8 @@ def is_small(n: int, base: Optional[int], complement: bool) -> bool:
 
 
 def withheld(row: Dict[str, str], n: int, base: Optional[int], beside: bool, complement: bool) -> Tuple[bool, bool]:
-    """Whether the row says that it is withheld, and whether it should: a small number must be, and one that is not small
-    may be only `beside` a small one of the same question, which it would give away."""
+    """Whether the row says that it is withheld, and whether it should: a small number must be, and one that is not
+    small may be only `beside` a small one of the same question, which it would give away."""
     said, small = boolean(row["secret"]), is_small(n, base, complement)
     return said, small or (beside and said is True)
 

@@ -4,9 +4,9 @@
     python3 leaks.py PUBLIC_DIR ENTRIES_JSON
 
 Looked for, in names and bytes of all files below the folder and in every text of Parquet files: network addresses,
-contacts, SIRET numbers and page names of all answers; name and site of those who did not agree to be named, unless someone
-who agreed has the same. Says where it found which kind of value of which answer, never the value. Exit code 1 when
-anything was found.
+contacts, SIRET numbers and page names of all answers; name and site of those who did not agree to be named, unless
+someone who agreed has the same. Says where it found which kind of value of which answer, never the value. Exit code 1
+when anything was found.
 """
 
 import html

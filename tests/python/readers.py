@@ -385,7 +385,9 @@ def check_table(table: Table, report: Report) -> None:
         "%s: DuckDB reads the same from Parquet" % name, lambda: differences(rows, duckdb_parquet_rows(table), columns)
     )
     report.attempt("%s: CSV is written as promised" % name, lambda: csv_text_problems(table))
-    report.attempt("%s: DuckDB reads the same from CSV" % name, lambda: differences(rows, duckdb_csv_rows(table), columns))
+    report.attempt(
+        "%s: DuckDB reads the same from CSV" % name, lambda: differences(rows, duckdb_csv_rows(table), columns)
+    )
     report.attempt("%s: the CSV for spreadsheets has the same rows" % name, lambda: spreadsheet_problems(table, rows))
     report.attempt("%s: frictionless accepts the CSV by its schema" % name, lambda: frictionless_table(table))
     metadata = pyarrow.parquet.read_metadata(table.path(".parquet")).metadata or {}

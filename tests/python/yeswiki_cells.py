@@ -58,7 +58,7 @@ def degrees(text: str) -> float:
 
 
 def coordinates(field: Dict[str, Any], entry: Dict[str, Any]) -> List[Any]:
-    """Longitude and latitude as they stand: beside the map's object, within it, or in an old key with latitude first."""
+    """Longitude and latitude as they stand: beside the map's object, within it, or in an old key, latitude first."""
     names = [field.get("longitudeField") or "bf_longitude", field.get("latitudeField") or "bf_latitude"]
     inside = entry.get(field["id"])
     inside = inside if isinstance(inside, dict) else {}

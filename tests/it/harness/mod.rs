@@ -93,6 +93,18 @@ impl Project {
         self.env.insert(name.to_owned(), value.to_owned());
     }
 
+    /// A JSON file.
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+
+    /// Changes a JSON file.
+    pub fn edit_json(&self, name: &str, edit: impl FnOnce(&mut serde_json::Value)) {
+        let mut json = self.json(name);
+        edit(&mut json);
+        self.write(name, serde_json::to_string(&json).unwrap());
+    }
+
     /// Runs `essaim` in the project.
     pub fn essaim(&self, arguments: &[&str]) -> Output {
         let (output, _) = self.essaim_bytes(arguments);
@@ -101,17 +113,22 @@ impl Project {
 
     /// The same, with stdout as bytes too.
     pub fn essaim_bytes(&self, arguments: &[&str]) -> (Output, Vec<u8>) {
-        let output = Command::new(env!("CARGO_BIN_EXE_essaim"))
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| self.filtered(&String::from_utf8_lossy(bytes));
+        let code = output.status.code().unwrap_or(-1);
+        (Output { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }, output.stdout)
+    }
+
+    /// The command, ready to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_essaim"));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "TMPDIR")))
-            .envs(&self.env)
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| self.filtered(&String::from_utf8_lossy(bytes));
-        let code = output.status.code().unwrap_or(-1);
-        (Output { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }, output.stdout)
+            .envs(&self.env);
+        command
     }
 
     /// Runs the pipelines; the test fails when the run does.
@@ -154,6 +171,24 @@ impl Project {
     /// Rows of a CSV of the current release, each as column and cell.
     pub fn csv(&self, dataset: &str, table: &str) -> Vec<BTreeMap<String, String>> {
         rows(&self.latest(dataset).join(format!("{table}.csv")))
+    }
+
+    /// Folder of the run that was recorded last.
+    fn last_run(&self) -> PathBuf {
+        let records = fs::read_dir(self.path("data/private/runs")).unwrap().map(|run| run.unwrap().path().join("record.json"));
+        let newest = records.max_by_key(|record| fs::metadata(record).unwrap().modified().unwrap()).unwrap();
+        newest.parent().unwrap().to_path_buf()
+    }
+
+    /// Record of the last run.
+    pub fn record(&self) -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(self.last_run().join("record.json")).unwrap()).unwrap()
+    }
+
+    /// Rows of `rejects`, `unfit` or `corrections` of a table in the last run.
+    pub fn ledger(&self, list: &str, table: &str) -> Vec<BTreeMap<String, String>> {
+        let path = self.last_run().join(list).join(format!("{table}.csv"));
+        if path.exists() { rows(&path) } else { Vec::new() }
     }
 
     /// All files of the two stores with their bytes, for before-and-after comparisons.

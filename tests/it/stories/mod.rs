@@ -1,3 +1,4 @@
 //! One file per subject.
 
 mod mistakes;
+mod sources;
