@@ -10,7 +10,7 @@ use crate::config::pipeline::{Model, Pipeline, shown_name};
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::Problem;
 use crate::engine::lineage::{How, Lineage, Origin};
-use crate::model::{ModelPlan, output_place};
+use crate::model::ModelPlan;
 
 /// Where confidentiality is laid down.
 const RULE: &str = "design.md section 7";
@@ -41,7 +41,7 @@ pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
         let public =
             |column: &&Lineage| contract.column(&column.name).is_some_and(|c| c.visibility == Visibility::Public);
         let columns: Vec<&Lineage> = lineage.columns.iter().filter(public).collect();
-        let refused: Vec<Problem> = columns.iter().flat_map(|column| refusals(pipeline, model, column)).collect();
+        let refused: Vec<Problem> = columns.iter().flat_map(|column| refusals(pipeline, plan, model, column)).collect();
         let counts = |column: &&&Lineage| column.origins.iter().any(|origin| matches!(origin.how, How::Aggregated(_)));
         // Of rows that are refused one by one, nobody asks how their sums are protected.
         let summed = refused.is_empty() || columns.iter().any(|column| counts(&column));
@@ -74,7 +74,7 @@ fn undeclared_personal(pipeline: &Pipeline, plan: &ModelPlan, model: &Model) -> 
             "disclosure::undeclared_personal",
             format!("model `{}` reads a personal column: {path}", model.name),
             &model.file,
-            output_place(&model.file, &name),
+            plan.place(model, &name),
             "made here",
         )
         .help(format!(
@@ -112,9 +112,9 @@ fn check_tables(
     let mut problems = Vec::new();
     if reads.contains(GROUPINGS) {
         let message = format!("`{model}` publishes a grouping of a survey");
-        let problem = match file.text.contains(GROUPINGS) {
-            true => Problem::at("disclosure::grouping", message, file, output_place(file, GROUPINGS), "read here"),
-            false => Problem::of_file("disclosure::grouping", format!("{message}, by way of another model"), file),
+        let problem = match file.text.find(GROUPINGS) {
+            Some(at) => Problem::at("disclosure::grouping", message, file, at..at + GROUPINGS.len(), "read here"),
+            None => Problem::of_file("disclosure::grouping", format!("{message}, by way of another model"), file),
         };
         problems.push(
             problem.help(format!("{RULE}: no grouping before secondary suppression and its attack test are in place")),
@@ -144,7 +144,7 @@ struct Refusal {
 }
 
 /// Every reason against publishing a column, each with all ways that lead to it.
-fn refusals(pipeline: &Pipeline, model: &Model, column: &Lineage) -> Vec<Problem> {
+fn refusals(pipeline: &Pipeline, plan: &ModelPlan, model: &Model, column: &Lineage) -> Vec<Problem> {
     let mut ways: BTreeMap<Refusal, Vec<String>> = BTreeMap::new();
     for origin in &column.origins {
         if let Some(refusal) = refusal(pipeline, origin) {
@@ -153,7 +153,7 @@ fn refusals(pipeline: &Pipeline, model: &Model, column: &Lineage) -> Vec<Problem
     }
     let problem = |(refusal, ways): (Refusal, Vec<String>)| {
         let message = format!("column `{}` of `{}` {}: {}", column.name, model.name, refusal.reason, ways.join(", "));
-        let place = output_place(&model.file, &column.name);
+        let place = plan.place(model, &column.name);
         Problem::at(refusal.code, message, &model.file, place, "published here").help(refusal.help)
     };
     ways.into_iter().map(problem).collect()

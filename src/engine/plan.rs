@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::utils::merge_schema;
@@ -44,48 +44,10 @@ impl Planned {
         &self.lineage.columns
     }
 
-    /// What keeps the model from filling a table of another shape: a column that is missing, one too many, or one of a
-    /// type that would lose something. [`Engine::execute`] casts what remains.
-    pub fn differences(&self, target: &Schema) -> Vec<Problem> {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let missing = target.fields().iter().filter(|field| !names.contains(&field.name().as_str())).map(|field| {
-            let message = format!("the model has no column `{}`, which its contract declares", field.name());
-            Problem::of_file("sql::missing_column", message, &self.file)
-                .help("select it, or take it out of the contract")
-        });
-        let found = self.schema.fields().iter().enumerate().filter_map(|(at, field)| {
-            let span = self.items.as_ref().and_then(|items| items.get(at)).cloned();
-            let Ok(wanted) = target.field_with_name(field.name()) else {
-                let message = format!("no contract declares the column `{}`", field.name());
-                let known = target.fields().iter().map(|field| field.name().as_str());
-                return Some(
-                    problem::placed("sql::undeclared_column", message, &self.file, span).suggest(field.name(), known),
-                );
-            };
-            (!fits(field.data_type(), wanted.data_type())).then(|| {
-                let (has, wants) = (field.data_type(), wanted.data_type());
-                let message = format!("`{}` is {has}, its contract says {wants}", field.name());
-                problem::placed("sql::type_mismatch", message, &self.file, span)
-                    .help("CAST it in the model, or change the contract")
-            })
-        });
-        missing.chain(found).collect()
-    }
-}
-
-/// Whether every value of one type is a value of the other.
-fn fits(has: &DataType, wants: &DataType) -> bool {
-    use DataType::{Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, List, Null, Timestamp};
-    use DataType::{UInt8, UInt16, UInt32, UInt64};
-    match (has, wants) {
-        (has, wants) if has == wants => true,
-        (Null, _)
-        | (Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32 | UInt64, Int64)
-        | (Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Decimal128(..), Float64)
-        | (Date32, Timestamp(_, None)) => true,
-        (Timestamp(_, zone), Timestamp(TimeUnit::Microsecond, other)) => zone == other,
-        (List(has), List(wants)) => fits(has.data_type(), wants.data_type()),
-        _ => false,
+    /// Where an output column is made: its alias or its expression in the SELECT list.
+    pub fn place(&self, column: &str) -> Option<Span> {
+        let at = self.schema.fields().iter().position(|field| field.name() == column)?;
+        self.items.as_ref()?.get(at).cloned()
     }
 }
 

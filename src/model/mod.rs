@@ -19,19 +19,24 @@ use crate::engine::{Engine, EngineError};
 use crate::id::TableName;
 use crate::survey::indicator_schema;
 
-pub use promise::output_place;
-
 /// The models of a pipeline in the order in which they can be built, and where their columns come from.
 #[derive(Debug, Default)]
 pub struct ModelPlan {
     order: Vec<TableName>,
     lineage: BTreeMap<String, TableLineage>,
+    places: BTreeMap<(String, String), Span>,
 }
 
 impl ModelPlan {
     /// Models, each after those that it reads.
     pub fn order(&self) -> &[TableName] {
         &self.order
+    }
+
+    /// Where a model makes an output column.
+    pub fn place(&self, model: &Model, column: &str) -> Span {
+        let key = (model.name.to_string(), column.to_owned());
+        self.places.get(&key).cloned().unwrap_or_else(|| first_line(&model.file))
     }
 
     /// Where the columns and rows of a model come from, followed down to tables that are no models.
@@ -79,7 +84,7 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
         }
     }
     if let Some(contract) = pipeline.indicators.as_ref().filter(|_| pipeline.questionnaire.is_some()) {
-        problems.extend(promise::compare(&indicator_schema(false), contract, &contract.file));
+        problems.extend(promise::compare(&indicator_schema(false), contract, &contract.file, &|_| first_line(&contract.file)));
     }
     let names: BTreeSet<&str> = pipeline.models.iter().map(|model| model.name.as_str()).collect();
     let order = graph::order(&names, &references, &mut problems);
@@ -131,12 +136,18 @@ fn plan_one(
     };
     let schema = match &model.contract {
         Some(contract) => {
-            problems.extend(promise::compare(&planned.schema, contract, &model.file));
+            let place = |column: &str| planned.place(column).unwrap_or_else(|| first_line(&model.file));
+            problems.extend(promise::compare(&planned.schema, contract, &model.file, &place));
             contract.plain_schema()
         }
         None => Arc::clone(&planned.schema),
     };
     engine.register_empty(&model.name, schema)?;
+    for column in planned.schema.fields() {
+        if let Some(place) = planned.place(column.name()) {
+            plan.places.insert((name.to_owned(), column.name().clone()), place);
+        }
+    }
     plan.lineage.insert(name.to_owned(), compose(&planned.lineage, &plan.lineage));
     plan.order.push(model.name.clone());
     Ok(true)
@@ -147,7 +158,7 @@ fn unknown_table(name: &Spanned<String>, known: &BTreeSet<String>) -> Problem {
         .suggest(&name.value, known.iter().map(String::as_str))
 }
 
-/// The whole of a file as a place, for problems that have no better one.
-pub fn first_line(file: &SourceFile) -> Span {
+/// The first line of a file, for problems that have no better place.
+fn first_line(file: &SourceFile) -> Span {
     0..file.text.lines().next().map_or(0, str::len)
 }

@@ -8,7 +8,10 @@ use crate::contract::{Contract, Kind, SECRET};
 use crate::diagnostic::{Problem, SourceFile, Span, quoted};
 
 /// Differences between the columns that are made and a contract.
-pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFile>) -> Vec<Problem> {
+pub(super) fn compare(made: &SchemaRef, contract: &Contract,
+    file: &Arc<SourceFile>,
+    place: &dyn Fn(&str) -> Span,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for column in &contract.columns {
         let field = made.fields().iter().find(|field| *field.name() == column.name);
@@ -41,7 +44,7 @@ pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFi
                         schema_type(column.kind)
                     ),
                     file,
-                    output_place(file, &column.name),
+                    place(&column.name),
                     "made here",
                 )
                 .help(format!("cast it in SQL, or change its type in {}", contract.file.path)),
@@ -60,7 +63,7 @@ pub(super) fn compare(made: &SchemaRef, contract: &Contract, file: &Arc<SourceFi
                         field.name()
                     ),
                     file,
-                    output_place(file, field.name()),
+                    place(field.name()),
                     "made here",
                 )
                 .suggest(field.name(), contract.columns.iter().map(|column| column.name.as_str())),
@@ -109,28 +112,5 @@ fn schema_type(kind: Kind) -> &'static str {
         Kind::DateTime => "`datetime`",
         Kind::Codes | Kind::Texts => "`list`",
         Kind::Geometry => "`geojson`",
-    }
-}
-
-/// Where a model names an output column: its alias, else its last place in a list of columns, else the last time the
-/// name stands in the file, else the first line.
-pub fn output_place(file: &SourceFile, column: &str) -> Span {
-    let text = file.text.to_lowercase();
-    let boundary = |at: Option<char>| at.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    let whole = |at: &usize| {
-        let before = text.get(..*at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + column.len()..).and_then(|after| after.chars().next());
-        boundary(before) && boundary(after)
-    };
-    let places: Vec<usize> = text.match_indices(column).map(|(at, _)| at).filter(whole).collect();
-    let aliased = |at: &&usize| text.get(..**at).is_some_and(|before| before.trim_end().ends_with(" as"));
-    let listed = |at: &&usize| {
-        let after = text.get(**at + column.len()..).map_or("", str::trim_start);
-        after.starts_with(',') || after.strip_prefix("from").is_some_and(|rest| rest.starts_with(char::is_whitespace))
-    };
-    let listed = places.iter().rfind(listed);
-    match places.iter().find(aliased).or(listed).or(places.last()) {
-        Some(at) if file.text.len() == text.len() => *at..at + column.len(),
-        _ => super::first_line(file),
     }
 }
