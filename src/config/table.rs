@@ -10,7 +10,7 @@ use super::pipeline::{
 };
 use crate::contract::{Contract, Kind};
 use crate::diagnostic::document::{Fields, Node, Value};
-use crate::diagnostic::{Problems, Spanned};
+use crate::diagnostic::{Problems, Spanned, nearest};
 use crate::id::{SourceId, TableName};
 
 /// Reads all tables of a pipeline file.
@@ -116,6 +116,11 @@ fn contract(fields: &Fields<'_>, name: &Spanned<String>, scope: &Scope<'_>) -> O
     let place = typed.as_ref().unwrap_or(name);
     let found = scope.contracts.get(&place.value).cloned();
     if !scope.has_contract(&place.value) {
+        let near = nearest(&place.value, scope.contracts.keys().map(String::as_str));
+        let help = near.map_or_else(
+            || "write it, or name the contract of another table: contract = \"…\"".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
         scope.problems.push(
             place
                 .problem(
@@ -123,7 +128,7 @@ fn contract(fields: &Fields<'_>, name: &Spanned<String>, scope: &Scope<'_>) -> O
                     format!("there is no schemas/{}.schema.json", place.value),
                     "no contract",
                 )
-                .suggest(&place.value, scope.contracts.keys().map(String::as_str)),
+                .help(help),
         );
     }
     found

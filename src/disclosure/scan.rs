@@ -67,6 +67,17 @@ pub fn find(text: &str) -> Option<Finding> {
     TELEPHONE.is_match(text).then_some(Finding::Telephone)
 }
 
+/// The text with its personal values struck out, for cells that may not be empty.
+pub fn struck_out(text: &str) -> String {
+    let mut rest = text.to_owned();
+    for pattern in [&EMAIL, &IBAN, &NIR, &TELEPHONE] {
+        if find(&rest).is_some() {
+            rest = pattern.replace_all(&rest, " […] ").trim().to_owned();
+        }
+    }
+    if find(&rest).is_some() { "[…]".to_owned() } else { rest }
+}
+
 /// ISO 13616: country and check moved to the end, letters as 10 to 35, remainder by 97 is 1.
 fn iban_is_right(text: &str) -> bool {
     let compact: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
@@ -152,6 +163,16 @@ mod tests {
     #[case::sentence("Nous accompagnons 62 structures depuis 2014", None)]
     fn personal_values_are_found_and_public_ones_are_not(#[case] text: &str, #[case] finding: Option<Finding>) {
         assert_eq!(find(text), finding);
+    }
+
+    #[rstest]
+    #[case::email("Chez Paul, paul@exemple.fr", "Chez Paul, […]")]
+    #[case::both("tél. 02 99 12 34 56 ou a@b.fr", "tél. […] ou […]")]
+    #[case::nothing("Chez Paul", "Chez Paul")]
+    fn personal_values_are_struck_out(#[case] text: &str, #[case] expected: &str) {
+        let found = struck_out(text);
+        assert_eq!(found.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+        assert_eq!(find(&found), None);
     }
 
     proptest! {

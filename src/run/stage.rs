@@ -94,7 +94,8 @@ impl ChunkSink for StageSink<'_> {
 }
 
 impl StageSink<'_> {
-    /// Empties text cells that hold a personal value, in columns that could be published.
+    /// Empties text cells that hold a personal value, in columns that could be published; of a cell that may not be empty
+    /// only that value goes. Keys stay as they are: the last scan blocks a release that holds one.
     fn without_personal_values(&mut self, batch: RecordBatch) -> Result<RecordBatch, SinkError> {
         let schema = batch.schema();
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
@@ -104,12 +105,12 @@ impl StageSink<'_> {
                 matches!(column.visibility, Visibility::Public | Visibility::Restricted)
                     && matches!(column.kind, Kind::Text | Kind::Uri)
             });
-            if !published {
+            if !published || self.table.contract.primary_key.contains(&hit.column) {
                 continue;
             }
             let at = schema.index_of(&hit.column)?;
             let texts: &StringArray = columns[at].as_string();
-            let mask: BooleanArray = (0..texts.len()).map(|row| Some(row == hit.row)).collect();
+            let after = (!schema.field(at).is_nullable()).then(|| scan::struck_out(texts.value(hit.row)));
             let row = batch.column_by_name("__row").map_or(0, |rows| rows.as_primitive::<UInt64Type>().value(hit.row));
             self.ledger.correction(&Correction {
                 row,
@@ -117,9 +118,10 @@ impl StageSink<'_> {
                 column: hit.column.clone(),
                 before: texts.value(hit.row).to_owned(),
                 rule: "donnee_personnelle".into(),
-                after: String::new(),
+                after: after.clone().unwrap_or_default(),
             })?;
-            columns[at] = nullif(&columns[at], &mask)?;
+            let cells = texts.iter().enumerate().map(|(row, text)| if row == hit.row { after.as_deref() } else { text });
+            columns[at] = Arc::new(cells.collect::<StringArray>());
         }
         Ok(RecordBatch::try_new(schema, columns)?)
     }

@@ -12,6 +12,9 @@ use super::fold;
 use super::names::Names;
 use super::table::{Code, Record, read};
 
+/// INSEE code of a commune or of a part of one.
+pub(super) type Insee = Code<5>;
+
 /// What a row of `communes.csv` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -29,11 +32,11 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commune {
     nom: Box<str>,
-    code: Code,
-    departement: Code,
-    region: Code,
-    epci: Option<Code>,
-    parent: Option<Code>,
+    code: Insee,
+    departement: Code<3>,
+    region: Code<3>,
+    epci: Option<Code<9>>,
+    parent: Option<Insee>,
     kind: Kind,
     population: Option<u32>,
     centre: Option<(f64, f64)>,
@@ -102,11 +105,11 @@ impl Commune {
 }
 
 macro_rules! territory {
-    ($(#[$doc:meta])* $name:ident { $($(#[$getter_doc:meta])* $getter:ident),* }) => {
+    ($(#[$doc:meta])* $name:ident($length:literal) { $($(#[$getter_doc:meta])* $getter:ident),* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name {
-            code: Code,
+            code: Code<$length>,
             nom: Box<str>,
             $($getter: Box<str>,)*
         }
@@ -140,8 +143,8 @@ macro_rules! territory {
             }
         }
 
-        impl HasCode for $name {
-            fn key(&self) -> Code {
+        impl HasCode<$length> for $name {
+            fn key(&self) -> Code<$length> {
                 self.code
             }
         }
@@ -149,13 +152,13 @@ macro_rules! territory {
 }
 
 /// Rows that are kept sorted by code.
-trait HasCode {
-    fn key(&self) -> Code;
+trait HasCode<const N: usize> {
+    fn key(&self) -> Code<N>;
 }
 
 territory!(
     /// A département, or an overseas territory that stands beside them.
-    Departement {
+    Departement(3) {
         /// Code of its région.
         region,
         /// `metro`, `drom` or `com`.
@@ -166,7 +169,7 @@ territory!(
 );
 territory!(
     /// A région, or an overseas territory that stands beside them.
-    Region {
+    Region(3) {
         /// `metro`, `drom` or `com`.
         zone,
         /// INSEE code of its main town.
@@ -175,7 +178,7 @@ territory!(
 );
 territory!(
     /// A grouping of communes with its own taxes; its code is a SIREN.
-    Epci {
+    Epci(9) {
         /// `CC`, `CA`, `CU`, `METRO` or `MET69`.
         nature,
         /// Municipal population, as written.
@@ -183,7 +186,7 @@ territory!(
     }
 );
 
-fn with_code<'a, T: HasCode>(sorted: &'a [T], code: &str) -> Option<&'a T> {
+fn with_code<'a, const N: usize, T: HasCode<N>>(sorted: &'a [T], code: &str) -> Option<&'a T> {
     let code = Code::new(code)?;
     sorted.binary_search_by_key(&code, HasCode::key).ok().and_then(|at| sorted.get(at))
 }
@@ -204,11 +207,11 @@ pub struct Cog {
 #[derive(Default)]
 struct Index {
     /// By INSEE code of the row; a commune of today comes before its part of the same code.
-    codes: FxHashMap<u64, u32>,
+    codes: FxHashMap<u32, u32>,
     /// By abolished INSEE code.
-    former: FxHashMap<u64, u32>,
-    /// (postal code, row) in order; communes of today and arrondissements only.
-    postal: Vec<(u32, u32)>,
+    former: FxHashMap<u32, u32>,
+    /// Postal code in the upper half, row in the lower, in order; communes of today and arrondissements only.
+    postal: Vec<u64>,
     /// By place in `departements`.
     departements: Vec<Vec<u32>>,
 }
@@ -260,7 +263,7 @@ impl Cog {
     /// What the holder of an INSEE code is today: a delegated, associated or abolished commune gives the commune that
     /// it is part of, an arrondissement itself. The code is taken as written; [`Cog::locate`] is more forgiving.
     pub fn commune(&self, code: &str) -> Option<&Commune> {
-        let row = self.row(self.row_of_code(Code::new(code)?).map(|(row, _)| row)?);
+        let row = self.row(self.row_of_code(Insee::new(code)?).map(|(row, _)| row)?);
         if row.kind == Kind::Arrondissement { Some(row) } else { Some(self.row(row.today)) }
     }
 
@@ -284,16 +287,17 @@ impl Cog {
     }
 
     /// Row of an INSEE code, and whether the code was abolished.
-    pub(super) fn row_of_code(&self, code: Code) -> Option<(u32, bool)> {
+    pub(super) fn row_of_code(&self, code: Insee) -> Option<(u32, bool)> {
         let current = self.index.codes.get(&code.key()).map(|row| (*row, false));
         current.or_else(|| self.index.former.get(&code.key()).map(|row| (*row, true)))
     }
 
     /// Rows of a postal code: communes of today and arrondissements.
     pub(super) fn rows_of_postal(&self, postal: u32) -> impl Iterator<Item = u32> + Clone + '_ {
-        let from = self.index.postal.partition_point(|(code, _)| *code < postal);
+        let from = self.index.postal.partition_point(|entry| entry >> 32 < u64::from(postal));
         let rest = self.index.postal.get(from..).unwrap_or_default();
-        rest.iter().take_while(move |(code, _)| *code == postal).map(|(_, row)| *row)
+        let same = rest.iter().take_while(move |entry| **entry >> 32 == u64::from(postal));
+        same.map(|entry| u32::try_from(entry & u64::from(u32::MAX)).expect("the lower half is 32 bits"))
     }
 
     /// Place of a département in `departements`, by its code.
@@ -330,7 +334,7 @@ fn read_communes(bytes: &[u8], departements: &[Departement]) -> Result<(Vec<Comm
     let mut communes: Vec<Commune> = Vec::with_capacity(expected);
     let mut index = Index { departements: vec![Vec::new(); departements.len()], ..Index::default() };
     index.codes.reserve(expected);
-    let mut former: Vec<(Code, u32)> = Vec::new();
+    let mut former: Vec<(u32, u32)> = Vec::new();
     read("communes.csv", COMMUNES, bytes, |record| {
         let row = u32::try_from(communes.len()).ok().ok_or_else(|| record.wrong("there are too many lines"))?;
         let commune = read_commune(record, row)?;
@@ -341,18 +345,23 @@ fn read_communes(bytes: &[u8], departements: &[Departement]) -> Result<(Vec<Comm
         } else {
             index.codes.entry(commune.code.key()).or_insert(row);
         }
-        for postal in record.get(7).split('|').filter(|text| !text.is_empty()) {
-            let postal = postal.parse().ok().ok_or_else(|| record.wrong("a postal code is not a number"))?;
-            index.postal.push((postal, row));
+        for postal in record.list(7) {
+            let number = postal.iter().try_fold(0, |number: u64, byte| {
+                let digit = byte.wrapping_sub(b'0');
+                (digit < 10 && number < 10_000).then(|| number * 10 + u64::from(digit))
+            });
+            let postal = number.ok_or_else(|| record.wrong("a postal code is not a number of five digits"))?;
+            index.postal.push(postal << 32 | u64::from(row));
         }
-        for code in record.get(9).split('|').filter(|text| !text.is_empty()) {
-            former.push((Code::new(code).ok_or_else(|| record.wrong("an abolished code is not a code"))?, row));
+        for code in record.list(9) {
+            let code = Insee::from_bytes(code).ok_or_else(|| record.wrong("an abolished code is not a code"))?;
+            former.push((code.key(), row));
         }
         communes.push(commune);
         Ok(())
     })?;
     index.postal.sort_unstable();
-    index.former = former.into_iter().map(|(code, row)| (code.key(), row)).collect();
+    index.former = former.into_iter().collect();
     resolve_parents(&mut communes, &index)?;
     Ok((communes, index))
 }
@@ -392,8 +401,8 @@ fn read_commune(record: &Record<'_>, row: u32) -> Result<Commune, TerritoryError
         epci: record.optional_code(5)?,
         parent,
         kind,
-        population: record.number(8)?,
-        centre: record.number(10)?.zip(record.number(11)?),
+        population: record.count(8)?,
+        centre: record.decimal(10)?.zip(record.decimal(11)?),
         today: row,
     })
 }
@@ -451,9 +460,9 @@ mod tests {
     #[case::departement("01001,A,COM,99,84,,,,,,,", "the département is not known")]
     #[case::orphan("01001,A,COMD,01,84,,01002,,,,,", "the parent is not a commune of today")]
     #[case::parent_missing("01001,A,COMD,01,84,,,,,,,", "a commune has a parent, or a part of one has none")]
-    #[case::postal_code("01001,A,COM,01,84,,,2A000,,,,", "a postal code is not a number")]
+    #[case::postal_code("01001,A,COM,01,84,,,2A000,,,,", "a postal code is not a number of five digits")]
     #[case::longitude("01001,A,COM,01,84,,,,,,x,46.0", "a number is not a number")]
-    #[case::code("010-01,A,COM,01,84,,,,,,,", "a code is not made of 1 to 9 letters and digits")]
+    #[case::code("010-01,A,COM,01,84,,,,,,,", "a code is empty, too long or not of letters and digits")]
     fn lines_that_do_not_fit_are_refused(#[case] line: &str, #[case] reason: &str) {
         let departements = b"code,nom,region,zone,chef_lieu\n01,Ain,84,metro,01053\n";
         let communes = format!("{COMMUNES}\n{line}\n");

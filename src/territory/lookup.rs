@@ -1,11 +1,10 @@
 //! Finding the commune of a row from codes and names.
 
-use super::cog::{Cog, Commune, Kind};
+use super::cog::{Cog, Commune, Insee, Kind};
 use super::fold::fold;
 use super::names::Name;
 use super::position;
 use super::rule;
-use super::table::Code;
 use super::{Correction, Method, PlaceInput, Placement};
 
 // Confidence, in hundredths.
@@ -220,7 +219,7 @@ impl Cog {
     }
 
     fn row_of_number(&self, code: u32) -> Option<u32> {
-        self.row_of_code(Code::new(&code.to_string())?).map(|(row, _)| row)
+        self.row_of_code(Insee::new(&code.to_string())?).map(|(row, _)| row)
     }
 
     /// Départements from a code or a name: `2a`, `1`, `Finistère`, `69 - Rhône`, `Seine St Denis (93)`; `20` is both of
@@ -260,10 +259,10 @@ fn correct(corrections: &mut Vec<Correction>, rule: &'static str, before: &str, 
 }
 
 /// An INSEE code of five characters: a lost leading zero is put back, `2a` becomes `2A`.
-fn insee_code(text: &str) -> Option<Code> {
+fn insee_code(text: &str) -> Option<Insee> {
     match text.len() {
-        5 => Code::new(&text.to_ascii_uppercase()),
-        4 if text.bytes().all(|b| b.is_ascii_digit()) => Code::new(&format!("0{text}")),
+        5 => Insee::new(&text.to_ascii_uppercase()),
+        4 if text.bytes().all(|b| b.is_ascii_digit()) => Insee::new(&format!("0{text}")),
         _ => None,
     }
 }

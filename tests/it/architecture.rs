@@ -148,7 +148,7 @@ fn import_violations(file: &File) -> Vec<String> {
         let (name, place) = (&found[1], file.place(&code, found.get(0).unwrap().start()));
         match layer(name) {
             _ if name == "{" || name == "*" => {
-                violations.push(format!("{place}: `crate::{name}` hides what is imported"))
+                violations.push(format!("{place}: `crate::{name}` hides what is imported"));
             }
             None => violations.push(format!("{place}: `crate::{name}` is no module of a layer")),
             Some(_) if name == module || looks_sideways => {}

@@ -57,7 +57,7 @@ fn an_aggregate_of_a_personal_column_is_refused() {
             "annuaire",
             "SELECT region, max(contact_courriel) AS contact\nFROM reponses\nGROUP BY region\n",
             &texts(&["region", "contact"]),
-        )
+        );
     };
     assert_snapshot!(checked(change).snapshot());
 }
@@ -86,7 +86,7 @@ fn publishing_a_model_that_is_declared_personal_is_refused() {
 #[test]
 fn publishing_single_answers_is_refused_with_their_path() {
     let change = |p: &Project| {
-        published(p, "statuts", "SELECT id, statut_juridique AS statut\nFROM reponses\n", &texts(&["id", "statut"]))
+        published(p, "statuts", "SELECT id, statut_juridique AS statut\nFROM reponses\n", &texts(&["id", "statut"]));
     };
     assert_snapshot!(checked(change).snapshot());
 }
@@ -106,7 +106,7 @@ fn choosing_rows_by_an_answer_is_refused() {
             "demandeurs",
             "SELECT id, nom\nFROM reponses\nWHERE contient(besoins, 'formation')\n",
             &texts(&["id", "nom"]),
-        )
+        );
     };
     assert_snapshot!(checked(change).snapshot());
 }

@@ -52,7 +52,10 @@ fn an_unknown_code_names_the_nearest() {
 
 #[test]
 fn a_code_list_with_one_spelling_for_two_codes_is_reported() {
-    assert_snapshot!(checked(|p| p.write("seeds/codes/stades.csv", format!("{}émergence,x,,\n", p.read("seeds/codes/stades.csv")))).snapshot());
+    assert_snapshot!(
+        checked(|p| p.write("seeds/codes/stades.csv", format!("{}émergence,x,,\n", p.read("seeds/codes/stades.csv"))))
+            .snapshot()
+    );
 }
 
 #[test]
@@ -272,7 +275,7 @@ fn a_smallest_cell_that_protects_nobody_is_refused() {
 }
 
 #[test]
-fn a_contract_that_nobody_promised_by_a_model_is_fine_without_being_published() {
+fn a_model_may_have_a_contract_without_being_published() {
     let change = |p: &Project| {
         model(p, "essai", "SELECT id FROM fabriques");
         p.write("schemas/essai.schema.json", texts(&["id"]));

@@ -61,7 +61,9 @@ fn sql_that_cannot_be_read_has_its_place() {
 
 #[test]
 fn sql_with_a_comma_too_much_has_its_place() {
-    assert_snapshot!(checked(|p| p.replace(FUNDING, "    part_mentions\nFROM", "    part_mentions,,\nFROM")).snapshot());
+    assert_snapshot!(
+        checked(|p| p.replace(FUNDING, "    part_mentions\nFROM", "    part_mentions,,\nFROM")).snapshot()
+    );
 }
 
 #[test]
