@@ -9,9 +9,8 @@ use super::LogFormat;
 /// Starts logging. Without `-v`, warnings and errors only; JSON also tells of steps.
 pub(super) fn start(format: LogFormat, verbose: u8, color: bool) {
     let level = match (verbose, format) {
-        (0, LogFormat::Text) => "warn,essaim=warn",
-        (0, LogFormat::Json) => "warn,essaim=info",
-        (1, _) => "warn,essaim=info",
+        (0, LogFormat::Text) => "warn",
+        (0, LogFormat::Json) | (1, _) => "warn,essaim=info",
         (2, _) => "info,essaim=debug",
         _ => "debug,essaim=trace",
     };

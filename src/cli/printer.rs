@@ -1,5 +1,6 @@
 //! Everything that is written to the terminal goes through here.
 
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,6 +11,28 @@ use super::Color;
 use crate::diagnostic::Problem;
 use crate::diagnostic::render::{self, Style};
 use crate::run::Reporter;
+
+/// A text that grows line by line.
+#[derive(Debug, Default)]
+pub(super) struct Text(String);
+
+impl Text {
+    /// Appends without a line end.
+    pub(super) fn add(&mut self, text: fmt::Arguments<'_>) {
+        self.0.write_fmt(text).expect("writing to a String cannot fail");
+    }
+
+    /// Appends a line.
+    pub(super) fn line(&mut self, text: fmt::Arguments<'_>) {
+        self.add(text);
+        self.0.push('\n');
+    }
+
+    /// The whole text.
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}
 
 /// Writes data to stdout and talk to stderr.
 #[derive(Debug)]
@@ -41,6 +64,7 @@ impl Printer {
     }
 
     /// Data, to stdout. A reader that left is no failure.
+    #[expect(clippy::unused_self, reason = "who prints has a printer")]
     pub(super) fn data(&self, text: &str) {
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());

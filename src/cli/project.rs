@@ -70,8 +70,9 @@ fn check_models(pipeline: &Pipeline, problems: &Problems) -> Result<ModelPlan, c
     let options = EngineOptions { memory_bytes: 64 << 20, temp_dir: std::env::temp_dir(), partitions: 1 };
     let engine = Engine::new(&options)?;
     let (plan, found) = plan(pipeline, &engine)?;
-    found.into_iter().for_each(|problem| problems.push(problem));
-    lineage::check(pipeline, &plan).into_iter().for_each(|problem| problems.push(problem));
+    for problem in found.into_iter().chain(lineage::check(pipeline, &plan)) {
+        problems.push(problem);
+    }
     Ok(plan)
 }
 

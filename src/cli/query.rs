@@ -101,7 +101,7 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
             printer.problems(problems);
             Exit::Mistake
         }
-        _ => failed(&error),
+        QueryError::Engine(_) => failed(&error),
     })?;
     write(answer, arguments.format, printer).await
 }
@@ -157,7 +157,7 @@ impl Output {
             Format::Table => Self::Table(Vec::new()),
             Format::Csv => Self::Csv(Box::new(WriterBuilder::new().with_header(true).build(out))),
             Format::Json => Self::Json(LineDelimitedWriter::new(out)),
-            Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, schema.clone(), None)?)),
+            Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, Arc::clone(schema), None)?)),
             Format::Arrow => Self::Arrow(Box::new(StreamWriter::try_new(out, schema)?)),
         })
     }
@@ -177,7 +177,8 @@ impl Output {
         match self {
             Self::Table(batches) => {
                 let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-                let batches = if batches.is_empty() { vec![RecordBatch::new_empty(schema.clone())] } else { batches };
+                let batches =
+                    if batches.is_empty() { vec![RecordBatch::new_empty(Arc::clone(schema))] } else { batches };
                 printer.data(&format!("{}\n", arrow::util::pretty::pretty_format_batches(&batches)?));
                 printer.talk(&format!("{rows} row{}\n", if rows == 1 { "" } else { "s" }));
             }

@@ -1,12 +1,11 @@
 //! `essaim releases list|show`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 
 use super::Exit;
-use super::printer::Printer;
+use super::printer::{Printer, Text};
 use super::project::{self, Checked};
 use crate::id::{DatasetId, ReleaseId};
 use crate::publish::commit::log;
@@ -137,28 +136,27 @@ async fn show(checked: &Checked, store: &Store, wanted: &str, printer: &Printer)
 }
 
 fn describe(manifest: &Manifest) -> String {
-    let mut out = String::new();
+    let mut out = Text::default();
     let synthetic = if manifest.synthetic { "  (synthetic data)" } else { "" };
-    let _ = writeln!(out, "{}@{}{synthetic}", manifest.dataset, manifest.release);
-    let _ = writeln!(out, "{}", manifest.title);
+    out.line(format_args!("{}@{}{synthetic}", manifest.dataset, manifest.release));
+    out.line(format_args!("{}", manifest.title));
     let previous = manifest.previous.as_ref().map_or("none", ReleaseId::as_str);
-    let _ = writeln!(
-        out,
+    out.line(format_args!(
         "issued {}, version {}, licence {}, previous {previous}",
         manifest.issued, manifest.version, manifest.licence
-    );
-    let _ = writeln!(out, "\ntables");
+    ));
+    out.line(format_args!("\ntables"));
     for table in &manifest.tables {
         let secret = if table.secret_rows == 0 { String::new() } else { format!(", {} secret", table.secret_rows) };
-        let _ = writeln!(out, "  {:<28} {:>8} rows{secret}  {}", table.name, table.rows, table.title);
+        out.line(format_args!("  {:<28} {:>8} rows{secret}  {}", table.name, table.rows, table.title));
     }
-    let _ = writeln!(out, "\nsources");
+    out.line(format_args!("\nsources"));
     for source in &manifest.sources {
-        let _ = writeln!(out, "  {:<28} fetched {}  {}", source.source, source.fetched_at, source.title);
+        out.line(format_args!("  {:<28} fetched {}  {}", source.source, source.fetched_at, source.title));
     }
-    let _ = writeln!(out, "\nfiles");
+    out.line(format_args!("\nfiles"));
     for file in &manifest.files {
-        let _ = writeln!(out, "  {:>10}  {}  {}", file.bytes, file.sha256, file.path);
+        out.line(format_args!("  {:>10}  {}  {}", file.bytes, file.sha256, file.path));
     }
-    out
+    out.finish()
 }

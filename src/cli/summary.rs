@@ -1,8 +1,8 @@
 //! The end of a run on one screen: what was read, rejected, published, where, and what is secret.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use super::printer::Text;
 use crate::config::pipeline::Project;
 use crate::run::{RunOutcome, RunRecord};
 
@@ -24,51 +24,50 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 
 /// The summary for people.
 pub(super) fn text(record: &RunRecord, project: &Project) -> String {
-    let mut out = String::new();
+    let mut out = Text::default();
     let synthetic = if record.synthetic { " (synthetic data)" } else { "" };
-    let _ = writeln!(out, "\n{}{synthetic}: {}", record.pipeline, headline(record));
+    out.line(format_args!("\n{}{synthetic}: {}", record.pipeline, headline(record)));
     if !record.tables.is_empty() {
-        let _ = writeln!(out, "\n  read");
+        out.line(format_args!("\n  read"));
     }
     for table in &record.tables {
         let rejected: u64 = table.counts.rejects.values().sum();
-        let _ = write!(out, "    {:<24} {:>9} rows, {} kept", table.table, table.read, table.kept);
-        let _ = match rejected {
-            0 => writeln!(out),
-            _ => writeln!(out, ", {rejected} rejected ({})", counts(&table.counts.rejects)),
-        };
+        out.add(format_args!("    {:<24} {:>9} rows, {} kept", table.table, table.read, table.kept));
+        let reasons = counts(&table.counts.rejects);
+        let tail = if rejected == 0 { String::new() } else { format!(", {rejected} rejected ({reasons})") };
+        out.line(format_args!("{tail}"));
         for (what, list) in [
             ("cells that do not fit", &table.counts.unfit),
             ("corrected", &table.counts.corrections),
             ("placed by", &table.placed),
         ] {
             if !list.is_empty() {
-                let _ = writeln!(out, "      {what}: {}", counts(list));
+                out.line(format_args!("      {what}: {}", counts(list)));
             }
         }
         if !table.columns_missing.is_empty() {
-            let _ = writeln!(out, "      not in the source: {}", table.columns_missing.join(", "));
+            out.line(format_args!("      not in the source: {}", table.columns_missing.join(", ")));
         }
     }
     if !record.published.is_empty() {
         let made = if matches!(record.outcome, RunOutcome::Published { .. }) { "published" } else { "made" };
-        let _ = writeln!(out, "\n  {made} ({} data files, {} kB)", record.files, record.bytes.div_ceil(1000));
+        out.line(format_args!("\n  {made} ({} data files, {} kB)", record.files, record.bytes.div_ceil(1000)));
     }
     for table in &record.published {
         let secret = if table.secret == 0 { String::new() } else { format!(", {} secret (\"< 5\")", table.secret) };
-        let _ = writeln!(out, "    {:<24} {:>9} rows{secret}", table.table, table.rows);
+        out.line(format_args!("    {:<24} {:>9} rows{secret}", table.table, table.rows));
     }
     if record.checks > 0 {
-        let _ = writeln!(out, "\n  checks: {} of {} pass", record.checks - record.failed_checks.len(), record.checks);
+        out.line(format_args!("\n  checks: {} of {} pass", record.checks - record.failed_checks.len(), record.checks));
     }
     for check in &record.failed_checks {
-        let _ = writeln!(out, "    {} {} of `{}`: {} rows", check.severity, check.id, check.table, check.failing_rows);
+        out.line(format_args!("    {} {} of `{}`: {} rows", check.severity, check.id, check.table, check.failing_rows));
         for (row, detail) in &check.sample {
-            let _ = writeln!(out, "      row {row}: {detail}");
+            out.line(format_args!("      row {row}: {detail}"));
         }
     }
-    out.push_str(&places(record, project));
-    out
+    places(&mut out, record, project);
+    out.finish()
 }
 
 fn headline(record: &RunRecord) -> String {
@@ -84,18 +83,19 @@ fn headline(record: &RunRecord) -> String {
     }
 }
 
-fn places(record: &RunRecord, project: &Project) -> String {
-    let mut out = String::from("\n  where to look\n");
+fn places(out: &mut Text, record: &RunRecord, project: &Project) {
+    out.line(format_args!("\n  where to look"));
     let (dataset, store) = (&record.pipeline, project.public_store.trim_end_matches('/'));
     if let RunOutcome::Published { release, .. } | RunOutcome::Unchanged { release } = &record.outcome {
-        let _ = writeln!(out, "    {store}/{dataset}/latest/dictionary.html   what each table and column means");
-        let _ = writeln!(out, "    {store}/{dataset}/releases/{release}/   the release");
-        let _ = writeln!(out, "    essaim query 'SELECT * FROM chiffres_cles'");
+        out.line(format_args!("    {store}/{dataset}/latest/dictionary.html   what each table and column means"));
+        out.line(format_args!("    {store}/{dataset}/releases/{release}/   the release"));
+        if let Some(table) = record.published.first() {
+            out.line(format_args!("    essaim query 'SELECT * FROM {}'", table.table));
+        }
     }
     if let RunOutcome::Published { stale: Some(reason), .. } = &record.outcome {
-        let _ = writeln!(out, "    latest/ is stale and will be repaired by the next run: {reason}");
+        out.line(format_args!("    latest/ is stale and will be repaired by the next run: {reason}"));
     }
     let private = project.private_store.trim_end_matches('/');
-    let _ = writeln!(out, "    {private}/runs/{}/   record, rejects, corrections (private)", record.run);
-    out
+    out.line(format_args!("    {private}/runs/{}/   record, rejects, corrections (private)", record.run));
 }

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Problem, Problems, SourceFile};
 
+/// Ending of a model's file.
+const MODEL: &str = ".sql";
+
 /// A project folder cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -69,7 +72,7 @@ pub fn load(root: &Path, problems: &Problems) -> Result<ProjectFiles, LoadError>
         let folder = format!("sql/{pipeline}");
         if root.join(&folder).is_dir() {
             for name in names(&root.join(&folder))? {
-                if name.ends_with(".sql") {
+                if name.ends_with(MODEL) {
                     read(root, &format!("{folder}/{name}"), &mut project, problems)?;
                 }
             }

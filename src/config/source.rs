@@ -103,13 +103,13 @@ fn file_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<FileSource> {
     let mut resolved = Vec::new();
     for (name, text) in &declared {
         let path = resolve(text, scope.env, scope.problems)?;
-        if !path.contains("://") {
-            if let Err(error) = glob::Pattern::new(&path) {
-                scope.problems.push(
-                    text.problem("pipeline::bad_glob", "the pattern cannot be read", error.msg)
-                        .help("`*` stands for any text in a name, `**` for any folders, `[a-z]` for a character"),
-                );
-            }
+        if !path.contains("://")
+            && let Err(error) = glob::Pattern::new(&path)
+        {
+            scope.problems.push(
+                text.problem("pipeline::bad_glob", "the pattern cannot be read", error.msg)
+                    .help("`*` stands for any text in a name, `**` for any folders, `[a-z]` for a character"),
+            );
         }
         resolved.push((name.clone(), path));
     }

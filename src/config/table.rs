@@ -348,7 +348,7 @@ fn mapping(
     }
     let formats = fields.texts("format");
     for format in &formats {
-        check_format(format, &contract.columns[at].kind, problems);
+        check_format(format, contract.columns[at].kind, problems);
     }
     let decimal_comma = match fields.text("decimal").as_ref().map(|text| (text, text.value.as_str())) {
         None | Some((_, ".")) => false,
@@ -381,7 +381,7 @@ fn mapping(
     Some(mapping)
 }
 
-fn check_format(format: &Spanned<String>, kind: &Kind, problems: &Problems) {
+fn check_format(format: &Spanned<String>, kind: Kind, problems: &Problems) {
     use chrono::format::{Item, StrftimeItems};
     if !matches!(kind, Kind::Date | Kind::DateTime) {
         problems.push(

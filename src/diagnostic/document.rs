@@ -302,7 +302,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A table below.
-    pub fn table(&self, key: &'static str) -> Option<Fields<'a>> {
+    pub fn table(&self, key: &'static str) -> Option<Self> {
         self.get(key)?.fields(self.problems)
     }
 
@@ -316,7 +316,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of tables: `[[key]]`.
-    pub fn tables(&self, key: &'static str) -> Vec<Fields<'a>> {
+    pub fn tables(&self, key: &'static str) -> Vec<Self> {
         let Some(node) = self.get(key) else { return Vec::new() };
         node.items(self.problems).unwrap_or(&[]).iter().filter_map(|item| item.fields(self.problems)).collect()
     }

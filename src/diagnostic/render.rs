@@ -93,8 +93,7 @@ pub fn text(problems: &[Problem], style: Style) -> String {
         out.push('\n');
     }
     let count = problems.len();
-    out.push_str(&format!("{count} problem{} found\n", if count == 1 { "" } else { "s" }));
-    out
+    out + &format!("{count} problem{} found\n", if count == 1 { "" } else { "s" })
 }
 
 /// One JSON object a line: code, message, file, line, column, help.

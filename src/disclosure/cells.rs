@@ -54,7 +54,9 @@ impl Protection<'_> {
         if !self.exempt_complement {
             for rows in self.groups(table)? {
                 let companion = companion(&rows, &counts, &secret);
-                companion.into_iter().for_each(|row| secret[row] = true);
+                if let Some(row) = companion {
+                    secret[row] = true;
+                }
             }
         }
         let secret = BooleanArray::from(secret);

@@ -69,12 +69,11 @@ pub fn find(text: &str) -> Option<Finding> {
 
 /// The text with its personal values struck out, for cells that may not be empty.
 pub fn struck_out(text: &str) -> String {
-    let mut rest = text.to_owned();
-    for pattern in [&EMAIL, &IBAN, &NIR, &TELEPHONE] {
-        if find(&rest).is_some() {
-            rest = pattern.replace_all(&rest, " […] ").trim().to_owned();
-        }
-    }
+    let strike = |rest: String, pattern: &LazyLock<Regex>| match find(&rest) {
+        Some(_) => pattern.replace_all(&rest, " […] ").trim().to_owned(),
+        None => rest,
+    };
+    let rest = [&EMAIL, &IBAN, &NIR, &TELEPHONE].into_iter().fold(text.to_owned(), strike);
     if find(&rest).is_some() { "[…]".to_owned() } else { rest }
 }
 

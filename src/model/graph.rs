@@ -87,7 +87,10 @@ mod tests {
 
     fn reads(names: &[&str]) -> Vec<Spanned<String>> {
         let file = SourceFile::new("m.sql", "");
-        names.iter().map(|name| Spanned { value: (*name).to_owned(), file: file.clone(), span: 0..0 }).collect()
+        names
+            .iter()
+            .map(|name| Spanned { value: (*name).to_owned(), file: std::sync::Arc::clone(&file), span: 0..0 })
+            .collect()
     }
 
     #[test]

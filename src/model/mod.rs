@@ -84,7 +84,9 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
         }
     }
     if let Some(contract) = pipeline.indicators.as_ref().filter(|_| pipeline.questionnaire.is_some()) {
-        problems.extend(promise::compare(&indicator_schema(false), contract, &contract.file, &|_| first_line(&contract.file)));
+        problems.extend(promise::compare(&indicator_schema(false), contract, &contract.file, &|_| {
+            first_line(&contract.file)
+        }));
     }
     let names: BTreeSet<&str> = pipeline.models.iter().map(|model| model.name.as_str()).collect();
     let order = graph::order(&names, &references, &mut problems);

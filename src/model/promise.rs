@@ -8,7 +8,9 @@ use crate::contract::{Contract, Kind, SECRET};
 use crate::diagnostic::{Problem, SourceFile, Span, quoted};
 
 /// Differences between the columns that are made and a contract.
-pub(super) fn compare(made: &SchemaRef, contract: &Contract,
+pub(super) fn compare(
+    made: &SchemaRef,
+    contract: &Contract,
     file: &Arc<SourceFile>,
     place: &dyn Fn(&str) -> Span,
 ) -> Vec<Problem> {

@@ -12,7 +12,7 @@ use crate::config::pipeline::Pipeline;
 use crate::contract::CodeList;
 use crate::id::TableName;
 use crate::survey::indicator_schema;
-use crate::territory::{Cog, Kind, TerritoryError, outline};
+use crate::territory::{Cog, Departement, Kind, Region, TerritoryError, outline};
 
 fn table(name: &str) -> TableName {
     name.parse().expect("the names of reference tables follow the rule for tables")
@@ -117,7 +117,7 @@ pub fn departements(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, Arro
             strings(all().map(|d| Some(d.code()))),
             strings(all().map(|d| Some(d.nom()))),
             strings(all().map(|d| Some(d.region()))),
-            shapes(all().map(|d| d.code()), &outlines),
+            shapes(all().map(Departement::code), &outlines),
         ],
     ))
 }
@@ -131,7 +131,7 @@ pub fn regions(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, ArrowErro
         vec![
             strings(all().map(|r| Some(r.code()))),
             strings(all().map(|r| Some(r.nom()))),
-            shapes(all().map(|r| r.code()), &outlines),
+            shapes(all().map(Region::code), &outlines),
         ],
     ))
 }

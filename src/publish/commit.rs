@@ -88,11 +88,12 @@ pub enum Committed {
 /// The log of a dataset.
 pub async fn log(store: &Store, dataset: &DatasetId) -> Result<Vec<(u64, LogEntry)>, PublishError> {
     let entries = store.read_log(dataset).await.map_err(|source| failed(dataset, source))?;
-    parse_log(dataset, &entries).map_err(|source| PublishError::Log { dataset: dataset.clone(), source })
+    parse_log(dataset, &entries)
+        .map_err(|source| PublishError::Log { dataset: dataset.clone(), source: Box::new(source) })
 }
 
 fn failed(dataset: &DatasetId, source: StoreError) -> PublishError {
-    PublishError::Store { dataset: dataset.clone(), source }
+    PublishError::Store { dataset: dataset.clone(), source: Box::new(source) }
 }
 
 /// Publishes a candidate, or finds that nothing changed.

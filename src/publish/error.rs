@@ -15,7 +15,7 @@ pub enum PublishError {
         /// The dataset.
         dataset: DatasetId,
         /// Why.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The log is damaged.
     #[error("the log of `{dataset}` is damaged")]
@@ -23,7 +23,7 @@ pub enum PublishError {
         /// The dataset.
         dataset: DatasetId,
         /// Why.
-        source: LogError,
+        source: Box<LogError>,
     },
     /// A file was read back other than it was written.
     #[error("`{path}` was read back from the public store with other bytes than were written")]

@@ -2,6 +2,7 @@
 //! values keep to their constraints.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
@@ -151,7 +152,7 @@ impl<'a> ContractChecks<'a> {
 
     fn unique(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let Some(converter) = &self.key else { return Ok(()) };
-        let columns: Vec<ArrayRef> = self.key_columns.iter().map(|at| batch.column(*at).clone()).collect();
+        let columns: Vec<ArrayRef> = self.key_columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
         let rows = converter.convert_columns(&columns)?;
         let mut repeated = Vec::new();
         for row in 0..rows.num_rows() {

@@ -1,7 +1,6 @@
 //! `manifest.json`: what is in a release and where it came from. Keys and lists are in a fixed order.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -140,8 +139,8 @@ pub struct Manifest {
 /// out: they hold the same rows, and bytes that depend on the version of a library.
 pub fn content_digest(files: &[FileRecord], texts: &serde_json::Value) -> Digest {
     let canonical = |path: &str| {
-        let spreadsheet = path.ends_with(".excel-fr.csv");
-        (path.ends_with(".csv") && !spreadsheet) || path.ends_with(".geojson") || path.ends_with(".svg")
+        let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
+        matches!(extension, "csv" | "geojson" | "svg") && !stem.ends_with(".excel-fr")
     };
     let mut lines: Vec<String> = files
         .iter()
@@ -161,9 +160,5 @@ pub fn content_digest(files: &[FileRecord], texts: &serde_json::Value) -> Digest
 pub fn sums<'a>(files: impl IntoIterator<Item = (&'a str, &'a Digest)>) -> String {
     let mut lines: Vec<(&str, &Digest)> = files.into_iter().collect();
     lines.sort();
-    let mut out = String::new();
-    for (path, digest) in lines {
-        let _ = writeln!(out, "{digest}  {path}");
-    }
-    out
+    lines.into_iter().fold(String::new(), |text, (path, digest)| text + &digest.to_string() + "  " + path + "\n")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray as _, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use bytes::Bytes;
@@ -149,7 +149,8 @@ fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<Writt
     });
     let written = write_table(folder, contract, &mut batches, &FormatOptions::default());
     drop(batches);
-    let written = written.map_err(|source| RunError::Format { table: contract.name.clone(), source })?;
+    let written =
+        written.map_err(|source| RunError::Format { table: contract.name.clone(), source: Box::new(source) })?;
     let mut outcomes = checks.finish();
     let cells = |cells: Vec<Cell>, what: &str| {
         cells.into_iter().map(|cell| Sample { row: cell.row, detail: format!("{} : {what}", cell.column) }).collect()
@@ -280,7 +281,7 @@ fn bars_of(spec: &FigureSpec, batch: &RecordBatch) -> Result<Vec<Bar>, arrow::er
     let values = batch.column_by_name(&spec.value).ok_or_else(|| missing(&spec.value))?;
     let values = cast(values, &DataType::Float64)?;
     let (labels, values) = (labels.as_string::<i32>(), values.as_primitive::<Float64Type>());
-    let secret = batch.column_by_name(SECRET).map(|column| column.as_boolean());
+    let secret = batch.column_by_name(SECRET).map(AsArray::as_boolean);
     let scale = if spec.unit == FigureUnit::Percent { 100.0 } else { 1.0 };
     let bar = |row: usize| Bar {
         label: labels.value(row).to_owned(),

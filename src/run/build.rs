@@ -19,7 +19,7 @@ use crate::engine::{Engine, SinkError};
 use crate::id::TableName;
 use crate::model::{ModelPlan, reference};
 use crate::survey::{Counter, indicator_schema, whole_sample};
-use crate::territory::Cog;
+use crate::territory::{Cog, TerritoryError};
 
 /// A table that is ready to be published: its rows sorted by key, its cells protected.
 #[derive(Debug, Clone)]
@@ -44,11 +44,15 @@ fn arrow_error(table: &TableName) -> impl Fn(arrow::error::ArrowError) -> RunErr
     move |source| RunError::Arrow { table: table.clone(), source }
 }
 
+fn territory(source: TerritoryError) -> RunError {
+    RunError::Territory(Box::new(source))
+}
+
 impl Builder<'_> {
     fn register(&self, name: &TableName, batch: RecordBatch) -> Result<(), RunError> {
         self.engine
             .register_batches(name, batch.schema(), vec![batch])
-            .map_err(|source| RunError::Engine { table: name.clone(), source })
+            .map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })
     }
 
     async fn register_file(&self, name: &TableName, path: &Path) -> Result<(), RunError> {
@@ -56,7 +60,7 @@ impl Builder<'_> {
         self.engine
             .register_scratch(name, &[path.to_owned()], schema)
             .await
-            .map_err(|source| RunError::Engine { table: name.clone(), source })
+            .map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })
     }
 
     /// Makes the reference tables known to SQL.
@@ -65,8 +69,8 @@ impl Builder<'_> {
             let arrow = arrow_error(&name);
             let batch = match name.as_str() {
                 "communes" => reference::communes(cog).map_err(arrow)?,
-                "departements" => reference::departements(cog, seeds).map_err(RunError::Territory)?.map_err(arrow)?,
-                "regions" => reference::regions(cog, seeds).map_err(RunError::Territory)?.map_err(arrow)?,
+                "departements" => reference::departements(cog, seeds).map_err(territory)?.map_err(arrow)?,
+                "regions" => reference::regions(cog, seeds).map_err(territory)?.map_err(arrow)?,
                 "epci" => reference::epci(cog).map_err(arrow)?,
                 "codes" => reference::codes(self.pipeline).map_err(arrow)?,
                 _ => continue,
@@ -161,7 +165,7 @@ impl Builder<'_> {
         if let Some(error) = failure {
             return Err(error);
         }
-        executed.map_err(|source| RunError::Engine { table: name.clone(), source })?;
+        executed.map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })?;
         let mut secret = 0;
         if let Some(protection) = protection {
             let arrow = arrow_error(name);

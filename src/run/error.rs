@@ -19,7 +19,7 @@ pub enum RunError {
         /// The source.
         id: SourceId,
         /// Why.
-        source: SourceError,
+        source: Box<SourceError>,
     },
     /// There is no snapshot to start from.
     #[error("source `{id}` has no snapshot yet: run once without `--from snapshot`")]
@@ -33,18 +33,18 @@ pub enum RunError {
         /// The table.
         table: TableName,
         /// Why.
-        source: NormaliseError,
+        source: Box<NormaliseError>,
     },
     /// The official geography cannot be read.
     #[error("cannot read the official geography")]
-    Territory(#[source] TerritoryError),
+    Territory(#[source] Box<TerritoryError>),
     /// SQL could not be run.
     #[error("cannot build table `{table}`")]
     Engine {
         /// The table.
         table: TableName,
         /// Why.
-        source: EngineError,
+        source: Box<EngineError>,
     },
     /// SQL that was planned against contracts cannot be planned against data: a defect.
     #[error("cannot plan table `{table}` on its data: {}", problems.first().map_or("", |problem| &problem.message))]
@@ -56,7 +56,7 @@ pub enum RunError {
     },
     /// The engine could not be started.
     #[error("cannot start the SQL engine")]
-    EngineStart(#[source] EngineError),
+    EngineStart(#[source] Box<EngineError>),
     /// A batch is not what it should be: a defect.
     #[error("cannot handle the rows of table `{table}`")]
     Arrow {
@@ -71,7 +71,7 @@ pub enum RunError {
         /// The table.
         table: TableName,
         /// Why.
-        source: crate::publish::format::FormatError,
+        source: Box<crate::publish::format::FormatError>,
     },
     /// A scratch file cannot be written or read.
     #[error("cannot use the scratch file {}", path.display())]
@@ -87,11 +87,11 @@ pub enum RunError {
         /// `private` or `public`.
         which: &'static str,
         /// Why.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The release could not be written.
     #[error("cannot publish")]
-    Publish(#[source] PublishError),
+    Publish(#[source] Box<PublishError>),
     /// A thread ended by a panic: a defect.
     #[error("the step that makes table `{table}` stopped unexpectedly")]
     Stopped {

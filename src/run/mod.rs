@@ -156,7 +156,8 @@ pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
 
 fn store(job: Job<'_>, which: &'static str, options: &RunOptions) -> Result<Store, RunError> {
     let url = if which == "private" { &job.project.private_store } else { &job.project.public_store };
-    Store::open(url, &job.project.root, &options.env).map_err(|source| RunError::Store { which, source })
+    Store::open(url, &job.project.root, &options.env)
+        .map_err(|source| RunError::Store { which, source: Box::new(source) })
 }
 
 async fn keep(job: Job<'_>, options: &RunOptions, record: &RunRecord) -> Result<(), RunError> {
@@ -166,7 +167,7 @@ async fn keep(job: Job<'_>, options: &RunOptions, record: &RunRecord) -> Result<
 }
 
 fn private_failed(source: StoreError) -> RunError {
-    RunError::Store { which: "private", source }
+    RunError::Store { which: "private", source: Box::new(source) }
 }
 
 async fn steps(
@@ -185,7 +186,7 @@ async fn steps(
     let snapshots = snapshots(job, options, &private, progress).await?;
     progress.step("read", "Reading and placing rows");
     let seeds = job.project.root.join("seeds/cog");
-    let cog = Arc::new(Cog::load(&seeds).map_err(RunError::Territory)?);
+    let cog = Arc::new(Cog::load(&seeds).map_err(|source| RunError::Territory(Box::new(source)))?);
     let staged = read(job, &private, &snapshots, &cog, folder.path()).await?;
     record_tables(&staged, progress);
     keep_ledgers(&private, &staged, progress).await?;
@@ -195,7 +196,7 @@ async fn steps(
         temp_dir: folder.path().to_owned(),
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
     })
-    .map_err(RunError::EngineStart)?;
+    .map_err(|source| RunError::EngineStart(Box::new(source)))?;
     let builder = Builder { pipeline: job.pipeline, engine: &engine, folder: folder.path() };
     builder.reference(&cog, &seeds)?;
     builder.tables(&staged).await?;
@@ -211,7 +212,7 @@ async fn steps(
     }
     progress.step("commit", "Publishing");
     let candidate = candidate.candidate(job.pipeline, options, attempt);
-    match commit(&public, &candidate).await.map_err(RunError::Publish)? {
+    match commit(&public, &candidate).await.map_err(|source| RunError::Publish(Box::new(source)))? {
         Committed::Published { release, number, stale } => Ok(RunOutcome::Published { release, log: number, stale }),
         Committed::Unchanged { release } => Ok(RunOutcome::Unchanged { release }),
     }
@@ -226,7 +227,7 @@ async fn snapshots(
 ) -> Result<Vec<Snapshot>, RunError> {
     let mut snapshots = Vec::new();
     for source in &job.pipeline.sources {
-        let failed = |error| RunError::Source { id: source.id.clone(), source: error };
+        let failed = |error| RunError::Source { id: source.id.clone(), source: Box::new(error) };
         let (snapshot, new) = match options.from {
             From::Snapshot => {
                 let last = latest(private, &source.id).await.map_err(failed)?;
@@ -275,7 +276,8 @@ async fn parts(private: &Store, snapshot: &Snapshot, table: &TableSpec) -> Resul
     let mut parts: Parts = Vec::new();
     for part in &snapshot.parts {
         let reader = open_part(private, snapshot, &part.name).await;
-        let reader = reader.map_err(|source| RunError::Source { id: table.source.clone(), source })?;
+        let reader =
+            reader.map_err(|source| RunError::Source { id: table.source.clone(), source: Box::new(source) })?;
         parts.push((part.name.clone(), Box::new(reader)));
     }
     Ok(parts)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -72,5 +73,5 @@ pub(super) fn read(path: &Path, columns: Option<&[String]>) -> Result<ParquetRec
 pub(super) fn schema(path: &Path) -> Result<SchemaRef, RunError> {
     let file = File::open(path).map_err(|error| scratch_error(path, error))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| scratch_error(path, error))?;
-    Ok(builder.schema().clone())
+    Ok(Arc::clone(builder.schema()))
 }

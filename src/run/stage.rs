@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{filter_record_batch, nullif};
 use arrow::datatypes::{Schema, UInt64Type};
 
@@ -87,7 +87,7 @@ impl ChunkSink for StageSink<'_> {
                 })?;
             }
         }
-        let batch = self.without_personal_values(batch)?;
+        let batch = self.without_personal_values(&batch)?;
         self.writer.write(&batch)?;
         Ok(())
     }
@@ -96,10 +96,10 @@ impl ChunkSink for StageSink<'_> {
 impl StageSink<'_> {
     /// Empties text cells that hold a personal value, in columns that could be published; of a cell that may not be empty
     /// only that value goes. Keys stay as they are: the last scan blocks a release that holds one.
-    fn without_personal_values(&mut self, batch: RecordBatch) -> Result<RecordBatch, SinkError> {
+    fn without_personal_values(&mut self, batch: &RecordBatch) -> Result<RecordBatch, SinkError> {
         let schema = batch.schema();
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-        for hit in scan::batch(&batch) {
+        for hit in scan::batch(batch) {
             let column = self.table.contract.column(&hit.column);
             let published = column.is_some_and(|column| {
                 matches!(column.visibility, Visibility::Public | Visibility::Restricted)
@@ -120,7 +120,8 @@ impl StageSink<'_> {
                 rule: "donnee_personnelle".into(),
                 after: after.clone().unwrap_or_default(),
             })?;
-            let cells = texts.iter().enumerate().map(|(row, text)| if row == hit.row { after.as_deref() } else { text });
+            let cells =
+                texts.iter().enumerate().map(|(row, text)| if row == hit.row { after.as_deref() } else { text });
             columns[at] = Arc::new(cells.collect::<StringArray>());
         }
         Ok(RecordBatch::try_new(schema, columns)?)
@@ -142,7 +143,7 @@ pub(super) fn stage(
     let mut sink = StageSink { table, cog, writer, ledger, methods: BTreeMap::new() };
     let summary = Normaliser::new(table, key)
         .run(parts, &mut sink)
-        .map_err(|source| RunError::Normalise { table: table.name.clone(), source })?;
+        .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
     let StageSink { writer, ledger, methods, .. } = sink;
     let (path, _) = writer.finish()?;
     let path = if summary.duplicates.is_empty() { path } else { without_rows(table, &path, &summary.duplicates)? };

@@ -25,7 +25,7 @@ enum Kind {
     Local,
 }
 
-async fn fixture(kind: Kind) -> Fixture {
+fn fixture(kind: Kind) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let none = BTreeMap::new();
     let store = match kind {
@@ -57,7 +57,7 @@ fn entry(attempt: &str) -> Bytes {
 #[rstest]
 #[tokio::test]
 async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     let key = page("figures/une figure.svg");
     assert_eq!(store.get(&key).await.unwrap(), None);
     assert!(!store.exists(&key).await.unwrap());
@@ -79,7 +79,7 @@ async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local)] kin
 #[rstest]
 #[tokio::test]
 async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let fixture = fixture(kind).await;
+    let fixture = fixture(kind);
     let store = &fixture.store;
     for size in [0_usize, 1, 8 << 20, (16 << 20) + 1] {
         let bytes: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
@@ -97,7 +97,7 @@ async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind
 #[rstest]
 #[tokio::test]
 async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     for n in [1, 12] {
         let mebibytes = std::iter::repeat_n(Bytes::from(vec![7; 1 << 20]), n).map(Ok);
         let cut = std::iter::once(Err(io::ErrorKind::UnexpectedEof.into()));
@@ -112,7 +112,7 @@ async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind:
 #[rstest]
 #[tokio::test]
 async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     let folder = StoreFolder::Latest { dataset: dataset() };
     assert_eq!(store.list(&folder).await.unwrap(), []);
     for path in ["b.csv", "a/z.csv", "a.csv", "c.csv"] {
@@ -129,7 +129,7 @@ async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Loc
 #[rstest]
 #[tokio::test]
 async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     assert_eq!(store.create_exclusive(&log(1), entry("a"), "a").await.unwrap(), Created::Won);
     assert_eq!(store.create_exclusive(&log(1), entry("b"), "b").await.unwrap(), Created::Lost(entry("a")));
     // Asked again, the winner is told the same.
@@ -140,7 +140,7 @@ async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     let writers = (0..16).map(|n| {
         let (store, attempt) = (store.clone(), format!("writer-{n}"));
         tokio::spawn(async move { store.create_exclusive(&log(1), entry(&attempt), &attempt).await.unwrap() })
@@ -159,7 +159,7 @@ async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] 
 #[case::broken_then_answer_lost(&[PutFault::Broken, PutFault::AnswerLost])]
 #[tokio::test]
 async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] kind: Kind, #[case] faults: &[PutFault]) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, faults));
     assert_eq!(faulty.create_exclusive(&log(1), entry("mine"), "mine").await.unwrap(), Created::Won);
     assert_eq!(store.read_log(&dataset()).await.unwrap(), [(1, entry("mine"))]);
@@ -168,7 +168,7 @@ async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] ki
 #[rstest]
 #[tokio::test]
 async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     store.create_exclusive(&log(1), entry("theirs"), "theirs").await.unwrap();
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, &[PutFault::Broken]));
     let outcome = faulty.create_exclusive(&log(1), entry("mine"), "mine").await.unwrap();
@@ -177,7 +177,7 @@ async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kin
 
 #[tokio::test]
 async fn a_create_that_never_gets_through_says_that_nothing_is_known() {
-    let Fixture { store, .. } = &fixture(Kind::Memory).await;
+    let Fixture { store, .. } = &fixture(Kind::Memory);
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, &[PutFault::Broken; 50]));
     let error = faulty.create_exclusive(&log(1), entry("mine"), "mine").await.unwrap_err();
     assert!(matches!(error, StoreError::Unsettled { attempts: 7, .. }), "{error:?}");
@@ -186,7 +186,7 @@ async fn a_create_that_never_gets_through_says_that_nothing_is_known() {
 
 #[tokio::test]
 async fn a_create_that_is_refused_for_good_is_not_tried_again() {
-    let Fixture { store, .. } = &fixture(Kind::Memory).await;
+    let Fixture { store, .. } = &fixture(Kind::Memory);
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, &[PutFault::Denied]));
     let error = faulty.create_exclusive(&log(1), entry("mine"), "mine").await.unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
@@ -195,7 +195,7 @@ async fn a_create_that_is_refused_for_good_is_not_tried_again() {
 
 #[tokio::test]
 async fn an_entry_without_its_attempt_is_refused() {
-    let Fixture { store, .. } = &fixture(Kind::Memory).await;
+    let Fixture { store, .. } = &fixture(Kind::Memory);
     let error = store.create_exclusive(&log(1), entry("a"), "b").await.unwrap_err();
     assert!(matches!(error, StoreError::MissingAttempt { .. }), "{error:?}");
 }
@@ -203,7 +203,7 @@ async fn an_entry_without_its_attempt_is_refused() {
 #[rstest]
 #[tokio::test]
 async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     assert_eq!(store.next_log_number(&dataset()).await.unwrap(), 1);
     assert_eq!(store.read_log(&dataset()).await.unwrap(), []);
     for n in 1..=12 {
@@ -224,7 +224,7 @@ async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::L
 
 #[tokio::test]
 async fn a_log_with_a_strange_name_is_refused_and_other_files_are_ignored() {
-    let Fixture { store, .. } = &fixture(Kind::Memory).await;
+    let Fixture { store, .. } = &fixture(Kind::Memory);
     store.create_exclusive(&log(1), entry("a"), "a").await.unwrap();
     let beside = |name: &str| StoreKey::DatasetPage { dataset: dataset(), path: format!("log/{name}") };
     store.put(&beside(".DS_Store"), Bytes::new()).await.unwrap();
@@ -243,7 +243,7 @@ async fn a_log_with_a_strange_name_is_refused_and_other_files_are_ignored() {
 #[case::like_an_unfinished_upload("a.csv#1")]
 #[tokio::test]
 async fn paths_cannot_leave_the_store(#[case] path: &str) {
-    let Fixture { store, .. } = &fixture(Kind::Local).await;
+    let Fixture { store, .. } = &fixture(Kind::Local);
     let error = store.put(&page(path), Bytes::new()).await.unwrap_err();
     assert!(matches!(error, StoreError::InvalidPath { .. }), "{error:?}");
 }
@@ -251,7 +251,7 @@ async fn paths_cannot_leave_the_store(#[case] path: &str) {
 #[rstest]
 #[tokio::test]
 async fn attributes_are_sent_where_they_are_kept(#[values(Kind::Memory)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind).await;
+    let Fixture { store, .. } = &fixture(kind);
     let file = |path: &str| StoreKey::ReleaseFile {
         dataset: dataset(),
         release: "2026-11-22".parse().unwrap(),
@@ -319,7 +319,7 @@ fn unknown_addresses_are_refused_without_showing_secrets(#[case] url: &str) {
 
 #[tokio::test]
 async fn what_the_disk_refuses_is_not_transient_and_names_the_file() {
-    let Fixture { store, .. } = &fixture(Kind::Local).await;
+    let Fixture { store, .. } = &fixture(Kind::Local);
     store.put(&page("a"), Bytes::from_static(b"a file")).await.unwrap();
     let error = store.put(&page("a/b"), Bytes::new()).await.unwrap_err();
     assert!(!error.is_transient(), "{error:?}");

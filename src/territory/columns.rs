@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray as _, Float64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array};
 use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
@@ -72,7 +70,7 @@ impl<'a> Inputs<'a> {
             let name = format!("{HIDDEN}place_{name}");
             let array = batch.column_by_name(&name);
             array
-                .map(|array| array.as_string::<i32>())
+                .map(AsArray::as_string::<i32>)
                 .ok_or_else(|| ArrowError::SchemaError(format!("column `{name}` is missing")))
         };
         Ok(Self {
@@ -147,12 +145,16 @@ fn postal_code(text: &str) -> String {
 fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Inputs<'_>) -> Option<ArrayRef> {
     let texts = |value: &dyn Fn(&Placement<'_>) -> Option<String>| -> Option<ArrayRef> {
         let mut builder = StringBuilder::new();
-        placements.iter().for_each(|placement| builder.append_option(value(placement)));
+        for placement in placements {
+            builder.append_option(value(placement));
+        }
         Some(Arc::new(builder.finish()))
     };
     let numbers = |value: &dyn Fn(&Placement<'_>) -> Option<f64>| -> Option<ArrayRef> {
         let mut builder = Float64Builder::new();
-        placements.iter().for_each(|placement| builder.append_option(value(placement)));
+        for placement in placements {
+            builder.append_option(value(placement));
+        }
         Some(Arc::new(builder.finish()))
     };
     let departement = |p: &Placement<'_>| p.commune.and_then(|commune| cog.departement(commune.departement()));

@@ -4,7 +4,6 @@ pub(crate) mod sample;
 mod upstream;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,9 +36,8 @@ impl Output {
 
     /// Exit code, stdout and stderr together, for snapshots.
     pub fn snapshot(&self) -> String {
-        let mut text = format!("exit code: {}\n----- stdout -----\n{}", self.code, self.stdout);
-        let _ = write!(text, "----- stderr -----\n{}", self.stderr);
-        text
+        let Self { code, stdout, stderr } = self;
+        format!("exit code: {code}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}")
     }
 }
 
@@ -176,7 +174,8 @@ impl Project {
 
     /// Folder of the run that was recorded last.
     fn last_run(&self) -> PathBuf {
-        let records = fs::read_dir(self.path("data/private/runs")).unwrap().map(|run| run.unwrap().path().join("record.json"));
+        let records =
+            fs::read_dir(self.path("data/private/runs")).unwrap().map(|run| run.unwrap().path().join("record.json"));
         let newest = records.max_by_key(|record| fs::metadata(record).unwrap().modified().unwrap()).unwrap();
         newest.parent().unwrap().to_path_buf()
     }
@@ -215,7 +214,11 @@ pub fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in paths {
-        if path.is_dir() { walk(&path, visit) } else { visit(&path) }
+        if path.is_dir() {
+            walk(&path, visit);
+        } else {
+            visit(&path);
+        }
     }
 }
 
@@ -236,10 +239,12 @@ pub fn copy(from: &Path, to: &Path) {
 #[track_caller]
 pub fn python(script: &str, arguments: &[&Path]) -> String {
     let home = std::env::var("HOME").unwrap();
-    let python = std::env::var("ESSAIM_TEST_PYTHON").unwrap_or_else(|_| format!("{home}/.cache/essaim-python/bin/python"));
+    let python =
+        std::env::var("ESSAIM_TEST_PYTHON").unwrap_or_else(|_| format!("{home}/.cache/essaim-python/bin/python"));
     let script = repository().join("tests/python").join(script);
     let output = Command::new(&python).arg(&script).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("cannot start {python} ({error}): run tests/run.sh once, it makes it"));
+    let output =
+        output.unwrap_or_else(|error| panic!("cannot start {python} ({error}): run tests/run.sh once, it makes it"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} failed\n{stdout}\n{stderr}", script.display());

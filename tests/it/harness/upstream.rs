@@ -80,11 +80,12 @@ fn read(stream: &TcpStream) -> Request {
 }
 
 fn answer(mut stream: TcpStream, reply: Reply) {
-    let mut head = format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head = head + name + ": " + value + "\r\n";
     }
     head.push_str("\r\n");
     // A client that leaves early is part of some stories.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body));
+    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body)));
 }

@@ -1,10 +1,11 @@
 //! One file per subject.
 
 mod command_line;
+mod independence;
 mod mistakes;
 mod query;
-mod reading;
-mod sources;
-mod independence;
 mod questionnaire;
+mod reading;
+mod release;
+mod sources;
 mod territory;

@@ -54,7 +54,11 @@ fn every_indicator_is_that_of_the_second_computation() {
         for row in rows {
             let place = format!("{question} {}", row["modalite"]);
             let n = truth["options"][&row["modalite"]].as_u64().unwrap_or_else(|| panic!("{place} is no option"));
-            assert_eq!((whole(row, "n"), whole(row, "base"), whole(row, "mentions")), (n, base, number("mentions")), "{place}");
+            assert_eq!(
+                (whole(row, "n"), whole(row, "base"), whole(row, "mentions")),
+                (n, base, number("mentions")),
+                "{place}"
+            );
             assert_eq!(whole(row, "non_reponses"), number("non_reponse"), "{place}");
             assert_eq!(share(row, "part_repondants"), quotient(n, base), "{place}");
             assert_eq!(share(row, "part_mentions"), quotient(n, number("mentions")), "{place}");
@@ -101,7 +105,11 @@ fn without_a_population_there_is_no_interval() {
 /// The shipped project with a declared number of structures that were asked.
 fn with_population(population: u64) -> Project {
     let project = Project::shipped();
-    project.replace(PIPELINE, "table = \"reponses\"\nquestion", &format!("table = \"reponses\"\npopulation = {population}\nquestion"));
+    project.replace(
+        PIPELINE,
+        "table = \"reponses\"\nquestion",
+        &format!("table = \"reponses\"\npopulation = {population}\nquestion"),
+    );
     project
 }
 
@@ -164,7 +172,14 @@ fn groupings_are_computed_and_in_no_file_of_the_release() {
         assert!(!name.contains("groupe") && !name.contains("controle_interne"), "{name}");
         let bytes = std::fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        for word in ["indicateurs_groupes", "\"groupement\"", "groupement,groupe", "groupement;groupe", "cooperative,", "cooperative\""] {
+        for word in [
+            "indicateurs_groupes",
+            "\"groupement\"",
+            "groupement,groupe",
+            "groupement;groupe",
+            "cooperative,",
+            "cooperative\"",
+        ] {
             assert!(!text.contains(word), "{name} holds `{word}`");
         }
     });
@@ -174,7 +189,11 @@ fn groupings_are_computed_and_in_no_file_of_the_release() {
 #[test]
 fn a_grouping_cannot_be_published() {
     let project = Project::shipped();
-    project.replace(PIPELINE, "  \"maillage_departements\",\n]", "  \"maillage_departements\",\n  \"indicateurs_groupes\",\n]");
+    project.replace(
+        PIPELINE,
+        "  \"maillage_departements\",\n]",
+        "  \"maillage_departements\",\n  \"indicateurs_groupes\",\n]",
+    );
     let output = project.essaim(&["run"]).expect(2);
     assert!(output.stderr.contains("groupings of a survey are not published"), "{}", output.stderr);
     assert!(output.stderr.contains("section 7"), "{}", output.stderr);

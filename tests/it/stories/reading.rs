@@ -51,10 +51,12 @@ fn the_registry_loses_exactly_the_rows_of_the_answer_sheet() {
     project.run();
     let mut expected = Vec::new();
     for kind in ["too_few_cells", "too_many_cells"] {
-        expected.extend(planted(REGISTRY, kind).iter().map(|row| cells([&number(row, "record"), "nombre_de_cellules"])));
+        expected
+            .extend(planted(REGISTRY, kind).iter().map(|row| cells([&number(row, "record"), "nombre_de_cellules"])));
     }
     expected.extend(planted(REGISTRY, "id_missing").iter().map(|row| cells([&number(row, "record"), "cle_manquante"])));
-    expected.extend(planted(REGISTRY, "duplicate_id").iter().map(|row| cells([&number(row, "older_record"), "doublon"])));
+    expected
+        .extend(planted(REGISTRY, "duplicate_id").iter().map(|row| cells([&number(row, "older_record"), "doublon"])));
     assert_eq!(expected.len(), 9);
     assert_eq!(listed(&project.ledger("rejects", "tiers_lieux"), &["ligne", "motif"]), sorted(expected));
     assert!(project.ledger("rejects", "fabriques").is_empty());
@@ -76,7 +78,10 @@ fn a_rejected_row_is_kept_with_its_cells_and_its_line() {
         let line: usize = reject["position"].parse().unwrap();
         let before = registry_text().lines().take(line - 1).collect::<Vec<_>>().join("\n");
         let name = &registry()[record - 1]["NOM"];
-        assert!(registry_text().lines().nth(line - 1).unwrap().contains(name.as_str()), "line {line} is not record {record}");
+        assert!(
+            registry_text().lines().nth(line - 1).unwrap().contains(name.as_str()),
+            "line {line} is not record {record}"
+        );
         assert!(!before.contains(name.as_str()));
     }
     let few = of("nombre_de_cellules").into_iter().find(|row| row["ligne"] == "201").unwrap();
@@ -186,7 +191,8 @@ fn the_counts_of_every_table_add_up() {
     for (table, (name, read, kept, rejected)) in tables.iter().zip(expected) {
         assert_eq!(table["table"], name);
         assert_eq!((table["read"].as_u64(), table["kept"].as_u64()), (Some(read), Some(kept)), "{name}");
-        let by_reason = table["rejects"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
+        let by_reason =
+            table["rejects"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
         assert_eq!(by_reason, rejected, "{name}");
         assert_eq!(project.ledger("rejects", name).len() as u64, rejected, "{name}");
         let placed = table["placed"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
@@ -230,9 +236,12 @@ fn every_row_of_the_registry_ends_in_the_table_or_in_the_rejects() {
 /// Records of the registry that stay, by id.
 fn kept() -> BTreeMap<String, BTreeMap<String, String>> {
     let mut gone: BTreeSet<u64> = BTreeSet::new();
-    for (kind, key) in
-        [("too_few_cells", "record"), ("too_many_cells", "record"), ("id_missing", "record"), ("duplicate_id", "older_record")]
-    {
+    for (kind, key) in [
+        ("too_few_cells", "record"),
+        ("too_many_cells", "record"),
+        ("id_missing", "record"),
+        ("duplicate_id", "older_record"),
+    ] {
         gone.extend(planted(REGISTRY, kind).iter().map(|row| row[key].as_u64().unwrap()));
     }
     let kept = (1..).zip(registry()).filter(|(record, _)| !gone.contains(record));
@@ -315,7 +324,8 @@ fn a_file_in_another_encoding_than_declared_loses_no_row_silently() {
     let project = with_registry_published();
     project.replace(PIPELINE, "encoding = \"windows-1252\"", "encoding = \"utf-8\"");
     project.run();
-    let unreadable = project.ledger("rejects", "tiers_lieux").iter().filter(|row| row["motif"] == "texte_illisible").count();
+    let unreadable =
+        project.ledger("rejects", "tiers_lieux").iter().filter(|row| row["motif"] == "texte_illisible").count();
     let with_accents = registry().iter().filter(|row| row.values().any(|cell| !cell.is_ascii())).count();
     assert_eq!(unreadable, with_accents);
     let record = project.record();

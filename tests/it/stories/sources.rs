@@ -85,7 +85,8 @@ fn a_glob_reads_all_its_files_in_the_order_of_their_names() {
     assert_eq!(rejects.len(), 1, "{rejects:?}");
     assert_eq!((rejects[0]["ligne"].as_str(), rejects[0]["motif"].as_str()), ("3", "doublon"));
     let snapshot = snapshot(&project, "lieux", 1);
-    let names: Vec<&str> = snapshot["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        snapshot["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["1.csv", "2.csv"]);
 }
 
@@ -186,7 +187,8 @@ fn a_wrong_address_is_asked_once_and_says_what_to_do() {
 
 #[test]
 fn an_unchanged_document_is_not_sent_twice() {
-    let first = Reply::ok("id,nom\na,Un\n").header("ETag", "\"v1\"").header("Last-Modified", "Sat, 21 Nov 2026 08:00:00 GMT");
+    let first =
+        Reply::ok("id,nom\na,Un\n").header("ETag", "\"v1\"").header("Last-Modified", "Sat, 21 Nov 2026 08:00:00 GMT");
     let upstream = Upstream::start(vec![first, Reply::status("304 Not Modified"), Reply::ok("id,nom\na,Autre\n")]);
     let project = web(&upstream, "");
     project.run();
@@ -275,7 +277,8 @@ fn a_run_from_snapshots_needs_no_source() {
     fs::remove_dir_all(project.path("data/public")).unwrap();
     project.essaim(&["run", "--from", "snapshot"]).expect(0);
     let after = project.stored();
-    let tables: Vec<&String> = before.keys().filter(|name| name.contains("/latest/") && name.ends_with(".csv")).collect();
+    let tables: Vec<&String> =
+        before.keys().filter(|name| name.contains("/latest/") && name.ends_with(".csv")).collect();
     assert_eq!(tables.len(), 23, "eleven tables, each twice, and the dictionary");
     for name in tables.into_iter().filter(|name| !name.ends_with("dictionary.csv")) {
         assert!(before[name] == after[name], "{name} differs");
@@ -297,11 +300,14 @@ fn a_snapshot_holds_named_parts_byte_for_byte() {
     project.run();
     let sample = "seeds/exemple/questionnaire.synthetique";
     let expected = [
-        ("questionnaire", vec![
-            ("form", format!("{sample}.form.json")),
-            ("lists", format!("{sample}.lists.json")),
-            ("entries", format!("{sample}.entries.json")),
-        ]),
+        (
+            "questionnaire",
+            vec![
+                ("form", format!("{sample}.form.json")),
+                ("lists", format!("{sample}.lists.json")),
+                ("entries", format!("{sample}.entries.json")),
+            ],
+        ),
         ("fabriques", vec![("", "seeds/exemple/fabriques-a-initiatives.synthetique.csv".to_owned())]),
         ("tiers-lieux", vec![("", "seeds/exemple/tiers-lieux.synthetique.csv".to_owned())]),
     ];

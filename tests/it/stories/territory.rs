@@ -45,7 +45,15 @@ fn ids(kinds: &[&str]) -> BTreeSet<String> {
 #[test]
 fn every_published_place_says_how_it_was_found() {
     let project = released();
-    let methods = ["code_insee", "ancien_code", "code_postal_et_nom", "nom_et_departement", "code_postal_seul", "introuvable", "non_renseigne"];
+    let methods = [
+        "code_insee",
+        "ancien_code",
+        "code_postal_et_nom",
+        "nom_et_departement",
+        "code_postal_seul",
+        "introuvable",
+        "non_renseigne",
+    ];
     let origins = ["source", "source_inversee", "centre_commune", "aucune"];
     for table in ["structures", "reseaux_implantations"] {
         let rows = project.csv(SHIPPED, table);
@@ -91,7 +99,12 @@ fn every_structure_is_in_the_commune_of_the_answer_sheet() {
     let sheet = answer_sheet(ANSWERS);
     let mut seen = 0;
     for (page, answer) in answers().iter().filter(|(_, answer)| agrees(answer, "bf_consentement")) {
-        assert_eq!(published[&public_id(page)]["code_insee"], sheet["communes"][page].as_str().unwrap(), "{page}: {}", answer["bf_ville"]);
+        assert_eq!(
+            published[&public_id(page)]["code_insee"],
+            sheet["communes"][page].as_str().unwrap(),
+            "{page}: {}",
+            answer["bf_ville"]
+        );
         seen += 1;
     }
     assert_eq!((seen, published.len()), (49, 49));
@@ -133,7 +146,11 @@ fn each_kind_of_dirt_is_placed_by_its_method() {
         for id in planted_ids(REGISTRY, kind) {
             let method = published[&id]["lieu_methode"].as_str();
             assert!(methods.contains(&method), "{kind} {id}: {method}");
-            assert_eq!(without_code.contains(&id), !matches!(method, "code_insee" | "ancien_code"), "{kind} {id}: {method}");
+            assert_eq!(
+                without_code.contains(&id),
+                !matches!(method, "code_insee" | "ancien_code"),
+                "{kind} {id}: {method}"
+            );
         }
     }
     let special = ids(&cases.map(|(kind, _)| kind));
@@ -211,7 +228,8 @@ fn distance_km(from: (f64, f64), to: (f64, f64)) -> f64 {
     };
     let (a, b) = (vector(from), vector(to));
     let cross = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-    let (sine, cosine) = (cross.iter().map(|x| x * x).sum::<f64>().sqrt(), a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>());
+    let (sine, cosine) =
+        (cross.iter().map(|x| x * x).sum::<f64>().sqrt(), a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>());
     6371.0088 * sine.atan2(cosine)
 }
 
@@ -239,7 +257,9 @@ fn distances_to_the_centre_are_right() {
 fn overseas_places_are_overseas_in_every_format() {
     let project = released();
     let published = network(&project, "tiers_lieu");
-    let map: Value = serde_json::from_slice(&std::fs::read(project.latest(SHIPPED).join("reseaux_implantations.geojson")).unwrap()).unwrap();
+    let map: Value =
+        serde_json::from_slice(&std::fs::read(project.latest(SHIPPED).join("reseaux_implantations.geojson")).unwrap())
+            .unwrap();
     let points: BTreeMap<&str, &Value> = map["features"]
         .as_array()
         .unwrap()
@@ -257,12 +277,17 @@ fn overseas_places_are_overseas_in_every_format() {
     let mut seen = BTreeSet::new();
     for id in planted_ids(REGISTRY, "overseas") {
         let row = &published[&id];
-        let (departement, region, [west, south, east, north]) =
-            islands.iter().find(|(code, ..)| row["code_insee"].starts_with(code)).unwrap_or_else(|| panic!("{id} is not overseas"));
+        let (departement, region, [west, south, east, north]) = islands
+            .iter()
+            .find(|(code, ..)| row["code_insee"].starts_with(code))
+            .unwrap_or_else(|| panic!("{id} is not overseas"));
         assert_eq!((row["code_departement"].as_str(), row["code_region"].as_str()), (*departement, *region), "{id}");
         let point = points[id.as_str()]["coordinates"].as_array().unwrap();
         let (longitude, latitude) = (point[0].as_f64().unwrap(), point[1].as_f64().unwrap());
-        assert!((*west..=*east).contains(&longitude) && (*south..=*north).contains(&latitude), "{id}: {longitude} {latitude}");
+        assert!(
+            (*west..=*east).contains(&longitude) && (*south..=*north).contains(&latitude),
+            "{id}: {longitude} {latitude}"
+        );
         assert_eq!((degrees(&row["longitude"]), degrees(&row["latitude"])), (longitude, latitude));
         seen.insert(*departement);
     }
@@ -276,11 +301,20 @@ fn the_maps_count_every_place_in_its_territory() {
     let communes = communes();
     let sheet = answer_sheet(REGISTRY);
     let mut places: Vec<(&str, String)> = Vec::new();
-    places.extend(sheet["communes"].as_object().unwrap().values().filter_map(Value::as_str).map(|code| ("tiers_lieux", code.to_owned())));
+    places.extend(
+        sheet["communes"]
+            .as_object()
+            .unwrap()
+            .values()
+            .filter_map(Value::as_str)
+            .map(|code| ("tiers_lieux", code.to_owned())),
+    );
     let fabriques = rows(&repository().join("seeds/exemple/fabriques-a-initiatives.synthetique.csv"));
     places.extend(fabriques.iter().map(|row| ("fabriques_a_initiatives", row["code_insee"].clone())));
     assert_eq!(places.len(), 320);
-    for (table, level, territories) in [("maillage_regions", "region", 18), ("maillage_departements", "departement", 101)] {
+    for (table, level, territories) in
+        [("maillage_regions", "region", 18), ("maillage_departements", "departement", 101)]
+    {
         let rows = project.csv(SHIPPED, table);
         assert_eq!(rows.len(), territories);
         for row in &rows {
@@ -301,7 +335,9 @@ fn the_maps_count_every_place_in_its_territory() {
             let hundredths = (within.len() as u64 * 10_000_000 * 2 + inhabitants) / (2 * inhabitants);
             assert_eq!((degrees(&row["pour_100000_habitants"]) * 100.0).round(), hundredths as f64, "{place}");
         }
-        let map: Value = serde_json::from_slice(&std::fs::read(project.latest(SHIPPED).join(format!("{table}.geojson"))).unwrap()).unwrap();
+        let map: Value =
+            serde_json::from_slice(&std::fs::read(project.latest(SHIPPED).join(format!("{table}.geojson"))).unwrap())
+                .unwrap();
         let shapes = map["features"].as_array().unwrap();
         assert_eq!(shapes.len(), territories);
         for shape in shapes {

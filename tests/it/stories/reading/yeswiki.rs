@@ -24,7 +24,9 @@ fn fields(form: &Value) -> Vec<Field> {
         let label = |label: &Value| label.as_str().unwrap().replace("&amp;", "&").trim().to_owned();
         let options = match &field["options"] {
             Value::Object(options) => options.iter().map(|(key, text)| (key.clone(), label(text))).collect(),
-            Value::Array(options) => options.iter().enumerate().map(|(at, text)| (at.to_string(), label(text))).collect(),
+            Value::Array(options) => {
+                options.iter().enumerate().map(|(at, text)| (at.to_string(), label(text))).collect()
+            }
             _ => Vec::new(),
         };
         Field { id: text("id"), column: text("id").to_lowercase(), kind: text("type"), options }
@@ -75,7 +77,8 @@ fn project(version: &str, entries: &str, admin: bool) -> (Project, Vec<Field>) {
         statuses.push(json!({"name": name, "type": "integer", "essaim": {"visibility": "public"}}));
         writeln!(mappings, "{name} = {mapping}").unwrap();
     }
-    let key = json!({"name": "id", "type": "string", "constraints": {"required": true}, "essaim": {"visibility": "public"}});
+    let key =
+        json!({"name": "id", "type": "string", "constraints": {"required": true}, "essaim": {"visibility": "public"}});
     for (table, mut columns) in [("fiches", contract), ("statuts", statuses)] {
         columns.insert(0, key.clone());
         let contract = json!({"title": table, "fields": columns, "primaryKey": ["id"]});
@@ -127,7 +130,8 @@ fn statuses_model(columns: &[Value]) -> String {
 /// What the second reading says of a version's answers.
 fn second_reading(version: &str, entries: &str) -> BTreeMap<String, BTreeMap<String, Value>> {
     let printed = python("yeswiki_cells.py", &[&repository().join("tests/fixtures/yeswiki").join(version)]);
-    let mut readings: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>> = serde_json::from_str(&printed).unwrap();
+    let mut readings: BTreeMap<String, BTreeMap<String, BTreeMap<String, Value>>> =
+        serde_json::from_str(&printed).unwrap();
     readings.remove(entries).unwrap_or_else(|| panic!("no reading of {entries}"))
 }
 
@@ -171,7 +175,9 @@ fn compare(field: &Field, cell: &Value, row: &BTreeMap<String, String>, place: &
             assert_eq!(items(values[0]), items(&keys.join("|")), "{place}");
         }
         "email" => assert_eq!(values[0].replace('|', "@"), expected.as_str().unwrap(), "{place}"),
-        "number" => assert_eq!(values[0].parse::<f64>().unwrap(), expected.as_str().unwrap().parse::<f64>().unwrap(), "{place}"),
+        "number" => {
+            assert_eq!(values[0].parse::<f64>().unwrap(), expected.as_str().unwrap().parse::<f64>().unwrap(), "{place}")
+        }
         _ => assert_eq!(values[0], expected.as_str().unwrap().trim(), "{place}"),
     }
 }
