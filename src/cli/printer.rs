@@ -73,6 +73,19 @@ impl Printer {
 
     /// Talk, to stderr.
     pub(super) fn talk(&self, text: &str) {
+        if self.json {
+            self.write(&format!("{}\n", serde_json::json!({ "level": "info", "message": text.trim() })));
+        } else {
+            self.write(text);
+        }
+    }
+
+    /// A JSON object as a line of its own.
+    pub(super) fn object(&self, object: &serde_json::Value) {
+        self.write(&format!("{object}\n"));
+    }
+
+    fn write(&self, text: &str) {
         self.end_progress();
         let written = io::stderr().lock().write_all(text.as_bytes());
         drop(written);
@@ -81,9 +94,9 @@ impl Printer {
     /// Mistakes in project files.
     pub(super) fn problems(&self, problems: &[Problem]) {
         if self.json {
-            self.talk(&render::json_lines(problems));
+            self.write(&render::json_lines(problems));
         } else {
-            self.talk(&render::text(problems, if self.color { Style::Color } else { Style::Plain }));
+            self.write(&render::text(problems, if self.color { Style::Color } else { Style::Plain }));
         }
     }
 
@@ -95,7 +108,7 @@ impl Printer {
     /// The same, from lines.
     pub(super) fn failure_lines(&self, lines: &[String]) {
         if self.json {
-            self.talk(&format!("{}\n", serde_json::json!({ "level": "error", "error": lines })));
+            self.object(&serde_json::json!({ "level": "error", "error": lines }));
             return;
         }
         let mut text = String::new();

@@ -20,7 +20,8 @@ use super::printer::Printer;
 use super::project::{self, Checked};
 use super::releases::{public_store, resolve};
 use crate::engine::{Answer, Engine, EngineOptions, QueryError};
-use crate::id::DatasetId;
+use crate::id::{DatasetId, ReleaseId};
+use crate::publish::commit::log;
 use crate::release::Manifest;
 use crate::store::{Store, StoreKey};
 
@@ -92,9 +93,14 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
     let engine = Engine::new(&options).map_err(|error| failed(&error))?;
     let selected = checked.selected(arguments.dataset.as_deref(), printer)?;
     let alone = selected.len() == 1;
+    let desk = Desk { engine: &engine, store: &store, printer, sql: &arguments.sql, alone };
     for at in selected {
         let dataset = &checked.project.pipelines[at].id;
-        register(&engine, &store, dataset, arguments.release.as_deref(), alone, printer).await?;
+        // A dataset without a release is no table; asked for alone it is what the answer is about.
+        let empty = log(&store, dataset).await.is_ok_and(|entries| entries.is_empty());
+        if !empty || alone {
+            desk.register(dataset, arguments.release.as_deref()).await?;
+        }
     }
     let answer = engine.query(&arguments.sql).await.map_err(|error| match &error {
         QueryError::Problems(problems) => {
@@ -106,45 +112,69 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
     write(answer, arguments.format, printer).await
 }
 
-async fn register(
-    engine: &Engine,
-    store: &Store,
-    dataset: &DatasetId,
-    release: Option<&str>,
+/// Where released tables are put before the engine.
+struct Desk<'a> {
+    engine: &'a Engine,
+    store: &'a Store,
+    printer: &'a Printer,
+    sql: &'a str,
+    /// Whether tables need no prefix.
     alone: bool,
-    printer: &Printer,
-) -> Result<(), Exit> {
-    let failed = |error: &dyn std::error::Error| {
-        printer.failure(error);
+}
+
+impl Desk<'_> {
+    fn failed(&self, error: &dyn std::error::Error) -> Exit {
+        self.printer.failure(error);
         Exit::Failed
-    };
-    let release = resolve(store, dataset, release, printer).await?;
-    let key = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
-    let bytes = store.get(&key).await.map_err(|error| failed(&error))?;
-    let Some(manifest) = bytes.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok()) else {
-        printer.failure_lines(&[format!("the manifest of `{dataset}@{release}` is missing or damaged")]);
-        return Err(Exit::Failed);
-    };
-    let mut schemas = vec![dataset.sql_name(), format!("{}@{release}", dataset.sql_name())];
-    if alone {
-        schemas.push("public".to_owned());
     }
-    for table in &manifest.tables {
-        let file = format!("{}.parquet", table.name);
-        let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: file }.path();
-        let path = format!("{}/{key}", store.root_url().path().trim_end_matches('/'));
-        for schema in &schemas {
-            let registered = engine.register_release_table(schema, &table.name, store.handle(), STORE, &path);
-            registered.await.map_err(|error| failed(&error))?;
+
+    /// Makes a dataset known: the wanted release under the dataset's name, and every release that the SQL names.
+    async fn register(&self, dataset: &DatasetId, release: Option<&str>) -> Result<(), Exit> {
+        let wanted = resolve(self.store, dataset, release, self.printer).await?;
+        let name = dataset.sql_name();
+        let mut schemas = vec![name.clone(), format!("{name}@{wanted}")];
+        if self.alone {
+            schemas.push("public".to_owned());
         }
+        self.tables(dataset, &wanted, &schemas).await?;
+        let entries = log(self.store, dataset).await.map_err(|error| self.failed(&error))?;
+        for other in entries.into_iter().filter_map(|(_, entry)| entry.release).filter(|other| *other != wanted) {
+            let schema = format!("{name}@{other}");
+            if self.sql.contains(&schema) {
+                self.tables(dataset, &other, &[schema]).await?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// The tables of a release, under some schemas.
+    async fn tables(&self, dataset: &DatasetId, release: &ReleaseId, schemas: &[String]) -> Result<(), Exit> {
+        let key = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
+        let bytes = self.store.get(&key).await.map_err(|error| self.failed(&error))?;
+        let Some(manifest) = bytes.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok()) else {
+            self.printer.failure_lines(&[format!("the manifest of `{dataset}@{release}` is missing or damaged")]);
+            return Err(Exit::Failed);
+        };
+        let root = self.store.root_url().path().trim_end_matches('/');
+        for table in &manifest.tables {
+            let file = format!("{}.parquet", table.name);
+            let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: file };
+            let path = format!("{root}/{}", key.path());
+            for schema in schemas {
+                let handle = self.store.handle();
+                let registered = self.engine.register_release_table(schema, &table.name, handle, STORE, &path);
+                registered.await.map_err(|error| self.failed(&error))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Takes batches in and writes them to stdout.
 enum Output {
     Table(Vec<RecordBatch>),
-    Csv(Box<arrow::csv::Writer<std::io::Stdout>>),
+    /// With whether a batch, and so the header, was written.
+    Csv(Box<arrow::csv::Writer<std::io::Stdout>>, bool),
     Json(LineDelimitedWriter<std::io::Stdout>),
     Parquet(Box<ArrowWriter<std::io::Stdout>>),
     Arrow(Box<StreamWriter<std::io::Stdout>>),
@@ -155,7 +185,7 @@ impl Output {
         let out = std::io::stdout();
         Ok(match format {
             Format::Table => Self::Table(Vec::new()),
-            Format::Csv => Self::Csv(Box::new(WriterBuilder::new().with_header(true).build(out))),
+            Format::Csv => Self::Csv(Box::new(WriterBuilder::new().with_header(true).build(out)), false),
             Format::Json => Self::Json(LineDelimitedWriter::new(out)),
             Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, Arc::clone(schema), None)?)),
             Format::Arrow => Self::Arrow(Box::new(StreamWriter::try_new(out, schema)?)),
@@ -165,7 +195,10 @@ impl Output {
     fn take(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         match self {
             Self::Table(batches) => batches.push(batch),
-            Self::Csv(writer) => writer.write(&joined_lists(&batch)?)?,
+            Self::Csv(writer, written) => {
+                writer.write(&joined_lists(&batch)?)?;
+                *written = true;
+            }
             Self::Json(writer) => writer.write(&batch)?,
             Self::Parquet(writer) => writer.write(&batch)?,
             Self::Arrow(writer) => writer.write(&batch)?,
@@ -182,7 +215,12 @@ impl Output {
                 printer.data(&format!("{}\n", arrow::util::pretty::pretty_format_batches(&batches)?));
                 printer.talk(&format!("{rows} row{}\n", if rows == 1 { "" } else { "s" }));
             }
-            Self::Csv(writer) => writer.into_inner().flush()?,
+            Self::Csv(mut writer, written) => {
+                if !written {
+                    writer.write(&joined_lists(&RecordBatch::new_empty(Arc::clone(schema)))?)?;
+                }
+                writer.into_inner().flush()?;
+            }
             Self::Json(mut writer) => writer.finish()?,
             Self::Parquet(writer) => {
                 writer.close()?;

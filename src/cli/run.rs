@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
             printer.failure_lines(error);
         }
         if printer.json() {
-            printer.talk(&format!("{}\n", serde_json::json!({ "level": "info", "run": record })));
+            printer.object(&serde_json::json!({ "level": "info", "run": record }));
         } else {
             printer.talk(&summary::text(&record, &checked.project));
         }

@@ -32,7 +32,7 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
     }
     for table in &record.tables {
         let rejected: u64 = table.counts.rejects.values().sum();
-        out.add(format_args!("    {:<24} {:>9} rows, {} kept", table.table, table.read, table.kept));
+        out.add(format_args!("    {:<28} {:>9} rows, {} kept", table.table, table.read, table.kept));
         let reasons = counts(&table.counts.rejects);
         let tail = if rejected == 0 { String::new() } else { format!(", {rejected} rejected ({reasons})") };
         out.line(format_args!("{tail}"));
@@ -55,7 +55,10 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
     }
     for table in &record.published {
         let secret = if table.secret == 0 { String::new() } else { format!(", {} secret (\"< 5\")", table.secret) };
-        out.line(format_args!("    {:<24} {:>9} rows{secret}", table.table, table.rows));
+        out.line(format_args!("    {:<28} {:>9} rows{secret}", table.table, table.rows));
+    }
+    if !record.published.is_empty() && record.published.iter().all(|table| table.secret == 0) {
+        out.line(format_args!("    nothing is secret: no number is too small to show"));
     }
     if record.checks > 0 {
         out.line(format_args!("\n  checks: {} of {} pass", record.checks - record.failed_checks.len(), record.checks));

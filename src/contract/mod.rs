@@ -122,6 +122,8 @@ pub struct CellRule {
     pub group: Option<String>,
     /// Columns that become null when the row is secret.
     pub hides: Vec<String>,
+    /// Columns that tell what the rows of a group add up to: null in the whole group when one of its rows is secret.
+    pub totals: Vec<String>,
 }
 
 /// Columns that give a row its place on the map.

@@ -181,7 +181,8 @@ fn parse_constraints(column: &mut Column, constraints: &Fields<'_>, problems: &P
             Ok(regex) => column.pattern = Some(regex),
             Err(error) => {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or("not a regular expression").trim().to_owned();
+                let reason = reason.lines().last().unwrap_or("not a regular expression").trim();
+                let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
                 problems.push(
                     pattern
                         .problem(
@@ -338,12 +339,12 @@ fn parse_cell(contract: &Contract, cell: Fields<'_>, problems: &Problems) -> Opt
     let respondents = cell.required_text("respondents");
     let base = cell.text("base").filter(|name| known_column(contract, name, problems));
     let group = cell.text("group").filter(|name| known_column(contract, name, problems));
-    let hides = cell.texts("hides");
+    let (hides, totals) = (cell.texts("hides"), cell.texts("totals"));
     cell.finish();
     let respondents = respondents.filter(|name| known_column(contract, name, problems))?;
-    let hides = known_columns(contract, &hides, problems);
+    let (hides, totals) = (known_columns(contract, &hides, problems), known_columns(contract, &totals, problems));
     let name = |name: Spanned<String>| name.value;
-    Some(CellRule { respondents: respondents.value, base: base.map(name), group: group.map(name), hides })
+    Some(CellRule { respondents: respondents.value, base: base.map(name), group: group.map(name), hides, totals })
 }
 
 fn parse_geometry(contract: &Contract, shape: Fields<'_>, problems: &Problems) -> Option<Geometry> {

@@ -54,6 +54,14 @@ pub fn parse_toml(file: &Arc<SourceFile>, problems: &Problems) -> Node {
     let (table, errors) = DeTable::parse_recoverable(&file.text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
+        if error.message().starts_with("duplicate key") {
+            let key = file.text.get(span.clone()).unwrap_or("a key");
+            problems.push(
+                Problem::at("file::duplicate_key", format!("`{key}` is given twice"), file, span, "the second time")
+                    .help("keep one of the two"),
+            );
+            continue;
+        }
         problems.push(
             Problem::at("file::syntax", "this is not TOML", file, span, first_line(error.message()))
                 .help("see https://toml.io for the format; texts need quotes, lists brackets"),
@@ -247,6 +255,14 @@ impl<'a> Fields<'a> {
     /// Reports that a key is missing.
     pub fn missing(&self, key: &str) {
         let start = self.node.span.start;
+        if start == 0 {
+            let message = format!("`{key}` is missing");
+            self.problems.push(
+                Problem::of_file("file::missing_key", message, &self.node.file)
+                    .help(format!("add `{key}` at the top level of the file")),
+            );
+            return;
+        }
         let line = self.node.file.text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
         let end = self.node.span.end.min(start + line.max(1));
         self.problems.push(

@@ -40,7 +40,8 @@ impl Protection<'_> {
     /// are secret.
     ///
     /// Rows of a group add up, and what they add up to is known (mentions, or the base of a single choice): where only
-    /// one of them is secret, the smallest of the others is withheld with it, or subtraction would give it away.
+    /// one of them is secret, the smallest of the others is withheld with it, or subtraction would give it away. What they
+    /// add up to is withheld too where it can be: another table may show the companion.
     pub fn apply(&self, table: &RecordBatch, schema: &SchemaRef) -> Result<(RecordBatch, u64), ArrowError> {
         let counts = integers(table, &self.rule.respondents)?;
         let bases = self.rule.base.as_deref().map(|base| integers(table, base)).transpose()?;
@@ -51,15 +52,17 @@ impl Protection<'_> {
                 is_secret(at(&counts, row), base, self.smallest, self.exempt_complement)
             })
             .collect();
-        if !self.exempt_complement {
-            for rows in self.groups(table)? {
-                let companion = companion(&rows, &counts, &secret);
-                if let Some(row) = companion {
-                    secret[row] = true;
-                }
+        let mut beside = secret.clone();
+        for rows in self.groups(table)? {
+            if let Some(row) = companion(&rows, &counts, &secret).filter(|_| !self.exempt_complement) {
+                secret[row] = true;
+            }
+            let any = rows.iter().any(|row| secret[*row]);
+            for row in rows {
+                beside[row] = any;
             }
         }
-        let secret = BooleanArray::from(secret);
+        let (secret, beside) = (BooleanArray::from(secret), BooleanArray::from(beside));
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             if field.name() == SECRET {
@@ -67,8 +70,13 @@ impl Protection<'_> {
                 continue;
             }
             let column = table.column(table.schema().index_of(field.name())?);
-            let hides = self.rule.hides.contains(field.name());
-            columns.push(if hides { nullif(column, &secret)? } else { Arc::clone(column) });
+            columns.push(if self.rule.totals.contains(field.name()) {
+                nullif(column, &beside)?
+            } else if self.rule.hides.contains(field.name()) {
+                nullif(column, &secret)?
+            } else {
+                Arc::clone(column)
+            });
         }
         let hidden = u64::try_from(secret.true_count()).unwrap_or(u64::MAX);
         Ok((RecordBatch::try_new(Arc::clone(schema), columns)?, hidden))
@@ -137,17 +145,23 @@ mod tests {
             base: None,
             group: Some("question".to_owned()),
             hides: vec!["n".to_owned()],
+            totals: vec!["mentions".to_owned()],
         };
         let field = |name: &str, kind| Field::new(name, kind, true);
-        let fields = vec![field("question", DataType::Utf8), field("n", DataType::Int64)];
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(StringArray::from(groups.to_vec())), Arc::new(Int64Array::from(n.to_vec()))];
+        let fields =
+            vec![field("question", DataType::Utf8), field("n", DataType::Int64), field("mentions", DataType::Int64)];
+        let counts: ArrayRef = Arc::new(Int64Array::from(n.to_vec()));
+        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(groups.to_vec())), Arc::clone(&counts), counts];
         let table = RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns).unwrap();
         let mut target = fields;
         target.push(field(SECRET, DataType::Boolean));
         let protection = Protection { rule: &rule, smallest: 5, exempt_complement: exempt };
         let (batch, hidden) = protection.apply(&table, &Arc::new(Schema::new(target))).unwrap();
-        let secret: Vec<bool> = batch.column(2).as_boolean().iter().flatten().collect();
+        let secret: Vec<bool> = batch.column(3).as_boolean().iter().flatten().collect();
+        for (row, group) in groups.iter().enumerate() {
+            let beside = groups.iter().zip(&secret).any(|(other, secret)| other == group && *secret);
+            assert_eq!(batch.column(2).is_null(row), beside, "a total beside a secret cell");
+        }
         assert_eq!(batch.column(1).null_count(), secret.iter().filter(|secret| **secret).count());
         assert_eq!(hidden, batch.column(1).null_count() as u64);
         secret

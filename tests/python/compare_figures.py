@@ -138,7 +138,8 @@ def compare_options(
         shares = {"part_repondants": share(n, base), "part_mentions": share(n, mentions)}
         for column, value in {"n": n, "mentions": mentions, **shares}.items():
             if column in row:
-                kept = should and (column != "mentions" or not row[column])
+                # What the options add up to would give a small one away.
+                kept = should or (beside and column in ("mentions", "part_mentions"))
                 convert = number if column.startswith("part") else integer
                 comparison.cell("%s %s" % (here, column), convert(row[column]), None if kept else value)
         comparison.cell(here + " base", integer(row["base"]), base)

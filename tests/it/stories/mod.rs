@@ -1,6 +1,7 @@
 //! One file per subject.
 
 mod command_line;
+mod confidentiality;
 mod independence;
 mod mistakes;
 mod query;

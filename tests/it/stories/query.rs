@@ -191,7 +191,7 @@ fn two_releases_can_be_compared_in_one_query() {
     let releases = project.releases(DATASET);
     let sql = format!(
         "SELECT new.n - old.n AS diff FROM \"{SCHEMA}@{}\".chiffres_cles AS old \
-         JOIN \"{SCHEMA}@{}\".chiffres_cles AS new USING (indicateur) WHERE indicateur = 'associations'",
+         JOIN \"{SCHEMA}@{}\".chiffres_cles AS new USING (indicateur) WHERE new.indicateur = 'associations'",
         releases[0], releases[1]
     );
     let output = ask(&project, &sql, &["--format", "csv"]).expect(0);

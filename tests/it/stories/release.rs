@@ -56,8 +56,11 @@ fn entry(project: &Project, number: u64) -> Value {
     project.json(&format!("{PUBLIC}/log/{number:020}.json"))
 }
 
+/// Entries of the log; a killed run may leave the beginning of one, under a name that is none of an entry.
 fn log_length(project: &Project) -> usize {
-    fs::read_dir(project.path(&format!("{PUBLIC}/log"))).map_or(0, Iterator::count)
+    let Ok(entries) = fs::read_dir(project.path(&format!("{PUBLIC}/log"))) else { return 0 };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.strip_suffix(".json").is_some_and(|number| number.len() == 20)).count()
 }
 
 #[test]

@@ -71,7 +71,8 @@ fn a_killed_run_leaves_a_whole_log_and_the_next_one_publishes(#[case] moment: &[
     assert_eq!(files(&project, &format!("{PUBLIC}/latest")), files(&project, &format!("{PUBLIC}/releases/{release}")));
     assert_eq!(project.csv(SHIPPED, "structures").len(), 49);
     // Nothing of the killed run is in the way of the one after.
-    assert_eq!(project.run().stdout, format!("{SHIPPED}\tunchanged\t[DATE]\n"));
+    let output = project.run();
+    assert!(output.stdout.starts_with(&format!("{SHIPPED}\tunchanged\t")), "{}", output.stdout);
 }
 
 #[test]
