@@ -61,7 +61,7 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  essaim run                                    fetch, build, check and publish every pipeline of this folder
+  essaim run                                    fetch, build, check and publish all pipelines
   essaim run --from snapshot                    the same, without touching a source
   essaim check                                  report every mistake in the project files
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release

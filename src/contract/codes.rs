@@ -108,13 +108,17 @@ impl CodeList {
 /// Records of a small CSV text with the byte offset of each.
 fn read_records(text: &str) -> Vec<(usize, Vec<String>)> {
     let mut reader = csv_core::Reader::new();
-    let (mut input, mut offset) = (text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes(), 0);
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut input, mut offset) = (body.as_bytes(), text.len() - body.len());
     let mut records = Vec::new();
     let (mut bytes, mut ends) = (vec![0_u8; text.len() + 1], vec![0_usize; 64]);
     loop {
         let (result, read, _, fields) = reader.read_record(input, &mut bytes, &mut ends);
         input = input.get(read..).unwrap_or(&[]);
-        let start = offset;
+        // The reader takes blank lines before a record with it.
+        let blank =
+            text.as_bytes().get(offset..).unwrap_or(&[]).iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        let start = offset + blank;
         offset += read;
         match result {
             csv_core::ReadRecordResult::Record => {

@@ -158,12 +158,14 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         parse_constraints(&mut column, &constraints, problems);
         constraints.finish();
     }
-    let mut multi = false;
+    let (mut multi, mut coded) = (false, false);
     if let Some(ours) = fields.table("essaim") {
+        // A list that does not exist is told once; the column is read as coded all the same.
+        coded = ours.key("codes").is_some();
         multi = parse_ours(&mut column, &ours, lists, problems);
         ours.finish();
     }
-    column.kind = kind_of(&column, kind.as_ref(), format.as_ref(), multi, problems);
+    column.kind = kind_of(&column, kind.as_ref(), format.as_ref(), (coded, multi), problems);
     fields.finish();
     Some(column)
 }
@@ -268,11 +270,10 @@ fn kind_of(
     column: &Column,
     kind: Option<&Spanned<String>>,
     format: Option<&Spanned<String>>,
-    multi: bool,
+    (coded, multi): (bool, bool),
     problems: &Problems,
 ) -> Kind {
     let Some(kind) = kind else { return Kind::Text };
-    let coded = column.codes.is_some();
     let mismatch = |message: &str, help: &str| {
         problems.push(
             kind.problem("contract::type_mismatch", format!("column `{}`: {message}", column.name), "this type")

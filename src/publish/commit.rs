@@ -222,6 +222,7 @@ pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEnt
     let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
     let shown = store.digest_of(&marker).await.map_err(fail)?;
     if shown.map(|(digest, _)| digest) != entry.manifest {
+        store.sweep(&StoreFolder::Latest { dataset: dataset.clone() }).await.map_err(fail)?;
         copy_latest(store, dataset, release).await?;
     }
     let key = StoreKey::Releases { dataset: dataset.clone() };

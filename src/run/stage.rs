@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{filter_record_batch, nullif};
 use arrow::datatypes::{Schema, UInt64Type};
+use arrow::error::ArrowError;
+use arrow::util::display::array_value_to_string;
 
 use super::error::RunError;
 use super::ledger::{Ledger, LedgerCounts};
@@ -16,7 +18,8 @@ use crate::config::pipeline::{Secret, ShownTable, TableSpec};
 use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
-use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, SinkError, staged_schema};
+use crate::normalise::reject::DUPLICATE;
+use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, ROW, Reject, SinkError, staged_schema};
 use crate::territory::Cog;
 use crate::territory::columns::{place, placed_schema};
 
@@ -50,12 +53,18 @@ struct StageSink<'a> {
     writer: ScratchWriter,
     ledger: Ledger,
     methods: BTreeMap<String, u64>,
+    /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
+    beaten: BTreeMap<u64, Reject>,
 }
 
 impl ChunkSink for StageSink<'_> {
     fn take(&mut self, chunk: Chunk) -> Result<(), SinkError> {
-        for reject in &chunk.rejects {
-            self.ledger.reject(reject)?;
+        for reject in chunk.rejects {
+            if reject.reason == DUPLICATE && reject.raw.is_empty() {
+                self.beaten.insert(reject.row, reject);
+            } else {
+                self.ledger.reject(&reject)?;
+            }
         }
         for cell in &chunk.unfit {
             self.ledger.unfit(cell)?;
@@ -73,8 +82,10 @@ impl ChunkSink for StageSink<'_> {
             for (method, rows) in placed.methods {
                 *self.methods.entry(method.to_owned()).or_default() += rows;
             }
+            let rows = row_numbers(&batch);
             for fix in placed.corrections {
-                let key = String::new();
+                let at = rows.iter().position(|row| *row == fix.row);
+                let key = at.map_or_else(|| Ok(String::new()), |at| key_of(self.table, &batch, at))?;
                 let column = "lieu".to_owned();
                 let rule = fix.rule.into();
                 self.ledger.correction(&Correction {
@@ -111,10 +122,9 @@ impl StageSink<'_> {
             let at = schema.index_of(&hit.column)?;
             let texts: &StringArray = columns[at].as_string();
             let after = (!schema.field(at).is_nullable()).then(|| scan::struck_out(texts.value(hit.row)));
-            let row = batch.column_by_name("__row").map_or(0, |rows| rows.as_primitive::<UInt64Type>().value(hit.row));
             self.ledger.correction(&Correction {
-                row,
-                key: String::new(),
+                row: row_numbers(batch).get(hit.row).copied().unwrap_or_default(),
+                key: key_of(self.table, batch, hit.row)?,
                 column: hit.column.clone(),
                 before: texts.value(hit.row).to_owned(),
                 rule: "donnee_personnelle".into(),
@@ -126,6 +136,18 @@ impl StageSink<'_> {
         }
         Ok(RecordBatch::try_new(schema, columns)?)
     }
+}
+
+/// Numbers of a batch's rows in the source.
+fn row_numbers(batch: &RecordBatch) -> &[u64] {
+    batch.column_by_name(ROW).map_or(&[], |rows| rows.as_primitive::<UInt64Type>().values())
+}
+
+/// The primary key of a row as text.
+fn key_of(table: &TableSpec, batch: &RecordBatch, row: usize) -> Result<String, ArrowError> {
+    let columns = table.contract.primary_key.iter().filter_map(|name| batch.column_by_name(name));
+    let texts: Vec<String> = columns.map(|column| array_value_to_string(column, row)).collect::<Result<_, _>>()?;
+    Ok(texts.join("|"))
 }
 
 /// Reads a table into the scratch folder.
@@ -140,13 +162,13 @@ pub(super) fn stage(
     let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
     let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
     let ledger = Ledger::new(folder, table.name.as_str());
-    let mut sink = StageSink { table, cog, writer, ledger, methods: BTreeMap::new() };
+    let mut sink = StageSink { table, cog, writer, ledger, methods: BTreeMap::new(), beaten: BTreeMap::new() };
     let summary = Normaliser::new(table, key)
         .run(parts, &mut sink)
         .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
-    let StageSink { writer, ledger, methods, .. } = sink;
+    let StageSink { writer, mut ledger, methods, beaten, .. } = sink;
     let (path, _) = writer.finish()?;
-    let path = if summary.duplicates.is_empty() { path } else { without_rows(table, &path, &summary.duplicates)? };
+    let path = if beaten.is_empty() { path } else { without_beaten(table, &path, beaten, &mut ledger)? };
     let (counts, files) = ledger.finish(table.name.as_str())?;
     Ok(Staged {
         name: table.name.clone(),
@@ -160,23 +182,41 @@ pub(super) fn stage(
     })
 }
 
-/// A copy of an intermediate table without the rows of some numbers (sorted).
-fn without_rows(table: &TableSpec, path: &Path, losers: &[u64]) -> Result<PathBuf, RunError> {
+/// A copy of an intermediate table without the rows that a newer one beat; these go to the rejects with their cells.
+fn without_beaten(
+    table: &TableSpec,
+    path: &Path,
+    mut beaten: BTreeMap<u64, Reject>,
+    ledger: &mut Ledger,
+) -> Result<PathBuf, RunError> {
     let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
     let target = path.with_extension("unique.parquet");
     let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
     for batch in scratch::read(path, None)? {
         let batch = batch.map_err(arrow)?;
-        let Some(rows) = batch.column_by_name("__row") else { continue };
-        let keep: BooleanArray = rows
-            .as_primitive::<UInt64Type>()
-            .values()
-            .iter()
-            .map(|row| Some(losers.binary_search(row).is_err()))
-            .collect();
-        writer.write(&filter_record_batch(&batch, &keep).map_err(arrow)?)?;
+        let mut keep = Vec::with_capacity(batch.num_rows());
+        for (at, row) in row_numbers(&batch).iter().enumerate() {
+            let reject = beaten.remove(row);
+            keep.push(reject.is_none());
+            if let Some(mut reject) = reject {
+                reject.raw = cells(&batch, at).map_err(arrow)?;
+                ledger.reject(&reject)?;
+            }
+        }
+        writer.write(&filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(arrow)?)?;
     }
     Ok(writer.finish()?.0)
+}
+
+/// Columns and cells of a row, without those that are empty.
+fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<(String, String)>, ArrowError> {
+    let schema = batch.schema();
+    let shown = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .filter(|(field, column)| field.name() != ROW && column.is_valid(row));
+    shown.map(|(field, column)| Ok((field.name().clone(), array_value_to_string(column, row)?))).collect()
 }
 
 /// The rows that respondents agreed to show, with the answers that they agreed to show.

@@ -1,6 +1,7 @@
 //! What a local folder needs beyond `object_store`: files that survive a power cut.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -30,7 +31,7 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
     let written = write_synced(&staged, bytes).map_err(disk("write", &staged));
     // A link fails when the name is taken; a rename would replace what is there.
     let linked = written.and_then(|()| std::fs::hard_link(&staged, path).map_err(disk("create", path)));
-    match std::fs::remove_file(&staged) {
+    match fs::remove_file(&staged) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
@@ -56,6 +57,27 @@ pub(crate) fn sync_files(root: &Path, paths: &[PathBuf]) -> Result<(), StoreErro
     }
     // Deepest first: a folder must not be named before what it holds is safe.
     folders.iter().rev().try_for_each(|folder| sync_folder(folder))
+}
+
+/// Removes what killed writers left in a folder and below: files named `name#1`, which no listing shows.
+pub(crate) fn sweep(folder: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Disk { action: "tidy", path: folder.to_path_buf(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let staged = name.rsplit_once('#').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        if path.is_dir() {
+            sweep(&path)?;
+        } else if staged {
+            fs::remove_file(&path).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn sync_folders(root: &Path, folder: &Path) -> Result<(), StoreError> {

@@ -230,6 +230,13 @@ impl Store {
         self.none_when_absent("delete", &path, deleted).map(|_| ())
     }
 
+    /// Removes what killed writers left unfinished in a local folder. Nobody may be writing there.
+    pub async fn sweep(&self, folder: &StoreFolder) -> Result<(), StoreError> {
+        let Some(root) = self.folder.clone() else { return Ok(()) };
+        let folder = root.join(folder.path());
+        blocking(move || local::sweep(&folder)).await
+    }
+
     /// Makes sure that objects survive a power cut: on a local folder files and folders are brought to the disk;
     /// other stores promise it with every answer.
     pub async fn sync(&self, keys: &[StoreKey]) -> Result<(), StoreError> {

@@ -57,7 +57,7 @@ impl Upstream {
                 let Ok(stream) = stream else { return };
                 let request = read(&stream);
                 seen.lock().unwrap().push(request);
-                answer(stream, replies.pop_front().unwrap_or_else(|| Reply::status("410 Gone")));
+                answer(stream, &replies.pop_front().unwrap_or_else(|| Reply::status("410 Gone")));
             }
         });
         Self { address, requests }
@@ -79,7 +79,7 @@ fn read(stream: &TcpStream) -> Request {
     reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
 }
 
-fn answer(mut stream: TcpStream, reply: Reply) {
+fn answer(mut stream: TcpStream, reply: &Reply) {
     let mut head =
         format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {

@@ -104,8 +104,7 @@ fn texts(svg: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).unwrap();
     let elements = document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")));
     let text = |node: roxmltree::Node<'_, '_>| {
-        let text: String =
-            node.descendants().filter_map(|node| node.is_text().then(|| node.text().unwrap_or(""))).collect();
+        let text: String = node.descendants().filter(roxmltree::Node::is_text).filter_map(|node| node.text()).collect();
         text.replace(['\u{a0}', '\u{202f}'], " ").trim().to_owned()
     };
     elements.map(text).collect()

@@ -100,7 +100,7 @@ fn an_open_text_in_toml_has_its_place() {
 #[test]
 fn json_that_cannot_be_read_has_its_place() {
     let change = |p: &Project| {
-        p.replace("schemas/fabriques.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"id\",]")
+        p.replace("schemas/fabriques.schema.json", "\"primaryKey\": [\"id\"]", "\"primaryKey\": [\"id\",]");
     };
     assert_snapshot!(checked(change).snapshot());
 }

@@ -176,7 +176,11 @@ fn compare(field: &Field, cell: &Value, row: &BTreeMap<String, String>, place: &
         }
         "email" => assert_eq!(values[0].replace('|', "@"), expected.as_str().unwrap(), "{place}"),
         "number" => {
-            assert_eq!(values[0].parse::<f64>().unwrap(), expected.as_str().unwrap().parse::<f64>().unwrap(), "{place}")
+            assert_eq!(
+                values[0].parse::<f64>().unwrap(),
+                expected.as_str().unwrap().parse::<f64>().unwrap(),
+                "{place}"
+            );
         }
         _ => assert_eq!(values[0], expected.as_str().unwrap().trim(), "{place}"),
     }

@@ -68,7 +68,10 @@ fn a_killed_run_leaves_a_whole_log_and_the_next_one_publishes(#[case] moment: &[
     project.run();
     assert_eq!(log_is_whole(&project), 1, "the killed run had committed {committed}");
     let release = project.releases(SHIPPED).pop().unwrap();
-    assert_eq!(files(&project, &format!("{PUBLIC}/latest")), files(&project, &format!("{PUBLIC}/releases/{release}")));
+    let (latest, released) = (format!("{PUBLIC}/latest"), format!("{PUBLIC}/releases/{release}"));
+    let (latest, released) = (files(&project, &latest), files(&project, &released));
+    assert!(latest.keys().eq(released.keys()), "{:?}", latest.keys());
+    assert!(latest == released, "latest/ is another release");
     assert_eq!(project.csv(SHIPPED, "structures").len(), 49);
     // Nothing of the killed run is in the way of the one after.
     let output = project.run();
