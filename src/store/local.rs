@@ -24,13 +24,13 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
         let path = at.to_path_buf();
         move |source| StoreError::Disk { action, path, source }
     };
-    std::fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
+    fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
     let mut staged = path.as_os_str().to_owned();
     staged.push(format!("#{}", rand::random::<u64>()));
     let staged = PathBuf::from(staged);
     let written = write_synced(&staged, bytes).map_err(disk("write", &staged));
     // A link fails when the name is taken; a rename would replace what is there.
-    let linked = written.and_then(|()| std::fs::hard_link(&staged, path).map_err(disk("create", path)));
+    let linked = written.and_then(|()| fs::hard_link(&staged, path).map_err(disk("create", path)));
     match fs::remove_file(&staged) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
