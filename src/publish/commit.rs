@@ -87,7 +87,9 @@ pub enum Committed {
 
 /// The log of a dataset.
 pub async fn log(store: &Store, dataset: &DatasetId) -> Result<Vec<(u64, LogEntry)>, PublishError> {
-    let entries = store.read_log(dataset).await.map_err(|source| failed(dataset, source))?;
+    let entries = store.read_log(dataset).await;
+    let entries =
+        entries.map_err(|source| PublishError::ReadLog { dataset: dataset.clone(), source: Box::new(source) })?;
     parse_log(dataset, &entries)
         .map_err(|source| PublishError::Log { dataset: dataset.clone(), source: Box::new(source) })
 }

@@ -17,6 +17,14 @@ pub enum PublishError {
         /// Why.
         source: Box<StoreError>,
     },
+    /// The log cannot be read.
+    #[error("cannot read the log of `{dataset}` in the public store")]
+    ReadLog {
+        /// The dataset.
+        dataset: DatasetId,
+        /// Why.
+        source: Box<StoreError>,
+    },
     /// The log is damaged.
     #[error("the log of `{dataset}` is damaged")]
     Log {
