@@ -84,7 +84,7 @@ impl ChunkSink for StageSink<'_> {
             }
             let rows = row_numbers(&batch);
             for fix in placed.corrections {
-                let at = rows.iter().position(|row| *row == fix.row);
+                let at = rows.binary_search(&fix.row).ok();
                 let key = at.map_or_else(|| Ok(String::new()), |at| key_of(self.table, &batch, at))?;
                 let column = "lieu".to_owned();
                 let rule = fix.rule.into();
