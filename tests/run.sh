@@ -103,7 +103,8 @@ dependencies() {
 }
 
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    # `--examples` turns on the features of the tests, so that what the lints checked is used again.
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --examples
 }
 
 tests() {
