@@ -8,6 +8,7 @@ pub mod licence;
 pub mod load;
 pub mod pipeline;
 mod questionnaire;
+pub mod reading;
 mod source;
 mod table;
 

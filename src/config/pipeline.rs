@@ -13,6 +13,10 @@ use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
+pub use super::reading::{
+    Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, JsonSpec, Keep, Layout, Lookup, Mapping,
+    OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
+};
 pub use crate::secret::{SafeUrl, Secret};
 
 /// Where a source's parts come from.
@@ -90,166 +94,6 @@ pub struct Source {
     pub homepage: Option<String>,
     /// How it is fetched.
     pub kind: SourceKind,
-}
-
-/// How the bytes of a CSV are text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8, with or without byte order mark.
-    Utf8,
-    /// Windows-1252.
-    Windows1252,
-}
-
-/// How a CSV file is laid out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvSpec {
-    /// Byte between cells.
-    pub delimiter: u8,
-    /// Byte around cells that need it.
-    pub quote: u8,
-    /// Encoding of the text.
-    pub encoding: Encoding,
-    /// Line record of the header, from 1; records above it are skipped.
-    pub header_row: u64,
-}
-
-/// Which parts of a snapshot hold the answers of a YesWiki Bazar form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct YesWikiSpec {
-    /// Form id; entries of other forms are rejected.
-    pub form_id: String,
-    /// Part with the form's definition.
-    pub form: String,
-    /// Part with the lists, when it was fetched.
-    pub lists: Option<String>,
-    /// Part with the entries.
-    pub entries: String,
-    /// Whether the entries were read with an administrator's key, so that nothing is masked.
-    pub admin: bool,
-}
-
-/// How snapshot parts become rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReaderSpec {
-    /// Every part is a CSV of the same layout.
-    Csv(CsvSpec),
-    /// A YesWiki form.
-    YesWiki(YesWikiSpec),
-}
-
-/// How one column of a contract is filled from the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
-    /// Index of the column in the contract.
-    pub column: usize,
-    /// Names of the source column; the first that the source has is read.
-    pub from: Vec<String>,
-    /// A value for every row, instead of a source column.
-    pub constant: Option<String>,
-    /// Decode HTML entities first.
-    pub html: bool,
-    /// Replace the value by its keyed digest: a public id that nobody can make from the value.
-    pub keyed: bool,
-    /// `strftime` formats of dates; none means ISO 8601.
-    pub formats: Vec<String>,
-    /// Whether numbers use a decimal comma (then `.` and spaces group digits).
-    pub decimal_comma: bool,
-    /// Text between the items of a multi-choice cell.
-    pub separator: Option<String>,
-    /// Index of the column that takes the free text of an item that is in no list (code `autre`).
-    pub other: Option<usize>,
-}
-
-/// Source columns that say where a row is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    /// INSEE code of the commune.
-    pub code_insee: Vec<String>,
-    /// Postal code.
-    pub code_postal: Vec<String>,
-    /// Name of the commune.
-    pub commune: Vec<String>,
-    /// Code or name of the département.
-    pub departement: Vec<String>,
-    /// Longitude in degrees, WGS 84.
-    pub longitude: Vec<String>,
-    /// Latitude in degrees, WGS 84.
-    pub latitude: Vec<String>,
-}
-
-/// Columns that the place lookup fills, where the contract declares them.
-pub const PLACE_COLUMNS: [&str; 16] = [
-    "code_insee",
-    "commune",
-    "code_postal",
-    "code_departement",
-    "departement",
-    "code_region",
-    "region",
-    "code_epci",
-    "epci",
-    "longitude",
-    "latitude",
-    "lieu_methode",
-    "lieu_confiance",
-    "lieu_distance_km",
-    "position_origine",
-    "code_arrondissement",
-];
-
-/// A declared rule that takes rows out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectRule {
-    /// Source column that is looked at.
-    pub column: String,
-    /// Rows with one of these values are rejected.
-    pub values: Vec<String>,
-    /// True when it is the rows without one of these values that are rejected.
-    pub negated: bool,
-    /// Reason that is kept with the row.
-    pub reason: String,
-}
-
-/// Which row of several with one key stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keep {
-    /// The first in the source's order.
-    First,
-    /// The one with the greatest value in a column (by its index); the first of equals.
-    Newest(usize),
-}
-
-/// What respondents agreed to; an absent answer is a no.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consent {
-    /// Boolean column: the row may be shown, by name and place.
-    pub row: String,
-    /// Boolean column: the answers may stand beside the name.
-    pub answers: String,
-}
-
-/// A table made from a source.
-#[derive(Debug, Clone)]
-pub struct TableSpec {
-    /// Name in SQL.
-    pub name: TableName,
-    /// Where its rows come from.
-    pub source: SourceId,
-    /// What it promises.
-    pub contract: Arc<Contract>,
-    /// How bytes become rows.
-    pub reader: ReaderSpec,
-    /// How columns are filled, in the order of the contract; place columns have none.
-    pub mappings: Vec<Mapping>,
-    /// Where rows are looked up.
-    pub place: Option<Place>,
-    /// Rows that are taken out.
-    pub rejects: Vec<RejectRule>,
-    /// Which of several rows with one primary key stays.
-    pub keep: Keep,
-    /// What respondents agreed to.
-    pub consent: Option<Consent>,
 }
 
 /// What a question asks for.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::REFERENCE_TABLES;
 use super::compile::Scope;
 use super::pipeline::{
-    Consent, CsvSpec, Encoding, Keep, Mapping, PLACE_COLUMNS, Pipeline, Place, ReaderSpec, RejectRule, TableSpec,
-    YesWikiSpec, shown_name,
+    Consent, CsvSpec, Drift, Encoding, Keep, Layout, Mapping, PLACE_COLUMNS, Pipeline, Place, ReaderSpec, RejectRule,
+    TableSpec, YesWikiSpec, shown_name,
 };
 use crate::contract::{Contract, Kind};
 use crate::diagnostic::document::{Fields, Node, Value};
@@ -96,7 +96,22 @@ fn table_spec(
     let consent = consent.and_then(|fields| consent_rule(fields, &contract, scope.problems));
     let keep = duplicates.map_or(Keep::First, |rule| keep_rule(rule, &contract, scope.problems));
     fields.finish();
-    Some(TableSpec { name: table, source: source?, contract, reader: reader?, mappings, place, rejects, keep, consent })
+    Some(TableSpec {
+        name: table,
+        source: source?,
+        contract,
+        reader: reader?,
+        parts: None,
+        members: None,
+        explode: None,
+        derived: Vec::new(),
+        mappings,
+        place,
+        rejects,
+        keep,
+        drift: Drift::Stop,
+        consent,
+    })
 }
 
 fn known_source(source: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) -> Option<SourceId> {
@@ -174,7 +189,8 @@ fn csv_spec(fields: Fields<'_>, problems: &Problems) -> Option<CsvSpec> {
             return None;
         }
     };
-    Some(CsvSpec { delimiter: delimiter?, quote: quote?, encoding, header_row })
+    let layout = Layout { header_row, ..Layout::default() };
+    Some(CsvSpec { delimiter: delimiter?, quote: quote?, encoding, layout })
 }
 
 fn yeswiki_spec(fields: Fields<'_>) -> Option<YesWikiSpec> {
@@ -198,8 +214,10 @@ fn place_spec(fields: Fields<'_>) -> Place {
         code_postal: names("code_postal"),
         commune: names("commune"),
         departement: names("departement"),
+        region: names("region"),
         longitude: names("longitude"),
         latitude: names("latitude"),
+        crs: None,
     };
     fields.finish();
     place
@@ -217,6 +235,7 @@ fn reject_rule(fields: Fields<'_>) -> Option<RejectRule> {
     Some(RejectRule {
         column: column?.value,
         values: values.into_iter().map(|text| text.value).collect(),
+        matches: None,
         negated,
         reason: reason?.value,
     })
@@ -314,17 +333,7 @@ fn mappings(columns: Option<&Node>, contract: &Contract, place: bool, keys: bool
 }
 
 fn empty_mapping(column: usize) -> Mapping {
-    Mapping {
-        column,
-        from: Vec::new(),
-        constant: None,
-        html: false,
-        keyed: false,
-        formats: Vec::new(),
-        decimal_comma: false,
-        separator: None,
-        other: None,
-    }
+    Mapping { column, ..Mapping::default() }
 }
 
 fn mapping(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
-use super::chunk::{BATCH_ROWS, Chunk, ChunkSink, Reject, Summary};
+use super::chunk::{BATCH_ROWS, Chunk, ChunkSink, Reject, Remark, Summary};
 use super::decode::notes::Notes;
 use super::decode::{ColumnDecoder, PlaceText, Status};
 use super::duplicates::{Duplicates, Verdict};
@@ -53,6 +53,17 @@ pub(super) struct Assembler<'a> {
     /// Rows that were in batches.
     staged: u64,
     summary: Summary,
+    /// What the header at hand lacks; a header that grows may still get it.
+    lacks: Lacks,
+}
+
+/// What a header lacks.
+#[derive(Debug, Default)]
+struct Lacks {
+    /// Mapped columns whose cells are then not shown.
+    absent: Vec<Vec<String>>,
+    /// A column without which no row can be judged.
+    needed: Option<NormaliseError>,
 }
 
 impl<'a> Assembler<'a> {
@@ -79,7 +90,7 @@ impl<'a> Assembler<'a> {
         let key_columns = if key_columns.iter().all(mapped) { key_columns } else { Vec::new() };
         Self {
             schema: staged_schema(table),
-            header: Header { part: String::new(), names: Vec::new(), options: Vec::new(), positional: false },
+            header: Header::new("", Vec::new(), false),
             extras: vec![String::new(); columns.len()],
             statuses: vec![Status::NotShown; columns.len()],
             order,
@@ -98,13 +109,15 @@ impl<'a> Assembler<'a> {
             reject_bytes: 0,
             staged: 0,
             summary: Summary::default(),
+            lacks: Lacks::default(),
             table,
             sink,
         }
     }
 
     /// Hands on what is left, and tells what became of all rows.
-    pub(super) fn finish(mut self, ignored: u64) -> Result<Summary, NormaliseError> {
+    pub(super) fn finish(mut self) -> Result<Summary, NormaliseError> {
+        self.settle_header()?;
         for (row, winner) in self.duplicates.displaced() {
             let detail = format!("Même clé que la ligne {winner}, plus récente, qui est gardée.");
             let reason = reject::DUPLICATE.to_owned();
@@ -114,7 +127,6 @@ impl<'a> Assembler<'a> {
         self.send(true)?;
         let duplicates = self.summary.duplicates.len() as u64;
         let mut summary = self.summary;
-        summary.ignored = ignored;
         summary.kept = self.staged - duplicates;
         summary.rejected = summary.by_reason.values().sum();
         if summary.read == summary.kept + summary.rejected {
@@ -304,44 +316,50 @@ impl<'a> Assembler<'a> {
         Ok(arrays)
     }
 
-    fn note_missing(&mut self, wanted: &[String]) {
-        let names = wanted.join(" | ");
-        if !self.summary.columns_missing.contains(&names) {
-            self.summary.columns_missing.push(names);
+    /// Notes what the header of the part that ends did not get.
+    fn settle_header(&mut self) -> Result<(), NormaliseError> {
+        let Lacks { absent, needed } = std::mem::take(&mut self.lacks);
+        for names in absent.iter().map(|wanted| wanted.join(" | ")) {
+            if !self.summary.columns_missing.contains(&names) {
+                self.summary.columns_missing.push(names);
+            }
         }
+        needed.map_or(Ok(()), Err)
     }
 }
 
 impl Rows for Assembler<'_> {
     fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        if header.part != self.header.part {
+            self.settle_header()?;
+        }
         let missing = |wanted: &[String], needed_for: &'static str| {
             NormaliseError::missing_column(&self.table.name, &header.part, wanted, needed_for, &header.names)
         };
-        let mut absent: Vec<Vec<String>> = Vec::new();
+        let mut lacks = Lacks::default();
         for (at, column) in self.columns.iter_mut().enumerate() {
             if column.bind(&header) {
                 continue;
             }
             if self.key_columns.contains(&at) {
-                return Err(missing(column.wanted(), "the primary key is made of"));
+                lacks.needed.get_or_insert_with(|| missing(column.wanted(), "the primary key is made of"));
             }
-            absent.push(column.wanted().to_vec());
+            lacks.absent.push(column.wanted().to_vec());
         }
         for rule in &mut self.rules {
             if !rule.bind(&header) {
-                return Err(missing(&[rule.column().to_owned()], "a rule that takes rows out looks at"));
+                let wanted = [rule.column().to_owned()];
+                lacks.needed.get_or_insert_with(|| missing(&wanted, "a rule that takes rows out looks at"));
             }
         }
         for place in &mut self.places {
             if !place.bind(&header) {
-                absent.push(place.wanted.clone());
+                lacks.absent.push(place.wanted.clone());
             }
         }
-        for wanted in absent {
-            self.note_missing(&wanted);
-        }
+        self.lacks = lacks;
         self.header = header;
-        Ok(())
+        if self.header.grows { Ok(()) } else { self.settle_header() }
     }
 
     fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
@@ -373,12 +391,22 @@ impl Rows for Assembler<'_> {
         self.take_reject(reject);
         self.send_when_due()
     }
+
+    fn remark(&mut self, remark: Remark) {
+        self.summary.remarks.push(remark);
+    }
+
+    fn ignore(&mut self, members: u64) {
+        self.summary.ignored += members;
+    }
 }
 
 /// The texts that say where a row is, in the order of [`PLACE_TEXTS`](super::PLACE_TEXTS).
 fn place_texts(place: &Place) -> Vec<PlaceText> {
-    let Place { code_insee, code_postal, commune, departement, longitude, latitude } = place;
-    [code_insee, code_postal, commune, departement, longitude, latitude].map(|wanted| PlaceText::new(wanted)).into()
+    let Place { code_insee, code_postal, commune, departement, region, longitude, latitude, crs: _ } = place;
+    [code_insee, code_postal, commune, departement, region, longitude, latitude]
+        .map(|wanted| PlaceText::new(wanted))
+        .into()
 }
 
 /// Names in back quotes, each once.

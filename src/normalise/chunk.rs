@@ -58,6 +58,17 @@ pub struct Correction {
     pub after: String,
 }
 
+/// Something that a person should know about a part of a source, such as a doubt about its encoding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The part.
+    pub part: String,
+    /// Stable code.
+    pub code: String,
+    /// In a sentence.
+    pub detail: String,
+}
+
 /// Rows that were normalised, and what was found on the way.
 ///
 /// A batch has [`BATCH_ROWS`] rows; it has fewer when it is the last one or holds very long texts, and none when only
@@ -102,4 +113,6 @@ pub struct Summary {
     pub duplicates: Vec<u64>,
     /// Members of the source that are no rows, such as messages of the server among the entries.
     pub ignored: u64,
+    /// What a person should know about the parts.
+    pub remarks: Vec<Remark>,
 }

@@ -78,12 +78,12 @@ impl PartReader<'_> {
     }
 
     fn header(&mut self) -> Result<Header, NormaliseError> {
-        for _ in 0..self.spec.header_row.max(1) {
+        for _ in 0..self.spec.layout.header_row.max(1) {
             if !self.next()? {
                 return Err(NormaliseError::NoHeader {
                     table: self.table.clone(),
                     part: self.name.clone(),
-                    header_row: self.spec.header_row,
+                    header_row: self.spec.layout.header_row,
                 });
             }
         }
@@ -112,7 +112,7 @@ impl PartReader<'_> {
                 });
             }
         }
-        Ok(Header { part: self.name.clone(), names, options: Vec::new(), positional: true })
+        Ok(Header::new(&self.name, names, true))
     }
 
     fn rows(&mut self, rows: &mut dyn Rows) -> Result<(), NormaliseError> {
@@ -221,7 +221,7 @@ impl Records {
             builder.quote(spec.quote);
         }
         let decoder = match spec.encoding {
-            Encoding::Utf8 => None,
+            Encoding::Utf8 | Encoding::Utf16 | Encoding::Detect => None,
             Encoding::Windows1252 => Some(WINDOWS_1252.new_decoder_without_bom_handling()),
         };
         let raw = if decoder.is_some() { vec![0; BLOCK] } else { Vec::new() };

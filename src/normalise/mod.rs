@@ -37,21 +37,24 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Summary, UnfitCell};
+pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, Summary, UnfitCell};
 pub use self::error::{NormaliseError, SinkError};
 
 use self::assemble::Assembler;
+use self::row::Rows;
 use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
+use crate::id::TableName;
 
 /// Column with the number of a row in its source, from 1, over all parts.
 pub const ROW: &str = "__row";
 
 /// Columns with the texts that say where a row is, for tables that have a place.
-pub const PLACE_TEXTS: [&str; 6] = [
+pub const PLACE_TEXTS: [&str; 7] = [
     "__place_code_insee",
     "__place_code_postal",
     "__place_commune",
     "__place_departement",
+    "__place_region",
     "__place_longitude",
     "__place_latitude",
 ];
@@ -85,6 +88,19 @@ pub fn staged_schema(table: &TableSpec) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Hands the rows of all parts over.
+fn read(reader: &ReaderSpec, table: &TableName, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<(), NormaliseError> {
+    match reader {
+        ReaderSpec::Csv(spec) => csv::read(spec, table, parts, rows),
+        ReaderSpec::Json(_) | ReaderSpec::GeoJson | ReaderSpec::Sheet(_) | ReaderSpec::Parquet => Ok(()),
+        ReaderSpec::YesWiki(spec) => {
+            let ignored = yeswiki::read(spec, table, parts, rows)?;
+            rows.ignore(ignored);
+            Ok(())
+        }
+    }
+}
+
 /// Makes the rows of one table.
 #[derive(Debug, Clone)]
 pub struct Normaliser {
@@ -103,13 +119,7 @@ impl Normaliser {
     /// After an error what the sink was given is not the table, and must be thrown away.
     pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
         let mut rows = Assembler::new(&self.table, &self.key, sink);
-        let ignored = match &self.table.reader {
-            ReaderSpec::Csv(spec) => {
-                csv::read(spec, &self.table.name, parts, &mut rows)?;
-                0
-            }
-            ReaderSpec::YesWiki(spec) => yeswiki::read(spec, &self.table.name, parts, &mut rows)?,
-        };
-        rows.finish(ignored)
+        read(&self.table.reader, &self.table.name, parts, &mut rows)?;
+        rows.finish()
     }
 }

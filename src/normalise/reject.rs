@@ -26,7 +26,7 @@ pub const OTHER_FORM: &str = "autre_formulaire";
 /// A reject with the cells of its row.
 pub(super) fn reject(row: &RawRow<'_>, header: &Header, reason: &str, detail: String) -> Reject {
     let text_of = |at: usize| match row.cell(at) {
-        RawCell::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        RawCell::Bytes(bytes) | RawCell::Typed(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         RawCell::Empty | RawCell::Masked => Some(String::new()),
         RawCell::Missing => None,
     };
@@ -84,7 +84,7 @@ impl Rule {
 
     /// Finds the rule's column; `false` when the source does not have it.
     pub(super) fn bind(&mut self, header: &Header) -> bool {
-        self.at = header.names.iter().position(|name| *name == self.column);
+        self.at = header.position(&self.column);
         self.seen.clear();
         self.at.is_some()
     }
@@ -92,10 +92,7 @@ impl Rule {
     /// Whether the rule takes the row out. A cell that is not there counts as empty.
     pub(super) fn rejects(&mut self, row: &RawRow<'_>, header: &Header) -> bool {
         let Some(at) = self.at else { return false };
-        let bytes = match row.cell(at) {
-            RawCell::Bytes(bytes) => bytes,
-            RawCell::Empty | RawCell::Missing | RawCell::Masked => b"",
-        };
+        let bytes = row.cell(at).bytes().unwrap_or(b"");
         if let Some(known) = self.seen.get(bytes) {
             return *known;
         }
@@ -120,10 +117,8 @@ impl Rule {
 
     /// What happened, in a sentence.
     pub(super) fn detail(&self, row: &RawRow<'_>) -> String {
-        let value = match self.at.map(|at| row.cell(at)) {
-            Some(RawCell::Bytes(bytes)) => String::from_utf8_lossy(bytes).trim().to_owned(),
-            _ => String::new(),
-        };
+        let bytes = self.at.and_then(|at| row.cell(at).bytes()).unwrap_or(b"");
+        let value = String::from_utf8_lossy(bytes).trim().to_owned();
         let shown = if value.is_empty() { "est vide".to_owned() } else { format!("vaut « {value} »") };
         format!("La colonne `{}` {shown} : une règle du projet écarte la ligne.", self.column)
     }
@@ -138,13 +133,14 @@ mod tests {
 
     fn rule(values: &[&str], negated: bool) -> Rule {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
-        let mut rule = Rule::new(&RejectRule { column: "c".into(), values, negated, reason: "r".into() });
+        let mut rule =
+            Rule::new(&RejectRule { column: "c".into(), values, matches: None, negated, reason: "r".into() });
         assert!(rule.bind(&header()));
         rule
     }
 
     fn header() -> Header {
-        Header { part: "p".into(), names: vec!["c".into()], options: Vec::new(), positional: true }
+        Header::new("p", vec!["c".into()], true)
     }
 
     #[rstest]

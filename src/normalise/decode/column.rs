@@ -24,8 +24,8 @@ use crate::normalise::scalar::{number, text};
 /// Where the cells of a column come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// A source column.
-    Cell(usize),
+    /// Source columns.
+    Cells,
     /// A declared value.
     Constant,
     /// Nowhere.
@@ -76,6 +76,8 @@ pub(in crate::normalise) struct ColumnDecoder {
     pub(in crate::normalise) other: Option<usize>,
     missing: Vec<String>,
     origin: Origin,
+    /// Positions of the source columns; the first filled one is read.
+    at: Vec<usize>,
     held: Held,
     statuses: Option<(Values<i16>, ArrayRef)>,
     typed: bool,
@@ -123,6 +125,7 @@ impl ColumnDecoder {
             other: mapping.and_then(|mapping| mapping.other),
             missing: missing.to_vec(),
             origin: Origin::Absent,
+            at: Vec::new(),
             held,
             statuses: column.status.then(|| (Values::new(), dictionary())),
             typed: !matches!(column.kind, Kind::Text | Kind::Texts | Kind::Geometry),
@@ -136,13 +139,13 @@ impl ColumnDecoder {
 
     /// Finds the source column; `false` when one is declared and the source does not have it.
     pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
-        let found = header.find(&self.from);
-        self.origin = match (found, &self.constant) {
+        self.at = header.bound(&self.from);
+        self.origin = match (self.at.first(), &self.constant) {
             (_, Some(_)) => Origin::Constant,
-            (Some(at), None) => Origin::Cell(at),
+            (Some(_), None) => Origin::Cells,
             (None, None) => Origin::Absent,
         };
-        let options = found.and_then(|at| header.options_of(at));
+        let options = self.at.first().and_then(|at| header.options_of(*at));
         match &mut self.held {
             Held::Text(texts) => texts.bind(options),
             Held::Boolean(_, _, known) | Held::Texts(_, _, known) => *known = options.cloned(),
@@ -155,7 +158,7 @@ impl ColumnDecoder {
 
     /// Whether a cell that does not fit hints at a shifted row.
     pub(in crate::normalise) fn is_typed(&self) -> bool {
-        self.typed && matches!(self.origin, Origin::Cell(_))
+        self.typed && self.origin == Origin::Cells
     }
 
     /// Appends the cell of a row. `extra` is free text that another column has for this one, `free` takes this one's.
@@ -167,15 +170,16 @@ impl ColumnDecoder {
         notes: &mut Notes,
     ) -> Status {
         let raw = match self.origin {
-            Origin::Cell(at) => row.cell(at),
+            Origin::Cells => row.first_filled(&self.at, &self.missing),
             Origin::Constant => RawCell::Bytes(self.constant.as_deref().unwrap_or("").as_bytes()),
             Origin::Absent => RawCell::Missing,
         };
         let joined = (!extra.is_empty()).then(|| join(raw, extra));
         let raw = joined.as_ref().map_or(raw, |text| RawCell::Bytes(text.as_bytes()));
         let status = match raw {
-            RawCell::Bytes(bytes) => {
-                let mut cell = Cell { column: &self.name, notes, free };
+            RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
+                let typed = matches!(raw, RawCell::Typed(_));
+                let mut cell = Cell { column: &self.name, typed, notes, free };
                 match self.held.push(bytes, &self.missing, &mut cell) {
                     Fit::Answered => Status::Answered,
                     Fit::Empty => Status::Empty,
@@ -287,7 +291,7 @@ fn ordered(value: f64) -> i64 {
 /// A cell's own text and what another column adds to it.
 fn join(raw: RawCell<'_>, extra: &str) -> String {
     match raw {
-        RawCell::Bytes(bytes) => {
+        RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
             let own = String::from_utf8_lossy(text::trim(bytes)).into_owned();
             if own.is_empty() || own == extra { extra.to_owned() } else { format!("{own} ; {extra}") }
         }
@@ -310,12 +314,12 @@ impl Held {
         }
         match self {
             Self::Text(column) => column.push(trimmed, cell),
-            Self::Integer(values, comma, bounds) => match number::integer(trimmed, *comma) {
+            Self::Integer(values, comma, bounds) => match number::integer(trimmed, *comma && !cell.typed) {
                 #[expect(clippy::cast_precision_loss, reason = "bounds that people declare are small")]
                 Ok(value) => keep(values, value, bounds.hold(value as f64)),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::Number(values, comma, bounds) => match number::number(trimmed, *comma) {
+            Self::Number(values, comma, bounds) => match number::number(trimmed, *comma && !cell.typed) {
                 Ok(value) => keep(values, value, bounds.hold(value)),
                 Err(reason) => Fit::Unfit(reason),
             },

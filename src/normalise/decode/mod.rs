@@ -47,6 +47,8 @@ enum Fit {
 struct Cell<'a> {
     /// Column of the contract.
     column: &'a str,
+    /// Whether the bytes were written from a value that has a type in the source.
+    typed: bool,
     /// Where unfit cells and corrections are listed.
     notes: &'a mut Notes,
     /// Where free text of the option `autre` goes.

@@ -7,14 +7,14 @@ use arrow::error::ArrowError;
 
 use super::store::Texts;
 use super::text::labels;
-use crate::normalise::row::{Header, Options, RawCell, RawRow};
+use crate::normalise::row::{Header, Options, RawRow};
 use crate::normalise::scalar::text;
 
 /// A text of the source that helps to find the place of a row: trimmed, entities decoded, never cast.
 #[derive(Debug)]
 pub(in crate::normalise) struct PlaceText {
     pub(in crate::normalise) wanted: Vec<String>,
-    at: Option<usize>,
+    at: Vec<usize>,
     options: Option<Arc<Options>>,
     texts: Texts,
 }
@@ -22,22 +22,20 @@ pub(in crate::normalise) struct PlaceText {
 impl PlaceText {
     /// The first of some source columns.
     pub(in crate::normalise) fn new(wanted: &[String]) -> Self {
-        Self { wanted: wanted.to_vec(), at: None, options: None, texts: Texts::new() }
+        Self { wanted: wanted.to_vec(), at: Vec::new(), options: None, texts: Texts::new() }
     }
 
     /// Finds the source column; `false` when one is declared and the source does not have it.
     pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
-        self.at = header.find(&self.wanted);
-        self.options = self.at.and_then(|at| header.options_of(at)).cloned();
-        self.wanted.is_empty() || self.at.is_some()
+        self.at = header.bound(&self.wanted);
+        self.options = self.at.first().and_then(|at| header.options_of(*at)).cloned();
+        self.wanted.is_empty() || !self.at.is_empty()
     }
 
     /// Appends the text of a row.
     pub(in crate::normalise) fn push(&mut self, row: &RawRow<'_>) {
-        let raw = match self.at.map(|at| row.cell(at)) {
-            Some(RawCell::Bytes(bytes)) => std::str::from_utf8(text::trim(bytes)).unwrap_or(""),
-            _ => "",
-        };
+        let raw = row.first_filled(&self.at, &[]).bytes().unwrap_or(b"");
+        let raw = std::str::from_utf8(text::trim(raw)).unwrap_or("");
         let value = match &self.options {
             Some(options) => labels(raw, options),
             None => text::without_entities(raw),

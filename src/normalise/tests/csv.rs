@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::{Collected, comma, fail_csv, keyed_table, part, run, run_csv, table};
-use crate::config::pipeline::{CsvSpec, Encoding, ReaderSpec, TableSpec};
+use crate::config::pipeline::{CsvSpec, Encoding, Layout, ReaderSpec, TableSpec};
 use crate::normalise::{NormaliseError, Part};
 
 const A: &str = r#"{"name": "a", "type": "string"}"#;
@@ -50,7 +50,7 @@ fn layouts_are_read(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
 #[case::tabs(CsvSpec { delimiter: b'\t', ..comma() }, "id\ta\n1\tx\n".into(), ("1", "x"))]
 #[case::apostrophes(CsvSpec { quote: b'\'', ..comma() }, "id,a\n1,'x,\"y'\n".into(), ("1", "x,\"y"))]
 #[case::no_quotes(CsvSpec { quote: 0, ..comma() }, "id,a\n1,\"x\n".into(), ("1", "\"x"))]
-#[case::a_header_further_down(CsvSpec { header_row: 3, ..comma() }, "Titre\n\"sur\ndeux\"\nid,a\n1,x\n".into(), ("1", "x"))]
+#[case::a_header_further_down(CsvSpec { layout: Layout { header_row: 3, ..Layout::default() }, ..comma() }, "Titre\n\"sur\ndeux\"\nid,a\n1,x\n".into(), ("1", "x"))]
 #[case::windows_1252(CsvSpec { encoding: Encoding::Windows1252, ..comma() }, b"id,a\n1,\xe9t\xe9 \x80\n".to_vec(), ("1", "été €"))]
 fn declared_layouts_are_read(#[case] spec: CsvSpec, #[case] bytes: Vec<u8>, #[case] expected: (&str, &str)) {
     let (_, out) = run_csv(&with(spec), bytes);

@@ -14,7 +14,7 @@ use arrow::datatypes::UInt64Type;
 use arrow::util::display::array_value_to_string;
 
 use super::{Chunk, ChunkSink, NormaliseError, Normaliser, Part, ROW, SinkError, Summary};
-use crate::config::pipeline::{CsvSpec, Encoding, Keep, Mapping, ReaderSpec, Secret, TableSpec};
+use crate::config::pipeline::{CsvSpec, Drift, Keep, Mapping, ReaderSpec, Secret, TableSpec};
 use crate::contract::arrow::CODES_KEY;
 use crate::contract::{CodeList, parse};
 use crate::diagnostic::{Problems, SourceFile};
@@ -24,22 +24,12 @@ const NULL: &str = "∅";
 
 /// A CSV as most are.
 fn comma() -> CsvSpec {
-    CsvSpec { delimiter: b',', quote: b'"', encoding: Encoding::Utf8, header_row: 1 }
+    CsvSpec::default()
 }
 
 /// A mapping that reads the source column of a name as it is.
 fn mapping(column: usize, from: &str) -> Mapping {
-    Mapping {
-        column,
-        from: vec![from.to_owned()],
-        constant: None,
-        html: false,
-        keyed: false,
-        formats: Vec::new(),
-        decimal_comma: false,
-        separator: None,
-        other: None,
-    }
+    Mapping { column, from: vec![from.to_owned()], ..Mapping::default() }
 }
 
 /// A table whose columns are read from source columns of the same names. `fields` is the inside of a schema's list,
@@ -60,10 +50,15 @@ fn table(fields: &str, rest: &str, lists: &[(&str, &str)], reader: ReaderSpec) -
         source: "s".parse().unwrap(),
         contract: Arc::new(contract),
         reader,
+        parts: None,
+        members: None,
+        explode: None,
+        derived: Vec::new(),
         mappings,
         place: None,
         rejects: Vec::new(),
         keep: Keep::First,
+        drift: Drift::Stop,
         consent: None,
     }
 }

@@ -95,6 +95,7 @@ fn a_key_that_does_not_fit_rejects_its_row() {
 fn a_declared_rule_rejects_rows_under_its_reason() {
     let mut table = keyed_table("", &[]);
     table.rejects = vec![RejectRule {
+        matches: None,
         column: "accord".into(),
         values: vec!["oui".into()],
         negated: true,
@@ -113,6 +114,7 @@ fn a_declared_rule_rejects_rows_under_its_reason() {
 fn a_rule_whose_column_is_gone_stops_the_run() {
     let mut table = keyed_table("", &[]);
     table.rejects = vec![RejectRule {
+        matches: None,
         column: "statut".into(),
         values: vec!["test".into()],
         negated: false,

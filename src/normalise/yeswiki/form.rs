@@ -149,12 +149,9 @@ impl Form {
 
     /// The columns, as rows are told of them.
     pub(super) fn header(&self, part: &str) -> Header {
-        Header {
-            part: part.to_owned(),
-            names: self.columns.iter().map(|column| column.name.clone()).collect(),
-            options: self.columns.iter().map(|column| column.options.clone()).collect(),
-            positional: false,
-        }
+        let names = self.columns.iter().map(|column| column.name.clone()).collect();
+        let options = self.columns.iter().map(|column| column.options.clone()).collect();
+        Header { options, ..Header::new(part, names, false) }
     }
 }
 
