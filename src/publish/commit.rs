@@ -128,6 +128,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             attempt: candidate.attempt.clone(),
             at: candidate.issued.clone(),
             verified_at: Some((candidate.clock)()),
+            reason: None,
         };
         let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
         let created = store.create_exclusive(&key, json_bytes(&entry), &candidate.attempt).await;
@@ -137,6 +138,28 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             entries.push((number, entry));
             let stale = refresh(store, dataset, &entries).await.err().map(|error| error.to_string());
             return Ok(Committed::Published { release, number, stale });
+        }
+    }
+    Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
+}
+
+/// Appends an entry that is made from the log as it stands, again when somebody else was faster; none is appended when
+/// `make` finds nothing to do. Gives the entry's number.
+pub(super) async fn append(
+    store: &Store,
+    dataset: &DatasetId,
+    attempt: &str,
+    make: impl Fn(&[(u64, LogEntry)]) -> Result<Option<LogEntry>, PublishError> + Send,
+) -> Result<Option<u64>, PublishError> {
+    for _ in 0..ATTEMPTS {
+        let entries = log(store, dataset).await?;
+        let Some(entry) = make(&entries)? else { return Ok(None) };
+        let number = entries.last().map_or(1, |(number, _)| number + 1);
+        let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
+        let created = store.create_exclusive(&key, json_bytes(&entry), attempt).await;
+        if matches!(created.map_err(|source| failed(dataset, source))?, Created::Won) {
+            store.sync(&[key]).await.map_err(|source| failed(dataset, source))?;
+            return Ok(Some(number));
         }
     }
     Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
@@ -219,16 +242,34 @@ pub fn json_bytes(value: &impl serde::Serialize) -> Bytes {
 /// Writes what is derived from the log: `releases.json`, and `latest/` as copies of the current release's files.
 pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
     let fail = |source| failed(dataset, source);
-    let Some((_, entry)) = current(entries) else { return Ok(()) };
-    let Some(release) = &entry.release else { return Ok(()) };
+    let shown_now = current(entries).and_then(|(_, entry)| Some((entry.release.clone()?, entry.manifest)));
     let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
-    let shown = store.digest_of(&marker).await.map_err(fail)?;
-    if shown.map(|(digest, _)| digest) != entry.manifest {
-        store.sweep(&StoreFolder::Latest { dataset: dataset.clone() }).await.map_err(fail)?;
-        copy_latest(store, dataset, release).await?;
+    let shown = store.digest_of(&marker).await.map_err(fail)?.map(|(digest, _)| digest);
+    if shown != shown_now.as_ref().and_then(|(_, manifest)| *manifest) {
+        let folder = StoreFolder::Latest { dataset: dataset.clone() };
+        store.sweep(&folder, std::time::Duration::ZERO).await.map_err(fail)?;
+        match &shown_now {
+            Some((release, _)) => copy_latest(store, dataset, release).await?,
+            None => clear_latest(store, dataset).await?,
+        }
     }
     let key = StoreKey::Releases { dataset: dataset.clone() };
     store.put(&key, json_bytes(&releases_json(dataset, entries))).await.map_err(fail)
+}
+
+/// Takes everything out of `latest/`, the manifest first: what has none is no copy of a release.
+async fn clear_latest(store: &Store, dataset: &DatasetId) -> Result<(), PublishError> {
+    let fail = |source| failed(dataset, source);
+    let folder = StoreFolder::Latest { dataset: dataset.clone() };
+    let prefix = format!("{}/", folder.path());
+    let listed = store.list(&folder).await.map_err(fail)?;
+    let mut paths: Vec<&str> = listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).collect();
+    paths.sort_by_key(|path| *path != "manifest.json");
+    for path in paths {
+        let key = StoreKey::Latest { dataset: dataset.clone(), path: path.to_owned() };
+        store.delete(&key).await.map_err(fail)?;
+    }
+    Ok(())
 }
 
 async fn copy_latest(store: &Store, dataset: &DatasetId, release: &ReleaseId) -> Result<(), PublishError> {

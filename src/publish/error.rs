@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::id::{DatasetId, InvalidId};
+use crate::id::{DatasetId, InvalidId, ReleaseId};
 use crate::release::LogError;
 use crate::store::StoreError;
 
@@ -57,6 +57,14 @@ pub enum PublishError {
         page: &'static str,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A release is not in the log.
+    #[error("`{dataset}` has no release `{release}`")]
+    NoRelease {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The release.
+        release: ReleaseId,
     },
     /// Somebody else kept committing.
     #[error("`{dataset}` was published by others {attempts} times while this release waited")]

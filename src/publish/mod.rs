@@ -5,6 +5,9 @@ pub mod dictionary;
 mod error;
 pub mod figure;
 pub mod format;
+pub mod gc;
 pub mod metadata;
+pub mod verify;
+pub mod withdraw;
 
 pub use error::PublishError;

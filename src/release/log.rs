@@ -39,6 +39,9 @@ pub struct LogEntry {
     pub at: String,
     /// When every file had been read back through the store, RFC 3339, UTC.
     pub verified_at: Option<String>,
+    /// Why a release was withdrawn, restored or erased, in the words of who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An entry of a log cannot be read.
@@ -62,51 +65,67 @@ pub fn parse_log(dataset: &DatasetId, entries: &[(u64, Bytes)]) -> Result<Vec<(u
     entries.iter().map(parse).collect()
 }
 
-/// Releases that are visible, oldest first, each once.
-fn visible(log: &[(u64, LogEntry)]) -> Vec<(u64, &LogEntry)> {
-    let mut shown: Vec<(u64, &LogEntry)> = Vec::new();
-    let mut withdrawn: Vec<(u64, &LogEntry)> = Vec::new();
+/// What a log says about one release.
+#[derive(Debug, Clone, Copy)]
+pub struct ReleaseState<'a> {
+    /// Number of the entry that published it.
+    pub number: u64,
+    /// That entry.
+    pub published: &'a LogEntry,
+    /// The entry that withdrew it, when it is withdrawn.
+    pub withdrawn: Option<&'a LogEntry>,
+}
+
+impl ReleaseState<'_> {
+    /// The release.
+    pub fn release(&self) -> Option<&ReleaseId> {
+        self.published.release.as_ref()
+    }
+}
+
+/// Every release that was published, in the order of the log, and whether it is withdrawn now.
+pub fn states(log: &[(u64, LogEntry)]) -> Vec<ReleaseState<'_>> {
+    let mut states: Vec<ReleaseState<'_>> = Vec::new();
     for (number, entry) in log {
+        let mut about = states.iter_mut().filter(|state| state.published.release == entry.release);
         match entry.kind {
-            LogKind::Publish => shown.push((*number, entry)),
-            LogKind::Withdraw => {
-                let (gone, kept) = shown.into_iter().partition(|(_, e)| e.release == entry.release);
-                shown = kept;
-                withdrawn.extend::<Vec<_>>(gone);
-            }
-            LogKind::Restore => {
-                let (back, gone) = withdrawn.into_iter().partition(|(_, e)| e.release == entry.release);
-                withdrawn = gone;
-                shown.extend::<Vec<_>>(back);
-                shown.sort_by_key(|(number, _)| *number);
-            }
+            LogKind::Publish => states.push(ReleaseState { number: *number, published: entry, withdrawn: None }),
+            LogKind::Withdraw => about.for_each(|state| state.withdrawn = Some(entry)),
+            LogKind::Restore => about.for_each(|state| state.withdrawn = None),
             LogKind::Erase | LogKind::Fence => {}
         }
     }
-    shown
+    states
 }
 
 /// The current release: the highest publish that is not withdrawn.
 pub fn current(log: &[(u64, LogEntry)]) -> Option<(u64, &LogEntry)> {
-    visible(log).pop()
+    let state = states(log).into_iter().rfind(|state| state.withdrawn.is_none());
+    state.map(|state| (state.number, state.published))
 }
 
-/// `releases.json`: all visible releases for machines, derived from the log.
+/// `releases.json`: all releases for machines, derived from the log.
 pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)]) -> serde_json::Value {
-    let releases: Vec<_> = visible(log)
-        .into_iter()
-        .map(|(number, entry)| {
+    let (withdrawn, shown): (Vec<_>, Vec<_>) = states(log).into_iter().partition(|state| state.withdrawn.is_some());
+    let releases: Vec<_> = shown
+        .iter()
+        .map(|ReleaseState { number, published, .. }| {
             json!({
-                "release": entry.release,
+                "release": published.release,
                 "log": number,
-                "issued": entry.at,
-                "verified_at": entry.verified_at,
-                "manifest_sha256": entry.manifest,
+                "issued": published.at,
+                "verified_at": published.verified_at,
+                "manifest_sha256": published.manifest,
             })
         })
         .collect();
+    let withdrawn: Vec<_> = withdrawn
+        .iter()
+        .filter_map(|state| Some((state.release()?, state.withdrawn?)))
+        .map(|(release, entry)| json!({ "release": release, "withdrawn_at": entry.at, "reason": entry.reason }))
+        .collect();
     let latest = current(log).and_then(|(_, entry)| entry.release.as_ref());
-    json!({ "dataset": dataset, "latest": latest, "releases": releases })
+    json!({ "dataset": dataset, "latest": latest, "releases": releases, "withdrawn": withdrawn })
 }
 
 #[cfg(test)]
@@ -122,6 +141,7 @@ mod tests {
             attempt: String::new(),
             at: String::new(),
             verified_at: None,
+            reason: None,
         }
     }
 

@@ -4,7 +4,7 @@
 mod log;
 mod manifest;
 
-pub use log::{LogEntry, LogError, LogKind, current, parse_log, releases_json};
+pub use log::{LogEntry, LogError, LogKind, ReleaseState, current, parse_log, releases_json, states};
 pub use manifest::{
     CheckRecord, ColumnRecord, FileRecord, Manifest, PartRecord, SourceRecord, TableRecord, content_digest, sums,
 };

@@ -1,4 +1,4 @@
-//! One suite for every kind of store: in memory and on the local disk.
+//! One suite for every kind of store: in memory, on the local disk, in a bucket of a real S3 server.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +10,15 @@ use rstest::rstest;
 
 use super::faulty::FaultyStore;
 use super::faulty::PutFault;
+use super::s3::BUCKET;
+use super::s3::S3Server;
 use super::*;
 use crate::id::DatasetId;
 
 /// A store and what must live as long as it.
 struct Fixture {
     store: Store,
+    server: Option<S3Server>,
     folder: tempfile::TempDir,
 }
 
@@ -23,19 +26,27 @@ struct Fixture {
 enum Kind {
     Memory,
     Local,
+    S3,
 }
 
 fn fixture(kind: Kind) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let none = BTreeMap::new();
+    let mut server = None;
     let store = match kind {
         Kind::Memory => {
             let url = format!("memory://{}/below/here", folder.path().file_name().unwrap().to_str().unwrap());
             Store::open(&url, folder.path(), &none).unwrap()
         }
         Kind::Local => Store::open("data/pri vé~%20", folder.path(), &none).unwrap(),
+        Kind::S3 => {
+            let started = S3Server::start();
+            let env = started.env().map(|(name, value)| (name.to_owned(), value)).into();
+            server = Some(started);
+            Store::open(&format!("s3://{BUCKET}/below/here"), folder.path(), &env).unwrap()
+        }
     };
-    Fixture { store, folder }
+    Fixture { store, server, folder }
 }
 
 fn dataset() -> DatasetId {
@@ -56,7 +67,7 @@ fn entry(attempt: &str) -> Bytes {
 
 #[rstest]
 #[tokio::test]
-async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     let key = page("figures/une figure.svg");
     assert_eq!(store.get(&key).await.unwrap(), None);
@@ -78,7 +89,7 @@ async fn objects_come_back_as_they_went(#[values(Kind::Memory, Kind::Local)] kin
 
 #[rstest]
 #[tokio::test]
-async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let fixture = fixture(kind);
     let store = &fixture.store;
     for size in [0_usize, 1, 8 << 20, (16 << 20) + 1] {
@@ -96,7 +107,7 @@ async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind
 
 #[rstest]
 #[tokio::test]
-async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     for n in [1, 12] {
         let mebibytes = std::iter::repeat_n(Bytes::from(vec![7; 1 << 20]), n).map(Ok);
@@ -111,7 +122,7 @@ async fn an_object_that_is_given_up_does_not_appear(#[values(Kind::Memory, Kind:
 
 #[rstest]
 #[tokio::test]
-async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     let folder = StoreFolder::Latest { dataset: dataset() };
     assert_eq!(store.list(&folder).await.unwrap(), []);
@@ -128,7 +139,7 @@ async fn lists_are_sorted_and_start_at_the_root(#[values(Kind::Memory, Kind::Loc
 
 #[rstest]
 #[tokio::test]
-async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     assert_eq!(store.create_exclusive(&log(1), entry("a"), "a").await.unwrap(), Created::Won);
     assert_eq!(store.create_exclusive(&log(1), entry("b"), "b").await.unwrap(), Created::Lost(entry("a")));
@@ -139,8 +150,9 @@ async fn one_of_two_creators_wins_and_the_other_sees_why(#[values(Kind::Memory, 
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
-    let Fixture { store, .. } = &fixture(kind);
+async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
+    let fixture = fixture(kind);
+    let store = &fixture.store;
     let writers = (0..16).map(|n| {
         let (store, attempt) = (store.clone(), format!("writer-{n}"));
         tokio::spawn(async move { store.create_exclusive(&log(1), entry(&attempt), &attempt).await.unwrap() })
@@ -149,6 +161,9 @@ async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] 
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Created::Won).count(), 1);
     let written = store.get(&log(1)).await.unwrap().unwrap();
     assert!(outcomes.iter().all(|outcome| *outcome == Created::Won || *outcome == Created::Lost(written.clone())));
+    if let Some(server) = &fixture.server {
+        assert!(server.conflicts() > 0, "of {} requests none met another writer", server.requests());
+    }
 }
 
 #[rstest]
@@ -158,7 +173,10 @@ async fn of_many_creators_exactly_one_wins(#[values(Kind::Memory, Kind::Local)] 
 #[case::false_conflict(&[PutFault::FalseConflict])]
 #[case::broken_then_answer_lost(&[PutFault::Broken, PutFault::AnswerLost])]
 #[tokio::test]
-async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] kind: Kind, #[case] faults: &[PutFault]) {
+async fn a_create_with_faults_still_wins(
+    #[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind,
+    #[case] faults: &[PutFault],
+) {
     let Fixture { store, .. } = &fixture(kind);
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, faults));
     assert_eq!(faulty.create_exclusive(&log(1), entry("mine"), "mine").await.unwrap(), Created::Won);
@@ -167,7 +185,7 @@ async fn a_create_with_faults_still_wins(#[values(Kind::Memory, Kind::Local)] ki
 
 #[rstest]
 #[tokio::test]
-async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn a_create_that_breaks_still_sees_that_it_lost(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     store.create_exclusive(&log(1), entry("theirs"), "theirs").await.unwrap();
     let faulty = store.clone().wrapped(|inner| FaultyStore::wrap(inner, &[PutFault::Broken]));
@@ -202,7 +220,7 @@ async fn an_entry_without_its_attempt_is_refused() {
 
 #[rstest]
 #[tokio::test]
-async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::Local)] kind: Kind) {
+async fn a_log_is_read_in_order_and_must_be_dense(#[values(Kind::Memory, Kind::Local, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     assert_eq!(store.next_log_number(&dataset()).await.unwrap(), 1);
     assert_eq!(store.read_log(&dataset()).await.unwrap(), []);
@@ -250,7 +268,7 @@ async fn paths_cannot_leave_the_store(#[case] path: &str) {
 
 #[rstest]
 #[tokio::test]
-async fn attributes_are_sent_where_they_are_kept(#[values(Kind::Memory)] kind: Kind) {
+async fn attributes_are_sent_where_they_are_kept(#[values(Kind::Memory, Kind::S3)] kind: Kind) {
     let Fixture { store, .. } = &fixture(kind);
     let file = |path: &str| StoreKey::ReleaseFile {
         dataset: dataset(),

@@ -37,6 +37,15 @@ pub enum StoreKey {
         /// The path below the run's folder.
         name: String,
     },
+    /// Private: a file of a release that is withdrawn.
+    WithdrawnFile {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The release.
+        release: ReleaseId,
+        /// The path below the release's folder.
+        path: String,
+    },
     /// Private: one step of a lease.
     Lease {
         /// The dataset that is leased.
@@ -129,6 +138,13 @@ pub enum StoreFolder {
         /// The run.
         run: RunId,
     },
+    /// The files of a release that is withdrawn.
+    Withdrawn {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The release.
+        release: ReleaseId,
+    },
     /// The steps of a dataset's lease.
     Leases {
         /// The dataset.
@@ -175,6 +191,7 @@ impl StoreKey {
             Self::SnapshotIndex { source, n } => format!("snapshots/{source}/{n:020}.json"),
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
+            Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
             Self::Lease { dataset, n } => format!("leases/{dataset}/{n:020}.json"),
             Self::Claim { dataset, release } => format!("{dataset}/claims/{release}.json"),
             Self::LogEntry { dataset, n } => format!("{dataset}/log/{n:020}.json"),
@@ -193,7 +210,7 @@ impl StoreKey {
     /// Crawlers decide by it how to read a file; a Parquet file served as bytes is taken for a zipped CSV.
     pub fn media_type(&self) -> &'static str {
         match self {
-            Self::SnapshotPart { .. } => "application/octet-stream",
+            Self::SnapshotPart { .. } | Self::WithdrawnFile { .. } => "application/octet-stream",
             Self::Sums { .. } => "text/plain; charset=utf-8",
             Self::SnapshotIndex { .. }
             | Self::RunRecord { .. }
@@ -217,6 +234,7 @@ impl StoreKey {
             | Self::SnapshotIndex { .. }
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
+            | Self::WithdrawnFile { .. }
             | Self::Lease { .. } => NEVER,
             Self::ReleaseFile { .. } | Self::Manifest { .. } | Self::Sums { .. } => DAY,
             Self::Claim { .. }
@@ -238,6 +256,7 @@ impl StoreFolder {
             Self::SnapshotParts { source } => format!("snapshots/{source}/parts"),
             Self::Runs => "runs".to_owned(),
             Self::Run { run } => format!("runs/{run}"),
+            Self::Withdrawn { dataset, release } => format!("withdrawn/{dataset}/{release}"),
             Self::Leases { dataset } => format!("leases/{dataset}"),
             Self::Claims { dataset } => format!("{dataset}/claims"),
             Self::Log { dataset } => format!("{dataset}/log"),

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::id::Digest;
 use crate::id::Hasher;
@@ -59,25 +60,37 @@ pub(crate) fn sync_files(root: &Path, paths: &[PathBuf]) -> Result<(), StoreErro
     folders.iter().rev().try_for_each(|folder| sync_folder(folder))
 }
 
-/// Removes what killed writers left in a folder and below: files named `name#1`, which no listing shows.
-pub(crate) fn sweep(folder: &Path) -> Result<(), StoreError> {
+/// Removes what killed writers left in a folder and below and was not changed for `age`: files named `name#1`, which no
+/// listing shows. Gives their number.
+pub(crate) fn sweep(folder: &Path, age: Duration) -> Result<u64, StoreError> {
     let failed = |source| StoreError::Disk { action: "tidy", path: folder.to_path_buf(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(failed(error)),
     };
+    let mut swept = 0;
     for entry in entries {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let staged = name.rsplit_once('#').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         if path.is_dir() {
-            sweep(&path)?;
-        } else if staged {
+            swept += sweep(&path, age)?;
+        } else if staged && is_older(&path, age).map_err(failed)? {
             fs::remove_file(&path).map_err(failed)?;
+            swept += 1;
         }
     }
-    Ok(())
+    Ok(swept)
+}
+
+/// Whether a file was not changed for `age`; one that is gone is not.
+fn is_older(path: &Path, age: Duration) -> io::Result<bool> {
+    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(changed) => Ok(age.is_zero() || changed.elapsed().is_ok_and(|elapsed| elapsed >= age)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn sync_folders(root: &Path, folder: &Path) -> Result<(), StoreError> {

@@ -16,6 +16,9 @@ mod writer;
 mod conformance;
 #[cfg(test)]
 mod faulty;
+#[cfg(test)]
+#[path = "../../tests/it/harness/s3.rs"]
+mod s3;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,9 +26,12 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
+use chrono::DateTime;
+use chrono::Utc;
 use futures::Stream;
 use futures::StreamExt as _;
 use futures::TryStreamExt as _;
@@ -230,11 +236,30 @@ impl Store {
         self.none_when_absent("delete", &path, deleted).map(|_| ())
     }
 
-    /// Removes what killed writers left unfinished in a local folder. Nobody may be writing there.
-    pub async fn sweep(&self, folder: &StoreFolder) -> Result<(), StoreError> {
-        let Some(root) = self.folder.clone() else { return Ok(()) };
+    /// All objects below a folder with the time of their last change, sorted by path.
+    pub async fn list_dated(&self, folder: &StoreFolder) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let path = folder.path();
+        let prefix = self.object_path(&path)?;
+        let mut found: Vec<(String, DateTime<Utc>)> = Vec::new();
+        let mut listing = self.handle.list(Some(&prefix));
+        loop {
+            match listing.try_next().await {
+                Ok(Some(object)) => found.push((self.below_root(&object.location), object.last_modified)),
+                Ok(None) => break,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(self.failed("list", &path, source)),
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Removes what killed writers left unfinished in a local folder and was not changed for `age`. With an age of zero
+    /// nobody may be writing there. Gives the number of files.
+    pub async fn sweep(&self, folder: &StoreFolder, age: Duration) -> Result<u64, StoreError> {
+        let Some(root) = self.folder.clone() else { return Ok(0) };
         let folder = root.join(folder.path());
-        blocking(move || local::sweep(&folder)).await
+        blocking(move || local::sweep(&folder, age)).await
     }
 
     /// Makes sure that objects survive a power cut: on a local folder files and folders are brought to the disk;
