@@ -34,8 +34,9 @@ enum Start {
     Snapshot,
 }
 
+/// The time now.
 #[expect(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
-fn now() -> chrono::DateTime<chrono::Utc> {
+pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
 

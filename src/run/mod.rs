@@ -26,7 +26,8 @@ use crate::config::pipeline::{Pipeline, Project, TableSpec};
 use crate::engine::{Engine, EngineOptions};
 use crate::id::RunId;
 use crate::model::ModelPlan;
-use crate::publish::commit::{Committed, commit, json_bytes};
+use crate::publish::commit::{Committed, commit, json_bytes, log};
+use crate::publish::withdraw::{Stores, settle};
 use crate::source::{Snapshot, connector, fetch, latest, open_part};
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::Cog;
@@ -211,8 +212,12 @@ async fn steps(
         return Ok(RunOutcome::DryRun);
     }
     progress.step("commit", "Publishing");
+    let stores = Stores { public: &public, private: &private };
+    let published = |source| RunError::Publish(Box::new(source));
+    let entries = log(&public, &job.pipeline.id).await.map_err(published)?;
+    settle(stores, &job.pipeline.id, &entries).await.map_err(published)?;
     let candidate = candidate.candidate(job.pipeline, options, attempt);
-    match commit(&public, &candidate).await.map_err(|source| RunError::Publish(Box::new(source)))? {
+    match commit(&public, &candidate).await.map_err(published)? {
         Committed::Published { release, number, stale } => Ok(RunOutcome::Published { release, log: number, stale }),
         Committed::Unchanged { release } => Ok(RunOutcome::Unchanged { release }),
     }

@@ -1,0 +1,123 @@
+//! `essaim releases withdraw|restore|gc`: changing what is published.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::super::Exit;
+use super::super::printer::Printer;
+use super::super::project::Checked;
+use super::super::run::now;
+use super::{dataset_of, failed};
+use crate::id::ReleaseId;
+use crate::publish::gc::{Age, collect};
+use crate::publish::withdraw::{self, Demand, Stores};
+use crate::store::Store;
+
+/// Arguments of a withdrawal or a restore.
+#[derive(Debug, Args)]
+pub(super) struct ChangeArguments {
+    /// Dataset@release
+    release: String,
+    /// Why, in words that are published with the release
+    #[arg(long, value_name = "TEXT")]
+    because: String,
+}
+
+/// Arguments of a collection.
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    /// Dataset; all of them when none is named
+    dataset: Option<String>,
+    /// Spare what was changed in the last hours: a run that goes on may be writing it
+    #[arg(long, default_value_t = 24, value_name = "HOURS")]
+    older_than: u64,
+    /// Only tell what would be removed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A release as it was named, and why it is to be changed.
+fn demand(checked: &Checked, change: &ChangeArguments, printer: &Printer) -> Result<Demand, Exit> {
+    let mistake = |line: String| {
+        printer.failure_lines(&[line]);
+        Exit::Mistake
+    };
+    let (name, release) = change.release.split_once('@').ok_or_else(|| {
+        mistake(format!("name one release: `{0}@2026-11-22`; `essaim releases list {0}` shows them", change.release))
+    })?;
+    let dataset = dataset_of(checked, name, printer)?.clone();
+    let release: ReleaseId = release.parse().map_err(|invalid| mistake(format!("{invalid}")))?;
+    if change.because.trim().is_empty() {
+        return Err(mistake("say why: --because TEXT is published with the release".to_owned()));
+    }
+    Ok(Demand {
+        dataset,
+        release,
+        reason: change.because.trim().to_owned(),
+        attempt: hex::encode(rand::random::<[u8; 8]>()),
+        at: now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+    })
+}
+
+fn private_store(checked: &Checked, printer: &Printer) -> Result<Store, Exit> {
+    let project = &checked.project;
+    Store::open(&project.private_store, &project.root, &checked.env).map_err(|error| failed(&error, printer))
+}
+
+/// Withdraws a release.
+pub(super) async fn withdraw(
+    checked: &Checked,
+    public: &Store,
+    change: &ChangeArguments,
+    printer: &Printer,
+) -> Result<(), Exit> {
+    let (demand, private) = (demand(checked, change, printer)?, private_store(checked, printer)?);
+    let stores = Stores { public, private: &private };
+    let done = withdraw::withdraw(stores, &demand).await.map_err(|error| failed(&error, printer))?;
+    let (dataset, release) = (&demand.dataset, &demand.release);
+    printer.talk(&if done {
+        format!("withdrew {dataset}@{release}; its files are in the private store, `essaim releases restore` brings them back\n")
+    } else {
+        format!("{dataset}@{release} was withdrawn before\n")
+    });
+    Ok(())
+}
+
+/// Restores a release.
+pub(super) async fn restore(
+    checked: &Checked,
+    public: &Store,
+    change: &ChangeArguments,
+    printer: &Printer,
+) -> Result<(), Exit> {
+    let (demand, private) = (demand(checked, change, printer)?, private_store(checked, printer)?);
+    let stores = Stores { public, private: &private };
+    let done = withdraw::restore(stores, &demand).await.map_err(|error| failed(&error, printer))?;
+    let (dataset, release) = (&demand.dataset, &demand.release);
+    printer.talk(&if done {
+        format!("restored {dataset}@{release}\n")
+    } else {
+        format!("{dataset}@{release} is not withdrawn\n")
+    });
+    Ok(())
+}
+
+/// Removes what killed runs left behind.
+pub(super) async fn gc(checked: &Checked, public: &Store, what: &GcArguments, printer: &Printer) -> Result<(), Exit> {
+    let age = Age { now: now(), at_least: Duration::from_hours(what.older_than) };
+    for at in checked.selected(what.dataset.as_deref(), printer)? {
+        let dataset = &checked.project.pipelines[at].id;
+        let found = collect(public, dataset, age, what.dry_run).await.map_err(|error| failed(&error, printer))?;
+        for path in &found.files {
+            printer.data(&format!("{path}\n"));
+        }
+        let verb = if what.dry_run { "to remove" } else { "removed" };
+        printer.talk(&format!(
+            "{dataset}: {verb} {} files of releases that were never published, {} unfinished files\n",
+            found.files.len(),
+            found.unfinished
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! `essaim releases`: what is published, and changing it.
+
+mod manage;
+mod show;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use super::Exit;
+use super::printer::Printer;
+use super::project::{self, Checked};
+use crate::id::{DatasetId, ReleaseId};
+use crate::publish::commit::log;
+use crate::release::{LogEntry, ReleaseState, current, states};
+use crate::store::Store;
+
+/// Arguments of `essaim releases`.
+#[derive(Debug, Args)]
+pub(super) struct ReleasesArguments {
+    #[command(subcommand)]
+    command: ReleasesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ReleasesCommand {
+    /// List the releases of every dataset, or of one
+    List {
+        /// Dataset
+        dataset: Option<String>,
+    },
+    /// Show what is in a release and where it came from
+    #[command(after_help = "Examples:
+  essaim releases show cooperations-territoriales
+  essaim releases show cooperations-territoriales@2026-11-22")]
+    Show {
+        /// Dataset, or dataset@release; the latest when no release is named
+        release: String,
+    },
+    /// Read everything back: log, claims, manifests, sums and files
+    #[command(
+        after_help = "Exit code 0: all is as the log says; 1: it is not. What the next run repairs by itself is told, and is no fault."
+    )]
+    Verify {
+        /// Dataset, or dataset@release; all datasets when none is named
+        release: Option<String>,
+    },
+    /// Take a release out of sight; its files move to the private store, and a notice with the reason stays
+    #[command(after_help = "Example:
+  essaim releases withdraw cooperations-territoriales@2026-11-22 --because 'Une colonne était décalée.'")]
+    Withdraw(manage::ChangeArguments),
+    /// Bring a withdrawn release back
+    Restore(manage::ChangeArguments),
+    /// Remove what killed runs left behind: files that no log entry published and nothing touched for some time
+    Gc(manage::GcArguments),
+}
+
+/// Opens the public store of a project.
+pub(super) fn public_store(checked: &Checked, printer: &Printer) -> Result<Store, Exit> {
+    Store::open(&checked.project.public_store, &checked.project.root, &checked.env).map_err(|error| {
+        printer.failure(&error);
+        Exit::Failed
+    })
+}
+
+/// Lists or shows releases.
+pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, printer: &Printer) -> Exit {
+    let checked = match project::open(folder, printer) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let store = match public_store(&checked, printer) {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let done = match &arguments.command {
+        ReleasesCommand::List { dataset } => list(&checked, &store, dataset.as_deref(), printer).await,
+        ReleasesCommand::Show { release } => show::show(&checked, &store, release, printer).await,
+        ReleasesCommand::Verify { release } => show::verify(&checked, &store, release.as_deref(), printer).await,
+        ReleasesCommand::Withdraw(change) => manage::withdraw(&checked, &store, change, printer).await,
+        ReleasesCommand::Restore(change) => manage::restore(&checked, &store, change, printer).await,
+        ReleasesCommand::Gc(what) => manage::gc(&checked, &store, what, printer).await,
+    };
+    done.err().unwrap_or(Exit::Done)
+}
+
+async fn list(checked: &Checked, store: &Store, dataset: Option<&str>, printer: &Printer) -> Result<(), Exit> {
+    for at in checked.selected(dataset, printer)? {
+        let dataset = &checked.project.pipelines[at].id;
+        let entries = entries_of(store, dataset, printer).await?;
+        let latest = current(&entries).map(|(number, _)| number);
+        for state in states(&entries) {
+            let release = state.release().map(ToString::to_string).unwrap_or_default();
+            let mark = match state.withdrawn {
+                Some(_) => "\twithdrawn",
+                None if Some(state.number) == latest => "\tlatest",
+                None => "",
+            };
+            printer.data(&format!("{dataset}\t{release}\t{}{mark}\n", state.published.at));
+        }
+        if entries.is_empty() {
+            printer.talk(&format!("{dataset}: no release yet; `essaim run {dataset}` makes one\n"));
+        }
+    }
+    Ok(())
+}
+
+/// A dataset of the project, by its name.
+fn dataset_of<'a>(checked: &'a Checked, name: &str, printer: &Printer) -> Result<&'a DatasetId, Exit> {
+    let at = checked.selected(Some(name), printer)?;
+    Ok(&checked.project.pipelines[at[0]].id)
+}
+
+/// The log of a dataset.
+async fn entries_of(store: &Store, dataset: &DatasetId, printer: &Printer) -> Result<Vec<(u64, LogEntry)>, Exit> {
+    log(store, dataset).await.map_err(|error| failed(&error, printer))
+}
+
+fn failed(error: &dyn std::error::Error, printer: &Printer) -> Exit {
+    printer.failure(error);
+    Exit::Failed
+}
+
+/// The release that is meant, which must be in the log and visible.
+pub(super) async fn resolve(
+    store: &Store,
+    dataset: &DatasetId,
+    release: Option<&str>,
+    printer: &Printer,
+) -> Result<ReleaseId, Exit> {
+    let entries = entries_of(store, dataset, printer).await?;
+    let states = states(&entries);
+    let name_of = |state: &ReleaseState<'_>| state.release().map(ToString::to_string).unwrap_or_default();
+    let found = match release {
+        None => states.iter().rfind(|state| state.withdrawn.is_none()),
+        Some(name) => states.iter().find(|state| name_of(state) == name),
+    };
+    let line = match (found, release) {
+        (Some(state), _) => match (state.release(), state.withdrawn) {
+            (Some(release), None) => return Ok(release.clone()),
+            (_, withdrawal) => {
+                let (at, reason) =
+                    withdrawal.map(|entry| (entry.at.as_str(), entry.reason.as_deref())).unwrap_or_default();
+                format!("`{dataset}@{}` was withdrawn on {at}: {}", name_of(state), reason.unwrap_or("no reason given"))
+            }
+        },
+        (None, None) if states.is_empty() => {
+            format!("`{dataset}` has no release yet: run `essaim run {dataset}` first")
+        }
+        (None, None) => format!("all releases of `{dataset}` are withdrawn; `essaim releases list` shows them"),
+        (None, Some(name)) => {
+            let known: Vec<String> = states.iter().map(name_of).collect();
+            format!("`{dataset}` has no release `{name}`; it has: {}", known.join(", "))
+        }
+    };
+    printer.failure_lines(&[line]);
+    Err(Exit::Mistake)
+}
