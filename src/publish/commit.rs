@@ -109,7 +109,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
         }
         return Ok(Committed::Unchanged { release });
     }
-    let release = claim(store, candidate).await?;
+    let (release, claimed) = claim(store, candidate).await?;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             entries = log(store, dataset).await?;
@@ -119,7 +119,6 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
         }
         let previous = current(&entries).and_then(|(_, entry)| entry.release.clone());
         let manifest = write(store, candidate, &release, previous.as_ref()).await?;
-        let number = entries.last().map_or(1, |(number, _)| number + 1);
         let entry = LogEntry {
             kind: LogKind::Publish,
             release: Some(release.clone()),
@@ -129,11 +128,11 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             at: candidate.issued.clone(),
             verified_at: Some((candidate.clock)()),
             reason: None,
+            before: None,
+            claim: Some(claimed),
+            digest: None,
         };
-        let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
-        let created = store.create_exclusive(&key, json_bytes(&entry), &candidate.attempt).await;
-        if matches!(created.map_err(|source| failed(dataset, source))?, Created::Won) {
-            store.sync(&[key]).await.map_err(|source| failed(dataset, source))?;
+        if let Some((number, entry)) = try_append(store, dataset, &entries, entry).await? {
             info!(release.id = %release, log = number, "Committed release {release}");
             entries.push((number, entry));
             let stale = refresh(store, dataset, &entries).await.err().map(|error| error.to_string());
@@ -148,21 +147,38 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
 pub(super) async fn append(
     store: &Store,
     dataset: &DatasetId,
-    attempt: &str,
     make: impl Fn(&[(u64, LogEntry)]) -> Result<Option<LogEntry>, PublishError> + Send,
 ) -> Result<Option<u64>, PublishError> {
     for _ in 0..ATTEMPTS {
         let entries = log(store, dataset).await?;
         let Some(entry) = make(&entries)? else { return Ok(None) };
-        let number = entries.last().map_or(1, |(number, _)| number + 1);
-        let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
-        let created = store.create_exclusive(&key, json_bytes(&entry), attempt).await;
-        if matches!(created.map_err(|source| failed(dataset, source))?, Created::Won) {
-            store.sync(&[key]).await.map_err(|source| failed(dataset, source))?;
+        if let Some((number, _)) = try_append(store, dataset, &entries, entry).await? {
             return Ok(Some(number));
         }
     }
     Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
+}
+
+/// Creates the entry after `entries`; none when somebody else was faster.
+async fn try_append(
+    store: &Store,
+    dataset: &DatasetId,
+    entries: &[(u64, LogEntry)],
+    mut entry: LogEntry,
+) -> Result<Option<(u64, LogEntry)>, PublishError> {
+    let fail = |source| failed(dataset, source);
+    let (number, before) = entries.last().map_or((1, None), |(number, last)| (number + 1, last.digest));
+    entry.before = before;
+    let bytes = json_bytes(&entry);
+    entry.digest = Some(Digest::of(&bytes));
+    let key = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
+    match store.create_exclusive(&key, bytes, &entry.attempt).await.map_err(fail)? {
+        Created::Won => {
+            store.sync(&[key]).await.map_err(fail)?;
+            Ok(Some((number, entry)))
+        }
+        Created::Lost(_) => Ok(None),
+    }
 }
 
 fn unchanged(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Option<ReleaseId> {
@@ -170,16 +186,19 @@ fn unchanged(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Option<R
     entry.release.clone().filter(|_| entry.content == Some(candidate.content))
 }
 
-async fn claim(store: &Store, candidate: &Candidate<'_>) -> Result<ReleaseId, PublishError> {
+/// Takes the first id of the day that is free. Gives the digest of the claim, too.
+async fn claim(store: &Store, candidate: &Candidate<'_>) -> Result<(ReleaseId, Digest), PublishError> {
     let dataset = &candidate.dataset;
     let mut count = 1;
     loop {
         let release = ReleaseId::of(&candidate.date, count)?;
         let key = StoreKey::Claim { dataset: dataset.clone(), release: release.clone() };
         let body = serde_json::json!({ "release": release, "attempt": candidate.attempt, "at": candidate.issued });
-        let created = store.create_exclusive(&key, json_bytes(&body), &candidate.attempt).await;
+        let body = json_bytes(&body);
+        let digest = Digest::of(&body);
+        let created = store.create_exclusive(&key, body, &candidate.attempt).await;
         match created.map_err(|source| failed(dataset, source))? {
-            Created::Won => return Ok(release),
+            Created::Won => return Ok((release, digest)),
             Created::Lost(_) => count += 1,
         }
     }

@@ -98,6 +98,9 @@ mod tests {
             at: String::new(),
             verified_at: None,
             reason: None,
+            before: None,
+            claim: None,
+            digest: None,
         }
     }
 

@@ -76,10 +76,23 @@ pub async fn verify(store: &Store, dataset: &DatasetId, only: Option<&ReleaseId>
         }
     }
     if only.is_none() {
+        chained(dataset, &entries, &mut all);
         doubled(&entries, &mut all);
         derived(store, dataset, &entries, &mut all).await?;
     }
     Ok(all)
+}
+
+/// Every entry names the one before it as it is.
+fn chained(dataset: &DatasetId, entries: &[(u64, LogEntry)], all: &mut Verified) {
+    let mut before = None;
+    for (number, entry) in entries {
+        if entry.before != before {
+            let changed = StoreKey::LogEntry { dataset: dataset.clone(), n: number.saturating_sub(1) };
+            all.wrong("log_changed", changed.path(), format!("entry {number} names it otherwise"));
+        }
+        before = entry.digest;
+    }
 }
 
 /// No release is published twice, and no attempt wrote two entries.
@@ -109,12 +122,14 @@ async fn claim_of(
     let Some(release) = state.release() else { return Ok(()) };
     let key = StoreKey::Claim { dataset: dataset.clone(), release: release.clone() };
     let bytes = store.get(&key).await.map_err(failed(dataset))?;
+    let changed = bytes.as_ref().is_some_and(|bytes| state.published.claim != Some(Digest::of(bytes)));
     let claim: Option<serde_json::Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match claim.as_ref().and_then(|claim| claim.get("attempt")?.as_str()) {
         None => all.wrong("claim_missing", key.path(), "the release has no readable claim"),
         Some(attempt) if attempt != state.published.attempt => {
             all.wrong("claim_of_another", key.path(), "the release was claimed by another attempt than published it");
         }
+        Some(_) if changed => all.wrong("claim_changed", key.path(), "the claim is not the one that the log names"),
         Some(_) => {}
     }
     Ok(())
@@ -253,6 +268,14 @@ async fn derived(
     let now: Option<serde_json::Value> = now.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if now.as_ref() != Some(&releases_json(dataset, entries)) {
         all.stale(key.path(), "it is not what the log says now");
+    }
+    let head = now.as_ref().and_then(|now| now.get("log"));
+    if let Some((number, digest)) = head.and_then(|head| Some((head.get("entry")?.as_u64()?, head.get("sha256")?)))
+        && let Some((_, entry)) = entries.iter().find(|(known, _)| *known == number)
+        && Some(digest.as_str().unwrap_or("")) != entry.digest.map(|digest| digest.to_string()).as_deref()
+    {
+        let entry = StoreKey::LogEntry { dataset: dataset.clone(), n: number };
+        all.wrong("log_changed", entry.path(), "releases.json names it otherwise");
     }
     let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
     let shown = store.digest_of(&marker).await.map_err(&fail)?.map(|(digest, _)| digest);

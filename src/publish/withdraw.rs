@@ -54,7 +54,7 @@ fn find<'a>(entries: &'a [(u64, LogEntry)], demand: &Demand) -> Result<ReleaseSt
 
 /// Withdraws a release. `false` when it was withdrawn already.
 pub async fn withdraw(stores: Stores<'_>, demand: &Demand) -> Result<bool, PublishError> {
-    let done = append(stores.public, &demand.dataset, &demand.attempt, |entries| {
+    let done = append(stores.public, &demand.dataset, |entries| {
         let state = find(entries, demand)?;
         Ok(state.withdrawn.is_none().then(|| entry(LogKind::Withdraw, state.published, demand)))
     })
@@ -77,7 +77,7 @@ pub async fn restore(stores: Stores<'_>, demand: &Demand) -> Result<bool, Publis
     if state.withdrawn.is_some() {
         bring_back(stores, dataset, &demand.release, state.published).await?;
     }
-    let done = append(stores.public, dataset, &demand.attempt, |entries| {
+    let done = append(stores.public, dataset, |entries| {
         let state = find(entries, demand)?;
         Ok(state.withdrawn.is_some().then(|| entry(LogKind::Restore, state.published, demand)))
     })
@@ -98,6 +98,9 @@ fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
         at: demand.at.clone(),
         verified_at: None,
         reason: Some(demand.reason.clone()),
+        before: None,
+        claim: None,
+        digest: None,
     }
 }
 
@@ -176,7 +179,7 @@ async fn bring_back(
         stores.public.sync(std::slice::from_ref(&to)).await.map_err(&fail)?;
     }
     let findings = files_of(stores.public, dataset, release, published).await?.findings;
-    match findings.into_iter().next() {
+    match findings.into_iter().find(|finding| !finding.stale) {
         Some(finding) => Err(PublishError::ReadBack { path: finding.place }),
         None => Ok(()),
     }

@@ -42,6 +42,15 @@ pub struct LogEntry {
     /// Why a release was withdrawn, restored or erased, in the words of who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Digest of the entry before, so that no entry can change unseen; the last one's is in `releases.json`.
+    #[serde(default)]
+    pub before: Option<Digest>,
+    /// Digest of the claim of a published release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Digest>,
+    /// Digest of the entry itself, known once it is stored.
+    #[serde(skip)]
+    pub digest: Option<Digest>,
 }
 
 /// An entry of a log cannot be read.
@@ -58,8 +67,8 @@ pub struct LogError {
 
 /// Reads the entries of a log.
 pub fn parse_log(dataset: &DatasetId, entries: &[(u64, Bytes)]) -> Result<Vec<(u64, LogEntry)>, LogError> {
-    let parse = |(number, bytes): &(u64, Bytes)| match serde_json::from_slice(bytes) {
-        Ok(entry) => Ok((*number, entry)),
+    let parse = |(number, bytes): &(u64, Bytes)| match serde_json::from_slice::<LogEntry>(bytes) {
+        Ok(entry) => Ok((*number, LogEntry { digest: Some(Digest::of(bytes)), ..entry })),
         Err(source) => Err(LogError { dataset: dataset.clone(), number: *number, source }),
     };
     entries.iter().map(parse).collect()
@@ -87,7 +96,7 @@ impl ReleaseState<'_> {
 pub fn states(log: &[(u64, LogEntry)]) -> Vec<ReleaseState<'_>> {
     let mut states: Vec<ReleaseState<'_>> = Vec::new();
     for (number, entry) in log {
-        let mut about = states.iter_mut().filter(|state| state.published.release == entry.release);
+        let about = states.iter_mut().filter(|state| state.published.release == entry.release);
         match entry.kind {
             LogKind::Publish => states.push(ReleaseState { number: *number, published: entry, withdrawn: None }),
             LogKind::Withdraw => about.for_each(|state| state.withdrawn = Some(entry)),
@@ -125,7 +134,8 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)]) -> serde_json
         .map(|(release, entry)| json!({ "release": release, "withdrawn_at": entry.at, "reason": entry.reason }))
         .collect();
     let latest = current(log).and_then(|(_, entry)| entry.release.as_ref());
-    json!({ "dataset": dataset, "latest": latest, "releases": releases, "withdrawn": withdrawn })
+    let head = log.last().map(|(number, entry)| json!({ "entry": number, "sha256": entry.digest }));
+    json!({ "dataset": dataset, "latest": latest, "log": head, "releases": releases, "withdrawn": withdrawn })
 }
 
 #[cfg(test)]
@@ -142,6 +152,9 @@ mod tests {
             at: String::new(),
             verified_at: None,
             reason: None,
+            before: None,
+            claim: None,
+            digest: None,
         }
     }
 

@@ -11,6 +11,7 @@ use object_store::PutOptions;
 use crate::id::DatasetId;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::fault;
 use crate::store::key::StoreFolder;
 use crate::store::key::StoreKey;
 use crate::store::local;
@@ -65,6 +66,7 @@ impl Store {
     }
 
     async fn create_once(&self, key: &StoreKey, bytes: &Bytes) -> Result<(), StoreError> {
+        fault::point();
         if let (true, Some(folder), Some(path)) = (self.direct, &self.folder, self.local_path(key)?) {
             let (folder, bytes) = (folder.clone(), bytes.clone());
             return super::blocking(move || local::create_durable(&folder, &path, &bytes)).await;

@@ -7,6 +7,7 @@
 
 mod create;
 mod error;
+mod fault;
 mod key;
 mod local;
 mod open;
@@ -85,6 +86,7 @@ impl Store {
     /// Credentials and settings of buckets are the variables `AWS_*`, `AZURE_*` and `GOOGLE_*` of `env`. In one
     /// process the same `memory://` name is the same store.
     pub fn open(url: &str, base: &Path, env: &BTreeMap<String, String>) -> Result<Self, StoreError> {
+        fault::arm(env);
         open::open(url, base, env)
     }
 
@@ -125,6 +127,7 @@ impl Store {
     pub async fn put(&self, key: &StoreKey, bytes: Bytes) -> Result<(), StoreError> {
         let path = key.path();
         let options = PutOptions { attributes: self.attributes_of(key), ..Default::default() };
+        fault::point();
         match self.handle.put_opts(&self.object_path(&path)?, bytes.into(), options).await {
             Ok(_) => Ok(()),
             Err(source) => Err(self.failed("write", &path, source)),
@@ -232,6 +235,7 @@ impl Store {
     /// Removes an object. One that is not there is fine.
     pub async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let path = key.path();
+        fault::point();
         let deleted = self.handle.delete(&self.object_path(&path)?).await;
         self.none_when_absent("delete", &path, deleted).map(|_| ())
     }
@@ -265,6 +269,7 @@ impl Store {
     /// Makes sure that objects survive a power cut: on a local folder files and folders are brought to the disk;
     /// other stores promise it with every answer.
     pub async fn sync(&self, keys: &[StoreKey]) -> Result<(), StoreError> {
+        fault::point();
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let mut paths = Vec::with_capacity(keys.len());
         for key in keys {

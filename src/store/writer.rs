@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::id::Digest;
 use crate::id::Hasher;
 use crate::store::error::StoreError;
+use crate::store::fault;
 
 /// Size of a part of an upload; all but the last must be equal, and 5 MiB at least.
 const PART_SIZE: usize = 8 << 20;
@@ -96,6 +97,7 @@ impl StoreWriter {
     }
 
     async fn send_part(&mut self, part: Bytes) -> object_store::Result<()> {
+        fault::point();
         let upload = match &mut self.upload {
             Some(upload) => upload,
             none => {
@@ -111,6 +113,7 @@ impl StoreWriter {
     }
 
     async fn complete(&mut self) -> object_store::Result<()> {
+        fault::point();
         let rest = self.buffer.split().freeze();
         if self.upload.is_none() {
             let options = PutOptions { attributes: self.attributes.clone(), ..Default::default() };
@@ -120,6 +123,7 @@ impl StoreWriter {
         while !self.parts.is_empty() {
             join_one(&mut self.parts).await?;
         }
+        fault::point();
         match &mut self.upload {
             Some(upload) => upload.complete().await.map(|_| ()),
             None => Ok(()),

@@ -22,7 +22,7 @@ pub(crate) struct S3Server {
     address: SocketAddr,
     answers: Arc<Answers>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What the server answered.
@@ -58,7 +58,12 @@ impl S3Server {
             });
             runtime.shutdown_background();
         });
-        Self { address: told.recv().unwrap(), answers, stop: Some(stop), _folder: folder }
+        Self { address: told.recv().unwrap(), answers, stop: Some(stop), folder }
+    }
+
+    /// Where it keeps its objects.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Variables that a store of this server needs.
@@ -113,6 +118,6 @@ async fn answer(service: S3Service, answers: Arc<Answers>, request: Request) -> 
             }
             response.map(axum::body::Body::new)
         }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}")).into_response(),
     }
 }

@@ -2,6 +2,8 @@
 
 mod changes;
 mod killed;
+mod swept;
+mod withdrawn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

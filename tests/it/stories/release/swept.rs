@@ -1,0 +1,223 @@
+//! Crash points: a command is killed at each of its writes in turn; what is left is whole, and the next run repairs it.
+//!
+//! Every tenth point is tried; with `ESSAIM_SWEEP=all` (`just sweep`) every one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use crate::harness::s3::{BUCKET, S3Server};
+use crate::harness::{Project, copy};
+
+const DATASET: &str = "lieux";
+const SIGKILL: i32 = 9;
+
+/// Where the stores are.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Folder,
+    Bucket,
+}
+
+/// A small project, its stores, and a copy of them to go back to.
+struct Bench {
+    project: Project,
+    server: Option<S3Server>,
+    kept: tempfile::TempDir,
+}
+
+const ESSAIM: &str = r#"[project]
+public_url = "https://donnees.example.org/"
+key = "essaim-demonstration-key"
+
+[publisher]
+name = "Essaim (démonstration)"
+
+[stores]
+private = "data/private"
+public = "data/public"
+"#;
+
+const PIPELINE: &str = r#"title = "Lieux"
+description = "Des lieux inventés."
+licence = "etalab-2.0"
+synthetic = true
+
+[source.lieux]
+licence = "etalab-2.0"
+file.path = "seeds/lieux.csv"
+
+[table.lieux]
+source = "lieux"
+csv = {}
+
+[publish]
+tables = ["lieux"]
+"#;
+
+const SCHEMA: &str = r#"{"title": "Lieux", "description": "Des lieux inventés.", "primaryKey": "id", "fields": [
+  {"name": "id", "type": "string", "title": "Identifiant", "description": "Identifiant.", "essaim": {"visibility": "public"}},
+  {"name": "nom", "type": "string", "title": "Nom", "description": "Nom.", "essaim": {"visibility": "public"}}]}"#;
+
+impl Bench {
+    fn new(place: Place) -> Self {
+        let mut project = Project::empty();
+        copy(&crate::harness::repository().join("seeds/cog"), &project.path("seeds/cog"));
+        project.write("essaim.toml", ESSAIM);
+        project.write("pipelines/lieux.toml", PIPELINE);
+        project.write("schemas/lieux.schema.json", SCHEMA);
+        let server = match place {
+            Place::Folder => None,
+            Place::Bucket => Some(S3Server::start()),
+        };
+        if let Some(server) = &server {
+            server.env().into_iter().for_each(|(name, value)| project.set(name, &value));
+            for name in ["private", "public"] {
+                project.replace("essaim.toml", &format!("\"data/{name}\""), &format!("\"s3://{BUCKET}/{name}\""));
+            }
+        }
+        let bench = Self { project, server, kept: tempfile::tempdir().unwrap() };
+        bench.source(1);
+        bench
+    }
+
+    /// The n-th state of the source.
+    fn source(&self, n: u32) {
+        let rows: String = (1..=20).map(|id| format!("{id},Lieu {id} état {n}\n")).collect();
+        self.project.write("seeds/lieux.csv", format!("id,nom\n{rows}"));
+    }
+
+    /// The folder that holds both stores.
+    fn stores(&self) -> PathBuf {
+        self.server.as_ref().map_or_else(|| self.project.path("data"), |server| server.folder().to_path_buf())
+    }
+
+    fn keep(&self) {
+        copy(&self.stores(), &self.kept.path().join("stores"));
+    }
+
+    fn go_back(&self) {
+        let stores = self.stores();
+        if stores.exists() {
+            fs::remove_dir_all(&stores).unwrap();
+        }
+        copy(&self.kept.path().join("stores"), &stores);
+    }
+
+    /// Releases that are shown, and those that are withdrawn.
+    fn listed(&self) -> BTreeMap<String, bool> {
+        let output = self.project.command(&["releases", "list"]).output().unwrap();
+        let listed = String::from_utf8(output.stdout).unwrap();
+        let line = |line: &str| {
+            let release = line.split('\t').nth(1).unwrap().to_owned();
+            (release, line.ends_with("withdrawn"))
+        };
+        listed.lines().map(line).collect()
+    }
+
+    /// Whether a command was killed at its n-th point; it must succeed when it was not.
+    fn killed_at(&self, n: u64, arguments: &[&str]) -> bool {
+        let mut command = self.project.command(arguments);
+        let output = command.env("ESSAIM_FAULT", format!("kill:{n}")).output().unwrap();
+        let killed = output.status.signal() == Some(SIGKILL);
+        assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        killed
+    }
+}
+
+/// Kills a command at its points, one after the other. After each, everything is as the log says, the listing is one of
+/// `before` and `after`, and once the command and a run have gone through, nothing is left to repair.
+fn sweep(bench: &Bench, arguments: &[&str]) -> (u64, u64) {
+    let step = if std::env::var("ESSAIM_SWEEP").is_ok_and(|sweep| sweep == "all") { 1 } else { 10 };
+    bench.keep();
+    let before = bench.listed();
+    bench.project.essaim(arguments).expect(0);
+    let after = bench.listed();
+    let (mut tried, mut n) = (0, 1);
+    loop {
+        bench.go_back();
+        if !bench.killed_at(n, arguments) {
+            break;
+        }
+        tried += 1;
+        let verified = bench.project.essaim(&["releases", "verify"]);
+        assert_eq!(verified.code, 0, "killed at {n}: {}{}", verified.stdout, verified.stderr);
+        let listed = bench.listed();
+        assert!(listed == before || listed == after, "killed at {n}: {listed:?}");
+        bench.project.essaim(arguments).expect(0);
+        bench.project.run();
+        let verified = bench.project.essaim(&["releases", "verify"]).expect(0);
+        assert!(verified.stderr.contains("0 faults, 0 stale"), "killed at {n}: {}{}", verified.stdout, verified.stderr);
+        let shown = |listed: &BTreeMap<String, bool>| listed.values().filter(|withdrawn| !**withdrawn).count();
+        let now = bench.listed();
+        assert!(shown(&now) >= shown(&after), "killed at {n}: {now:?} instead of {after:?}");
+        n += step;
+    }
+    (tried, n)
+}
+
+#[rstest]
+#[case::in_a_folder(Place::Folder)]
+#[case::in_a_bucket(Place::Bucket)]
+fn a_publication_can_die_at_any_write(#[case] place: Place) {
+    let bench = Bench::new(place);
+    bench.project.run();
+    bench.source(2);
+    let (tried, last) = sweep(&bench, &["run"]);
+    assert!(tried >= 4, "only {tried} points up to {last}");
+    println!("publish, {place:?}: {tried} points of {last} tried and survived");
+}
+
+#[rstest]
+#[case::withdraw_in_a_folder(Place::Folder, "withdraw")]
+#[case::withdraw_in_a_bucket(Place::Bucket, "withdraw")]
+#[case::restore_in_a_folder(Place::Folder, "restore")]
+#[case::restore_in_a_bucket(Place::Bucket, "restore")]
+fn a_withdrawal_and_a_restore_can_die_at_any_write(#[case] place: Place, #[case] command: &str) {
+    let bench = Bench::new(place);
+    bench.project.run();
+    bench.source(2);
+    bench.project.run();
+    let newest = bench.listed().into_keys().next_back().unwrap();
+    let release = format!("{DATASET}@{newest}");
+    if command == "restore" {
+        // The older one is shown meanwhile, and stays the content of the source.
+        bench.source(1);
+        bench.project.essaim(&["releases", "withdraw", &release, "--because", "Essai."]).expect(0);
+    }
+    let (tried, last) = sweep(&bench, &["releases", command, &release, "--because", "Essai."]);
+    assert!(tried >= 3, "only {tried} points up to {last}");
+    println!("{command}, {place:?}: {tried} points of {last} tried and survived");
+}
+
+#[rstest]
+#[case::in_a_folder(Place::Folder)]
+#[case::in_a_bucket(Place::Bucket)]
+fn a_collection_can_die_at_any_delete(#[case] place: Place) {
+    let bench = Bench::new(place);
+    bench.project.run();
+    bench.source(2);
+    let mut n = 10;
+    while orphans(&bench.stores()) == 0 {
+        assert!(bench.killed_at(n, &["run"]), "the run ended before it wrote a file of a release");
+        n += 3;
+    }
+    let (tried, last) = sweep(&bench, &["releases", "gc", "--older-than", "0"]);
+    assert!(tried >= 1, "only {tried} points up to {last}");
+    println!("gc, {place:?}: {tried} points of {last} tried and survived");
+}
+
+/// Files below release folders beyond those of one release: a killed publication left some.
+fn orphans(stores: &Path) -> usize {
+    let mut folders = std::collections::BTreeSet::new();
+    crate::harness::walk(stores, &mut |path| {
+        let text = path.to_string_lossy().into_owned();
+        if let Some((_, below)) = text.split_once("/releases/") {
+            folders.insert(below.split('/').next().unwrap().to_owned());
+        }
+    });
+    folders.len().saturating_sub(1)
+}
