@@ -31,3 +31,7 @@ seeds:
     python3 -m venv {{ cog_python }}
     {{ cog_python }}/bin/python -m pip install --quiet -r seeds/cog/requirements.txt
     {{ cog_python }}/bin/python seeds/cog/build.py
+
+# Every crash point and two hundred publications of eight writers, on a folder and on S3.
+sweep:
+    ESSAIM_SWEEP=all cargo test --locked --test it -- swept writers --nocapture

@@ -1,9 +1,11 @@
 //! Releases: what makes one, what is in it, what stays as it was, and what happens when something goes wrong on the way.
 
+mod bench;
 mod changes;
 mod killed;
 mod swept;
 mod withdrawn;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
