@@ -173,7 +173,7 @@ impl<'a> Assembler<'a> {
 
     /// Why the row that was just decoded must go; none when it stays.
     fn judge(&mut self, row: &RawRow<'_>, (filled, unfit): (usize, usize)) -> Option<(String, String)> {
-        if self.header.positional && reject::is_shifted(filled, unfit) {
+        if (self.header.positional || self.header.grows) && reject::is_shifted(filled, unfit) {
             let names: Vec<&str> = self.notes.of_row().iter().map(|cell| cell.column.as_str()).collect();
             let detail = format!(
                 "{unfit} cellules remplies sur {filled} ne conviennent pas à leur colonne ({}) : elles sont décalées.",
@@ -316,6 +316,13 @@ impl<'a> Assembler<'a> {
         Ok(arrays)
     }
 
+    /// Names of source columns that are asked for.
+    fn wanted(&self) -> impl Iterator<Item = &[String]> {
+        let columns = self.columns.iter().map(ColumnDecoder::wanted);
+        let places = self.places.iter().map(|place| place.wanted.as_slice());
+        columns.chain(places).chain(self.rules.iter().map(Rule::wanted))
+    }
+
     /// Notes what the header of the part that ends did not get.
     fn settle_header(&mut self) -> Result<(), NormaliseError> {
         let Lacks { absent, needed } = std::mem::take(&mut self.lacks);
@@ -336,6 +343,10 @@ impl Rows for Assembler<'_> {
         let missing = |wanted: &[String], needed_for: &'static str| {
             NormaliseError::missing_column(&self.table.name, &header.part, wanted, needed_for, &header.names)
         };
+        if let Some((column, count)) = self.wanted().find_map(|wanted| header.ambiguous(wanted)) {
+            let (table, part) = (self.table.name.clone(), header.part);
+            return Err(NormaliseError::RepeatedColumn { table, part, column, count });
+        }
         let mut lacks = Lacks::default();
         for (at, column) in self.columns.iter_mut().enumerate() {
             if column.bind(&header) {
@@ -348,8 +359,7 @@ impl Rows for Assembler<'_> {
         }
         for rule in &mut self.rules {
             if !rule.bind(&header) {
-                let wanted = [rule.column().to_owned()];
-                lacks.needed.get_or_insert_with(|| missing(&wanted, "a rule that takes rows out looks at"));
+                lacks.needed.get_or_insert_with(|| missing(rule.wanted(), "a rule that takes rows out looks at"));
             }
         }
         for place in &mut self.places {

@@ -1,24 +1,24 @@
-//! Reads CSV as declared: delimiter, quote, encoding, header record. Nothing is sniffed.
+//! Reads CSV as declared: delimiter, quote, encoding, header records, footer. Only an encoding may be left open.
 
-use std::collections::HashMap;
 use std::io::Read;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use encoding_rs::{CoderResult, Decoder, Encoding as Charset, WINDOWS_1252};
+use encoding_rs::{Encoding as Charset, WINDOWS_1252};
 
 use super::Part;
+use super::charset::{self, Found};
+use super::chunk::Remark;
 use super::error::NormaliseError;
+use super::grid::{self, Body};
 use super::reject;
 use super::row::{Header, RawRow, Rows, Slot};
-use crate::config::pipeline::{CsvSpec, Encoding};
+use crate::config::pipeline::CsvSpec;
 use crate::id::TableName;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 << 10;
 /// Most bytes of one record: beyond it a quote was never closed.
 const LONGEST: usize = 16 << 20;
-/// Byte order mark of UTF-8.
-const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads all parts, each with its own header; rows are numbered through.
 pub(super) fn read(
@@ -27,19 +27,74 @@ pub(super) fn read(
     parts: Vec<Part>,
     rows: &mut dyn Rows,
 ) -> Result<(), NormaliseError> {
-    if parts.is_empty() {
-        let (part, known) = ("*".to_owned(), "none at all".to_owned());
-        return Err(NormaliseError::MissingPart { table: table.clone(), part, known });
-    }
     let mut number = 0;
     for (name, input) in parts {
-        let mut part = PartReader { spec, table, name, records: Records::new(spec, input), number };
-        let header = part.header()?;
+        let unreadable = |source| NormaliseError::Read { table: table.clone(), part: name.clone(), offset: 0, source };
+        let (input, found) = charset::open(spec.encoding, input).map_err(unreadable)?;
+        let mut part = PartReader { spec, table, records: Records::new(spec, input), guess: Guess::new(found), name };
+        part.guess.tell(&part.name, rows);
+        let header = part.header(rows)?;
         rows.header(header)?;
-        part.rows(rows)?;
-        number = part.number;
+        number = part.rows(number, rows)?;
     }
     Ok(())
+}
+
+/// What the encoding of a part turns out to be, where it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guess {
+    /// Known from the start, and how.
+    Known(Found),
+    /// All bytes so far were ASCII.
+    Ascii,
+    /// There was a letter in UTF-8.
+    Utf8,
+    /// There was a byte that is not UTF-8, and no letter in UTF-8 before.
+    Windows,
+}
+
+impl Guess {
+    fn new(found: Found) -> Self {
+        if found == Found::Open { Self::Ascii } else { Self::Known(found) }
+    }
+
+    /// Tells what the first bytes showed.
+    fn tell(self, part: &str, rows: &mut dyn Rows) {
+        let name = match self {
+            Self::Known(Found::Utf8) => "UTF-8, par sa marque d'ordre des octets",
+            Self::Known(Found::Utf16) => "UTF-16",
+            _ => return,
+        };
+        let detail = format!("L'encodage a été reconnu : {name}.");
+        rows.remark(Remark { part: part.to_owned(), code: "encodage_detecte".to_owned(), detail });
+    }
+
+    /// Looks at a record; gives a remark when something is decided.
+    fn look(&mut self, bytes: &[u8], line: u64) -> Option<(&'static str, String)> {
+        if !matches!(self, Self::Ascii | Self::Utf8) || Charset::ascii_valid_up_to(bytes) == bytes.len() {
+            return None;
+        }
+        let valid = Charset::utf8_valid_up_to(bytes) == bytes.len();
+        match (*self, valid) {
+            (Self::Ascii, true) => {
+                *self = Self::Utf8;
+                Some(("encodage_detecte", format!("L'encodage a été reconnu : UTF-8, à la ligne {line}.")))
+            }
+            (Self::Ascii, false) => {
+                *self = Self::Windows;
+                Some(("encodage_detecte", format!("L'encodage a été reconnu : Windows-1252, à la ligne {line}.")))
+            }
+            (_, false) => {
+                *self = Self::Known(Found::Open);
+                let detail = format!(
+                    "Des lettres en UTF-8, puis à la ligne {line} des octets qui n'en sont pas : deux encodages dans un \
+                     fichier. Les lignes illisibles sont rejetées."
+                );
+                Some(("encodage_douteux", detail))
+            }
+            (_, true) => None,
+        }
+    }
 }
 
 /// One part that is being read.
@@ -48,90 +103,95 @@ struct PartReader<'a> {
     table: &'a TableName,
     name: String,
     records: Records,
-    number: u64,
+    guess: Guess,
 }
 
 impl PartReader<'_> {
     /// Whether there is one more record.
     fn next(&mut self) -> Result<bool, NormaliseError> {
-        match self.records.next() {
-            Ok(more) => Ok(more),
-            Err(Fault::Read(source)) => Err(NormaliseError::Read {
-                table: self.table.clone(),
-                part: self.name.clone(),
-                offset: self.records.input.offset,
-                source,
-            }),
-            Err(Fault::Long) => Err(NormaliseError::LongRecord {
-                table: self.table.clone(),
-                part: self.name.clone(),
-                line: self.row().line().unwrap_or(1),
-                limit: LONGEST,
-            }),
+        let more = match self.records.next() {
+            Ok(more) => more,
+            Err(Fault::Read(source)) => {
+                return Err(NormaliseError::Read {
+                    table: self.table.clone(),
+                    part: self.name.clone(),
+                    offset: self.records.input.offset,
+                    source,
+                });
+            }
+            Err(Fault::Long) => {
+                return Err(NormaliseError::LongRecord {
+                    table: self.table.clone(),
+                    part: self.name.clone(),
+                    line: self.records.row().line().unwrap_or(1),
+                    limit: LONGEST,
+                });
+            }
+        };
+        Ok(more)
+    }
+
+    /// Settles an open encoding, and transcodes the record at hand when it is Windows-1252.
+    fn settle(&mut self, rows: &mut dyn Rows) {
+        let row = self.records.row();
+        if let Some((code, detail)) = self.guess.look(row.bytes, row.line().unwrap_or(1)) {
+            rows.remark(Remark { part: self.name.clone(), code: code.to_owned(), detail });
+        }
+        if self.guess == Guess::Windows {
+            self.records.transcode();
         }
     }
 
-    /// The record at hand.
-    fn row(&self) -> RawRow<'_> {
-        let bytes = self.records.bytes.get(..self.records.filled).unwrap_or(&[]);
-        RawRow { number: self.number, last_line: Some(self.records.last_line), bytes, slots: &self.records.slots }
-    }
-
-    fn header(&mut self) -> Result<Header, NormaliseError> {
-        for _ in 0..self.spec.layout.header_row.max(1) {
+    fn header(&mut self, rows: &mut dyn Rows) -> Result<Header, NormaliseError> {
+        let layout = &self.spec.layout;
+        let (last, count) = (layout.header_row.max(1), layout.header_rows.max(1));
+        let mut lines = Vec::new();
+        for at in 1..=last {
             if !self.next()? {
                 return Err(NormaliseError::NoHeader {
                     table: self.table.clone(),
                     part: self.name.clone(),
-                    header_row: self.spec.layout.header_row,
+                    header_row: last,
                 });
             }
-        }
-        let row = self.row();
-        let Ok(text) = std::str::from_utf8(row.bytes) else {
-            return Err(NormaliseError::HeaderEncoding {
-                table: self.table.clone(),
-                part: self.name.clone(),
-                line: row.line().unwrap_or(1),
-            });
-        };
-        let name = |slot: &Slot| match slot {
-            Slot::At(from, to) => text.get(*from..*to).unwrap_or("").trim().to_owned(),
-            _ => String::new(),
-        };
-        let names: Vec<String> = row.slots.iter().map(name).collect();
-        let mut seen: HashMap<&str, usize> = HashMap::new();
-        for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if let Some(first) = seen.insert(name, at) {
-                return Err(NormaliseError::RepeatedColumn {
+            if at + count <= last {
+                continue;
+            }
+            self.settle(rows);
+            let row = self.records.row();
+            let Ok(text) = std::str::from_utf8(row.bytes) else {
+                return Err(NormaliseError::HeaderEncoding {
                     table: self.table.clone(),
                     part: self.name.clone(),
-                    column: name.clone(),
-                    first: first + 1,
-                    second: at + 1,
+                    line: row.line().unwrap_or(1),
                 });
-            }
+            };
+            let name = |slot: &Slot| match slot {
+                Slot::At(from, to) => text.get(*from..*to).unwrap_or("").to_owned(),
+                _ => String::new(),
+            };
+            lines.push(row.slots.iter().map(name).collect());
         }
-        Ok(Header::new(&self.name, names, true))
+        Ok(grid::header(&self.name, &lines))
     }
 
-    fn rows(&mut self, rows: &mut dyn Rows) -> Result<(), NormaliseError> {
+    fn rows(&mut self, number: u64, rows: &mut dyn Rows) -> Result<u64, NormaliseError> {
+        let mut body = Body::new(&self.spec.layout, number);
         while self.next()? {
-            self.number += 1;
-            let row = self.row();
-            match broken_cell(&row) {
-                None => rows.row(&row)?,
+            self.settle(rows);
+            body.take(&self.records.row(), rows, |row, rows| match broken_cell(row) {
+                None => rows.row(row),
                 Some((at, offset, byte)) => {
                     let detail = format!(
                         "L'octet 0x{byte:02X}, à la position {} de la cellule {}, n'est pas de l'UTF-8.",
                         offset + 1,
                         at + 1
                     );
-                    rows.refuse(&row, reject::ENCODING, detail)?;
+                    rows.refuse(row, reject::ENCODING, detail)
                 }
-            }
+            })?;
         }
-        Ok(())
+        Ok(body.finish(rows))
     }
 }
 
@@ -158,11 +218,9 @@ enum Fault {
     Long,
 }
 
-/// Blocks of a part, as UTF-8 where they were Windows-1252.
+/// Blocks of a part.
 struct Input {
     inner: Box<dyn Read + Send>,
-    decoder: Option<Decoder>,
-    raw: Vec<u8>,
     block: Vec<u8>,
     at: usize,
     filled: usize,
@@ -171,30 +229,18 @@ struct Input {
 }
 
 impl Input {
-    /// Reads the next block, which is empty at the end, and after a lone byte order mark. The first block has at least three bytes when the part has.
+    /// Reads the next block, which is empty at the end.
     fn refill(&mut self) -> std::io::Result<()> {
-        let first = self.offset == 0;
-        let target = if self.decoder.is_some() { &mut self.raw } else { &mut self.block };
-        let mut read = 0;
-        while !self.ended && read < if first { MARK.len() } else { 1 } {
-            match self.inner.read(target.get_mut(read..).unwrap_or_default()) {
-                Ok(0) => self.ended = true,
-                Ok(more) => read += more,
+        let read = loop {
+            match self.inner.read(&mut self.block) {
+                Ok(read) => break read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-        }
+        };
+        self.ended = read == 0;
         self.offset += read as u64;
-        self.at = 0;
-        self.filled = read;
-        if let Some(decoder) = &mut self.decoder {
-            let raw = self.raw.get(..read).unwrap_or(&[]);
-            let (result, _, written, _) = decoder.decode_to_utf8(raw, &mut self.block, false);
-            debug_assert_eq!(result, CoderResult::InputEmpty, "the block has room for three bytes a byte");
-            self.filled = written;
-        } else if first && self.block.get(..read).is_some_and(|block| block.starts_with(MARK)) {
-            self.at = MARK.len();
-        }
+        (self.at, self.filled) = (0, read);
         Ok(())
     }
 }
@@ -220,20 +266,43 @@ impl Records {
         } else {
             builder.quote(spec.quote);
         }
-        let decoder = match spec.encoding {
-            Encoding::Utf8 | Encoding::Utf16 | Encoding::Detect => None,
-            Encoding::Windows1252 => Some(WINDOWS_1252.new_decoder_without_bom_handling()),
-        };
-        let raw = if decoder.is_some() { vec![0; BLOCK] } else { Vec::new() };
-        let room = if decoder.is_some() { BLOCK * 3 + 16 } else { BLOCK };
         Self {
             reader: builder.build(),
-            input: Input { inner, decoder, raw, block: vec![0; room], at: 0, filled: 0, offset: 0, ended: false },
+            input: Input { inner, block: vec![0; BLOCK], at: 0, filled: 0, offset: 0, ended: false },
             bytes: vec![0; 16 << 10],
             filled: 0,
             ends: vec![0; 64],
             slots: Vec::new(),
             last_line: 1,
+        }
+    }
+
+    /// The record at hand.
+    fn row(&self) -> RawRow<'_> {
+        let bytes = self.bytes.get(..self.filled).unwrap_or(&[]);
+        RawRow { number: 0, last_line: Some(self.last_line), bytes, slots: &self.slots }
+    }
+
+    /// Takes the record at hand for Windows-1252.
+    fn transcode(&mut self) {
+        let raw = self.bytes.get(..self.filled).unwrap_or(&[]);
+        if Charset::ascii_valid_up_to(raw) == raw.len() {
+            return;
+        }
+        let mut text: Vec<u8> = Vec::with_capacity(raw.len() + 16);
+        for slot in &mut self.slots {
+            let Slot::At(from, to) = *slot else { continue };
+            let start = text.len();
+            let (cell, _) = WINDOWS_1252.decode_without_bom_handling(raw.get(from..to).unwrap_or(&[]));
+            text.extend_from_slice(cell.as_bytes());
+            *slot = Slot::At(start, text.len());
+        }
+        self.filled = text.len();
+        if self.bytes.len() < self.filled {
+            self.bytes.resize(self.filled * 2, 0);
+        }
+        if let Some(bytes) = self.bytes.get_mut(..self.filled) {
+            bytes.copy_from_slice(&text);
         }
     }
 

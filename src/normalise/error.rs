@@ -34,6 +34,44 @@ pub enum NormaliseError {
         #[source]
         source: std::io::Error,
     },
+    /// A packed part cannot be unpacked.
+    #[error("table `{table}`: part `{part}` cannot be unpacked: check that the download is whole")]
+    Packed {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A part is not the kind of file that its reader reads.
+    #[error("table `{table}`: part `{part}` is no {expected} that can be read, {found}")]
+    WrongKind {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// What it should be, in words.
+        expected: &'static str,
+        /// What it is, or what to do, in words.
+        found: String,
+        /// The cause.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The rows are not where the pipeline says.
+    #[error("table `{table}`: part `{part}` has no list of rows at `{path}`; {known}")]
+    NoRows {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Where rows were looked for.
+        path: String,
+        /// What is there, in words.
+        known: String,
+    },
     /// A CSV has no header record where it is declared.
     #[error(
         "table `{table}`: part `{part}` has no header, its record {header_row} is missing: \
@@ -60,10 +98,10 @@ pub enum NormaliseError {
         /// Line of the header.
         line: u64,
     },
-    /// Two source columns bear one name.
+    /// A name that several source columns bear is asked for.
     #[error(
-        "table `{table}`: part `{part}` has two columns `{column}`, at positions {first} and {second}: \
-         rename one of them at the source, since a name must mean one column"
+        "table `{table}`: part `{part}` has {count} columns `{column}`: say which one is meant, \
+         `{column}#1` for the first, `{column}#2` for the second"
     )]
     RepeatedColumn {
         /// The table.
@@ -72,10 +110,8 @@ pub enum NormaliseError {
         part: String,
         /// The name.
         column: String,
-        /// Position of the first, from 1.
-        first: usize,
-        /// Position of the second, from 1.
-        second: usize,
+        /// How many columns bear it.
+        count: usize,
     },
     /// A source column without which no row can be judged is not there.
     #[error("table `{table}`: part `{part}` has no column `{column}`, which {needed_for}; {suggestion}")]

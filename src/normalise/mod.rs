@@ -19,14 +19,22 @@
 //! decides on which thread the pushing is done.
 
 mod assemble;
+mod charset;
 mod chunk;
 mod csv;
 mod decode;
+mod derive;
 mod duplicates;
 mod error;
+mod explode;
+mod grid;
+mod json;
+mod parquet;
 pub mod reject;
 mod row;
 mod scalar;
+mod sheet;
+mod unpack;
 mod yeswiki;
 
 #[cfg(test)]
@@ -41,6 +49,8 @@ pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, 
 pub use self::error::{NormaliseError, SinkError};
 
 use self::assemble::Assembler;
+use self::derive::Derive;
+use self::explode::Exploded;
 use self::row::Rows;
 use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
 use crate::id::TableName;
@@ -89,10 +99,26 @@ pub fn staged_schema(table: &TableSpec) -> SchemaRef {
 }
 
 /// Hands the rows of all parts over.
-fn read(reader: &ReaderSpec, table: &TableName, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<(), NormaliseError> {
+fn read(
+    reader: &ReaderSpec,
+    members: Option<&str>,
+    table: &TableName,
+    parts: Vec<Part>,
+    rows: &mut dyn Rows,
+) -> Result<(), NormaliseError> {
+    if parts.is_empty() {
+        let (part, known) = ("*".to_owned(), "none at all".to_owned());
+        return Err(NormaliseError::MissingPart { table: table.clone(), part, known });
+    }
+    // A spreadsheet may be a ZIP itself.
+    let zipped = (!matches!(reader, ReaderSpec::Sheet(_))).then_some(members);
+    let parts = unpack::unpack(parts, zipped, table)?;
     match reader {
         ReaderSpec::Csv(spec) => csv::read(spec, table, parts, rows),
-        ReaderSpec::Json(_) | ReaderSpec::GeoJson | ReaderSpec::Sheet(_) | ReaderSpec::Parquet => Ok(()),
+        ReaderSpec::Json(spec) => json::read(json::Kind::Plain(spec), table, parts, rows),
+        ReaderSpec::GeoJson => json::read(json::Kind::Geo, table, parts, rows),
+        ReaderSpec::Sheet(spec) => sheet::read(spec, table, parts, rows),
+        ReaderSpec::Parquet => parquet::read(table, parts, rows),
         ReaderSpec::YesWiki(spec) => {
             let ignored = yeswiki::read(spec, table, parts, rows)?;
             rows.ignore(ignored);
@@ -119,7 +145,17 @@ impl Normaliser {
     /// After an error what the sink was given is not the table, and must be thrown away.
     pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
         let mut rows = Assembler::new(&self.table, &self.key, sink);
-        read(&self.table.reader, &self.table.name, parts, &mut rows)?;
+        let table = &self.table;
+        let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
+        let mut derived = Derive::new(&table.derived, &mut rows);
+        let rows_in: &mut dyn Rows = &mut derived;
+        match &table.explode {
+            Some(explode) => {
+                let mut exploded = Exploded::new(explode, rows_in);
+                read(&table.reader, table.members.as_deref(), &table.name, parts, &mut exploded)?;
+            }
+            None => read(&table.reader, table.members.as_deref(), &table.name, parts, rows_in)?,
+        }
         rows.finish()
     }
 }

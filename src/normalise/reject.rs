@@ -1,5 +1,6 @@
 //! Why rows are kept out.
 
+use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::chunk::Reject;
@@ -18,6 +19,10 @@ pub const WIDTH: &str = "nombre_de_cellules";
 pub const SHIFTED: &str = "cellules_decalees";
 /// Another row with the same key stays.
 pub const DUPLICATE: &str = "doublon";
+/// The row has no filled cell, and rows follow it.
+pub const BLANK: &str = "ligne_vide";
+/// The row is not readable as a row at all.
+pub const UNREADABLE: &str = "ligne_illisible";
 /// The row's bytes are not text in the declared encoding.
 pub const ENCODING: &str = "texte_illisible";
 /// The entry belongs to another form.
@@ -49,9 +54,10 @@ pub(super) fn is_shifted(filled: usize, unfit: usize) -> bool {
 /// A declared rule, ready to be asked.
 #[derive(Debug)]
 pub(super) struct Rule {
-    column: String,
+    column: [String; 1],
     values: Vec<String>,
     folded: Vec<String>,
+    matches: Option<Regex>,
     negated: bool,
     pub(super) reason: String,
     at: Option<usize>,
@@ -67,9 +73,10 @@ impl Rule {
         let values: Vec<String> = rule.values.iter().map(|value| value.trim().to_owned()).collect();
         let folded = values.iter().map(|value| fold(value)).filter(|value| !value.is_empty()).collect();
         Self {
-            column: rule.column.clone(),
+            column: [rule.column.clone()],
             values,
             folded,
+            matches: rule.matches.as_deref().and_then(|pattern| Regex::new(pattern).ok()),
             negated: rule.negated,
             reason: rule.reason.clone(),
             at: None,
@@ -78,13 +85,13 @@ impl Rule {
     }
 
     /// Name of the source column that is looked at.
-    pub(super) fn column(&self) -> &str {
+    pub(super) fn wanted(&self) -> &[String] {
         &self.column
     }
 
     /// Finds the rule's column; `false` when the source does not have it.
     pub(super) fn bind(&mut self, header: &Header) -> bool {
-        self.at = header.position(&self.column);
+        self.at = header.position(&self.column[0]);
         self.seen.clear();
         self.at.is_some()
     }
@@ -108,6 +115,9 @@ impl Rule {
     /// key and the label are both looked at.
     fn lists(&self, bytes: &[u8], options: Option<&Options>) -> bool {
         let text = String::from_utf8_lossy(text::trim(bytes));
+        if let Some(pattern) = &self.matches {
+            return pattern.is_match(&text);
+        }
         let is_value = |text: &str| {
             let folded = fold(text);
             self.values.iter().any(|value| value == text) || self.folded.contains(&folded)
@@ -120,7 +130,7 @@ impl Rule {
         let bytes = self.at.and_then(|at| row.cell(at).bytes()).unwrap_or(b"");
         let value = String::from_utf8_lossy(bytes).trim().to_owned();
         let shown = if value.is_empty() { "est vide".to_owned() } else { format!("vaut « {value} »") };
-        format!("La colonne `{}` {shown} : une règle du projet écarte la ligne.", self.column)
+        format!("La colonne `{}` {shown} : une règle du projet écarte la ligne.", self.column[0])
     }
 }
 

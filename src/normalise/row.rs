@@ -165,6 +165,14 @@ impl Header {
         found
     }
 
+    /// One of some names that several columns bear, and how many do.
+    pub(super) fn ambiguous(&self, wanted: &[String]) -> Option<(String, usize)> {
+        let name = wanted.iter().map(|name| tidy(name)).find(|name| self.repeated.contains(name))?;
+        let start = format!("{name}#");
+        let count = self.names.iter().filter(|known| known.starts_with(&start)).count();
+        Some((name, count))
+    }
+
     /// Positions of the columns to read, the first filled one of each row. Of closed questions with keys only the first
     /// is read, since keys mean other things in other columns.
     pub(super) fn bound(&self, wanted: &[String]) -> Vec<usize> {

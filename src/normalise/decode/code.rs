@@ -7,6 +7,7 @@ use arrow::datatypes::UInt64Type;
 use arrow::error::ArrowError;
 use rustc_hash::FxHashMap;
 
+use super::gather::{ITEMS, OTHER, Replacements, listed};
 use super::store::Values;
 use super::{Cell, Fit};
 use crate::config::pipeline::Mapping;
@@ -15,8 +16,6 @@ use crate::contract::{Code, CodeList, Column};
 use crate::normalise::row::Options;
 use crate::normalise::scalar::text;
 
-/// Code of the option that takes free text.
-const OTHER: &str = "autre";
 /// Most distinct texts whose meaning is remembered, and the longest of them.
 const REMEMBERED: (usize, usize) = (65_536, 256);
 /// Between a parent's label and a child's in a tree of options.
@@ -46,6 +45,11 @@ struct Meanings {
     /// Whether its text has a column, so that any text that is no option is taken for it.
     keeps_other: bool,
     options: Option<Arc<Options>>,
+    lookup: Option<Replacements>,
+    /// Characters after which the tool cut options.
+    cut_at: Option<usize>,
+    /// Whether all codes are whole numbers, so that a text that begins with one means it.
+    scale: bool,
     known: FxHashMap<Box<[u8]>, Item>,
     /// Texts before a colon, and whether all that can follow them is free text.
     openings: FxHashMap<Box<[u8]>, bool>,
@@ -60,6 +64,9 @@ impl Meanings {
             other: column.codes.as_ref().and_then(|list| list.position(OTHER)),
             keeps_other: mapping.is_some_and(|mapping| mapping.other.is_some()),
             options: None,
+            lookup: mapping.and_then(|mapping| mapping.lookup.as_ref()).map(Replacements::new),
+            cut_at: mapping.and_then(|mapping| mapping.cut_at),
+            scale: column.codes.as_ref().is_some_and(|list| list.code_names().all(|code| code.parse::<i64>().is_ok())),
             known: FxHashMap::default(),
             openings: FxHashMap::default(),
         }
@@ -119,7 +126,9 @@ impl Meanings {
         list.find(text) == Some(other) && !list.codes.iter().any(spelled)
     }
 
-    fn look_up(&self, raw: &[u8]) -> Item {
+    fn look_up(&mut self, raw: &[u8]) -> Item {
+        let replaced = self.lookup.as_mut().and_then(|lookup| lookup.of(text::trim(raw)));
+        let raw = replaced.as_ref().map_or(raw, |text| text.as_bytes());
         let Ok(text) = std::str::from_utf8(text::trim(raw)) else { return Item::Unknown };
         if text.is_empty() || self.missing.iter().any(|missing| missing == text) {
             return Item::Blank;
@@ -127,13 +136,33 @@ impl Meanings {
         if let Some(options) = &self.options {
             return self.of_option(text, options).map_or(Item::Unknown, Item::Known);
         }
-        if let Some(at) = self.find(text) {
+        if let Some(at) = self.find(text).or_else(|| self.of_scale(text)).or_else(|| self.of_cut(raw)) {
             return Item::Known(at);
         }
         match self.other {
             Some(other) if self.keeps_other || self.after_other(text).is_some() => Item::Free(other),
             _ => Item::Unknown,
         }
+    }
+
+    /// The grade that a text such as `1 (pas du tout)` begins with.
+    fn of_scale(&self, text: &str) -> Option<u16> {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').filter(|end| self.scale && *end > 0)?;
+        self.list.as_ref()?.position(text.get(..end)?)
+    }
+
+    /// The only option that begins with a text that the tool cut.
+    fn of_cut(&self, raw: &[u8]) -> Option<u16> {
+        let text = std::str::from_utf8(raw).ok()?;
+        let start = fold(text);
+        if text.chars().count() < self.cut_at? || start.is_empty() {
+            return None;
+        }
+        let list = self.list.as_ref()?;
+        let begins = |spelling: &String| fold(spelling).starts_with(&start);
+        let means = |code: &Code| begins(&code.label) || begins(&code.code) || code.aliases.iter().any(begins);
+        let mut found = (0_u16..).zip(&list.codes).filter(|(_, code)| means(code)).map(|(at, _)| at);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The code of a key of a form's options: by its label, by the last part of a tree's label, by the key itself.
@@ -201,15 +230,26 @@ impl OneCode {
     pub(super) fn push(&mut self, raw: &[u8], cell: &mut Cell<'_>) -> Fit {
         let decoded = self.meanings.decoded(raw);
         let raw = decoded.as_ref().map_or(raw, String::as_bytes);
-        let at = match self.meanings.item(raw) {
+        let one = match raw.strip_suffix(&[ITEMS]) {
+            Some(items) if items.contains(&ITEMS) => return Fit::Unfit("plusieurs_reponses"),
+            Some(only) => only,
+            None => raw,
+        };
+        let at = match self.meanings.item(one) {
             Item::Known(at) => at,
             Item::Free(at) => {
-                add_free(cell.free.as_deref_mut(), self.meanings.free_text(raw));
+                add_free(cell.free.as_deref_mut(), self.meanings.free_text(one));
                 at
             }
-            Item::Blank => return Fit::Empty,
+            Item::Blank => match self.meanings.other.filter(|_| !cell.other.is_empty()) {
+                Some(other) => other,
+                None => return Fit::Empty,
+            },
             Item::Unknown => return Fit::Unfit("code_inconnu"),
         };
+        if !cell.other.is_empty() {
+            add_free(cell.free.as_deref_mut(), cell.other);
+        }
         match i16::try_from(at) {
             Ok(at) => {
                 self.values.push(Some(at));
@@ -236,6 +276,8 @@ pub(super) struct CodeSet {
     meanings: Meanings,
     pub(super) values: Values<u64>,
     separator: Vec<u8>,
+    /// Whether options hold the separator.
+    labels: bool,
     exclusive: u64,
 }
 
@@ -246,6 +288,7 @@ impl CodeSet {
             meanings: Meanings::new(column, mapping, html, missing),
             values: Values::new(),
             separator: separator_of(mapping),
+            labels: mapping.is_some_and(|mapping| mapping.labels),
             exclusive: column.exclusive.iter().filter_map(bit).fold(0, |all, bit| all | bit),
         }
     }
@@ -257,25 +300,27 @@ impl CodeSet {
     pub(super) fn push(&mut self, raw: &[u8], cell: &mut Cell<'_>) -> Fit {
         let decoded = self.meanings.decoded(raw);
         let raw = decoded.as_ref().map_or(raw, String::as_bytes);
-        let separator: &[u8] = if self.meanings.options.is_some() { b"," } else { &self.separator };
-        let (mut bits, mut unknown) = (0_u64, false);
-        for piece in pieces(raw, separator) {
-            let at = match self.meanings.item(piece) {
-                Item::Known(at) => Some(at),
-                Item::Free(at) => {
-                    add_free(cell.free.as_deref_mut(), self.meanings.free_text(piece));
-                    Some(at)
-                }
-                Item::Blank => continue,
-                Item::Unknown => None,
-            };
-            if let Some(bit) = at.and_then(bit_of) {
-                bits |= bit;
-            } else {
-                unknown = true;
-                let text = String::from_utf8_lossy(text::trim(piece));
-                cell.notes.unfit(cell.column, &text, "option_inconnue");
+        let list = if self.meanings.options.is_none() { listed(raw) } else { None };
+        let (raw, separator): (&[u8], &[u8]) = match &list {
+            Some(items) => (items, &[ITEMS]),
+            None if raw.last() == Some(&ITEMS) => (raw, &[ITEMS]),
+            None if self.meanings.options.is_some() => (raw, b","),
+            None => (raw, &self.separator),
+        };
+        let mut found = Bits::default();
+        if self.labels && separator != [ITEMS] {
+            for piece in longest_first(raw, separator, &self.meanings, cell) {
+                found.take(&mut self.meanings, piece, cell);
             }
+        } else {
+            for piece in pieces(raw, separator) {
+                found.take(&mut self.meanings, piece, cell);
+            }
+        }
+        let Bits { mut bits, unknown } = found;
+        if let Some(bit) = self.meanings.other.and_then(bit_of).filter(|_| !cell.other.is_empty()) {
+            bits |= bit;
+            add_free(cell.free.as_deref_mut(), cell.other);
         }
         if bits & self.exclusive != 0 && bits.count_ones() > 1 {
             let others = bits & !self.exclusive;
@@ -305,6 +350,65 @@ impl CodeSet {
     pub(super) fn finish(&mut self) -> ArrayRef {
         self.values.finish::<UInt64Type>()
     }
+}
+
+/// Options of a cell.
+#[derive(Default)]
+struct Bits {
+    bits: u64,
+    unknown: bool,
+}
+
+impl Bits {
+    /// Takes one item in.
+    #[inline]
+    fn take(&mut self, meanings: &mut Meanings, piece: &[u8], cell: &mut Cell<'_>) {
+        let at = match meanings.item(piece) {
+            Item::Known(at) => Some(at),
+            Item::Free(at) => {
+                add_free(cell.free.as_deref_mut(), meanings.free_text(piece));
+                Some(at)
+            }
+            Item::Blank => return,
+            Item::Unknown => None,
+        };
+        if let Some(bit) = at.and_then(bit_of) {
+            self.bits |= bit;
+        } else {
+            self.unknown = true;
+            let text = String::from_utf8_lossy(text::trim(piece));
+            cell.notes.unfit(cell.column, &text, "option_inconnue");
+        }
+    }
+}
+
+/// The items of a cell whose options may hold the separator: from the left, the longest text that is an option. A cell
+/// that can be read in two ways is listed, with what was taken.
+fn longest_first<'a>(raw: &'a [u8], separator: &'a [u8], meanings: &Meanings, cell: &mut Cell<'_>) -> Vec<&'a [u8]> {
+    let mut ends = Vec::new();
+    let mut start = 0;
+    for piece in pieces(raw, separator) {
+        ends.push((start, start + piece.len()));
+        start += piece.len() + separator.len();
+    }
+    let known = |from: usize, to: usize| {
+        let text = raw.get(from..to).and_then(|text| std::str::from_utf8(text).ok());
+        text.is_some_and(|text| meanings.find(text).is_some())
+    };
+    let (mut items, mut at) = (Vec::new(), 0);
+    while let Some((from, own_end)) = ends.get(at).copied() {
+        let last = (at..ends.len()).rev().find(|last| ends.get(*last).is_some_and(|(_, to)| known(from, *to)));
+        let last = last.unwrap_or(at);
+        let to = ends.get(last).map_or(own_end, |(_, to)| *to);
+        let item = raw.get(from..to).unwrap_or(&[]);
+        if last > at && ends.get(at..=last).is_some_and(|parts| parts.iter().all(|(from, to)| known(*from, *to))) {
+            let whole = String::from_utf8_lossy(raw);
+            cell.notes.corrected(cell.column, &whole, "lecture_ambigue", &String::from_utf8_lossy(item));
+        }
+        items.push(item);
+        at = last + 1;
+    }
+    items
 }
 
 fn bit_of(at: u16) -> Option<u64> {

@@ -8,9 +8,11 @@ use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondT
 use arrow::error::ArrowError;
 
 use super::code::{CodeSet, OneCode, pieces, separator_of};
+use super::gather::{Gathered, Gatherer, ITEMS, NotShown, Replacements, listed};
 use super::notes::Notes;
+use super::numbers::Numbers;
 use super::store::{Lists, Values};
-use super::text::{Form, Keyed, TextColumn};
+use super::text::{Form, Html, Keyed, TextColumn};
 use super::{Cell, Fit, Status};
 use crate::config::pipeline::{Mapping, Secret};
 use crate::contract::arrow::STATUSES;
@@ -19,42 +21,27 @@ use crate::normalise::duplicates::Rank;
 use crate::normalise::row::{Header, Options, RawCell, RawRow};
 use crate::normalise::scalar::boolean::Booleans;
 use crate::normalise::scalar::date::Dates;
-use crate::normalise::scalar::{number, text};
+use crate::normalise::scalar::text;
 
 /// Where the cells of a column come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// Source columns.
     Cells,
+    /// One source column per option.
+    Ticks,
     /// A declared value.
     Constant,
     /// Nowhere.
     Absent,
 }
 
-/// Smallest and largest number of a column.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    minimum: Option<f64>,
-    maximum: Option<f64>,
-}
-
-impl Bounds {
-    fn hold(self, value: f64) -> Fit {
-        if self.minimum.is_some_and(|minimum| value < minimum) || self.maximum.is_some_and(|maximum| value > maximum) {
-            Fit::Unfit("hors_bornes")
-        } else {
-            Fit::Answered
-        }
-    }
-}
-
 /// What a column holds.
 #[derive(Debug)]
 enum Held {
     Text(TextColumn),
-    Integer(Values<i64>, bool, Bounds),
-    Number(Values<f64>, bool, Bounds),
+    Integer(Values<i64>, Numbers),
+    Number(Values<f64>, Numbers),
     Boolean(Values<bool>, Booleans, Option<Arc<Options>>),
     Date(Values<i32>, Dates),
     DateTime(Values<i64>, Dates),
@@ -78,6 +65,12 @@ pub(in crate::normalise) struct ColumnDecoder {
     origin: Origin,
     /// Positions of the source columns; the first filled one is read.
     at: Vec<usize>,
+    ticks: Option<Gatherer>,
+    not_shown: NotShown,
+    /// For columns without codes; those with codes look their items up themselves.
+    lookup: Option<Replacements>,
+    other_from: Vec<String>,
+    other_at: Vec<usize>,
     held: Held,
     statuses: Option<(Values<i16>, ArrayRef)>,
     typed: bool,
@@ -93,10 +86,10 @@ impl ColumnDecoder {
         (key, table): (&Secret, &str),
     ) -> Self {
         let html = entities || mapping.is_some_and(|mapping| mapping.html);
-        let comma = mapping.is_some_and(|mapping| mapping.decimal_comma);
-        let bounds = Bounds { minimum: column.minimum, maximum: column.maximum };
+        let numbers = || Numbers::new(column, mapping);
         let dates = || Dates::new(mapping.map_or(&[], |mapping| &mapping.formats));
-        let form = |form: Form| Held::Text(TextColumn::new(form, html, column.pattern.clone(), missing));
+        let texts = Html { entities: html, tags: mapping.is_some_and(|mapping| mapping.html) };
+        let form = |form: Form| Held::Text(TextColumn::new(form, texts, column.pattern.clone(), missing));
         let keyed = mapping.is_some_and(|mapping| mapping.keyed);
         let held = match column.kind {
             Kind::Text | Kind::Uri | Kind::Siret if keyed => form(Form::Keyed(Keyed::new(key, table))),
@@ -104,8 +97,8 @@ impl ColumnDecoder {
             Kind::Text => form(Form::Free),
             Kind::Uri => form(Form::Uri),
             Kind::Siret => form(Form::Siret),
-            Kind::Integer => Held::Integer(Values::new(), comma, bounds),
-            Kind::Number => Held::Number(Values::new(), comma, bounds),
+            Kind::Integer => Held::Integer(Values::new(), numbers()),
+            Kind::Number => Held::Number(Values::new(), numbers()),
             Kind::Boolean => {
                 Held::Boolean(Values::new(), Booleans::new(&column.true_values, &column.false_values), None)
             }
@@ -126,6 +119,14 @@ impl ColumnDecoder {
             missing: missing.to_vec(),
             origin: Origin::Absent,
             at: Vec::new(),
+            ticks: mapping.and_then(|mapping| mapping.ticks.as_ref()).map(|ticks| Gatherer::new(ticks, column)),
+            not_shown: NotShown::new(mapping),
+            lookup: mapping
+                .and_then(|mapping| mapping.lookup.as_ref())
+                .filter(|_| !matches!(column.kind, Kind::Code | Kind::Codes))
+                .map(Replacements::new),
+            other_from: mapping.map_or_else(Vec::new, |mapping| mapping.other_from.clone()),
+            other_at: Vec::new(),
             held,
             statuses: column.status.then(|| (Values::new(), dictionary())),
             typed: !matches!(column.kind, Kind::Text | Kind::Texts | Kind::Geometry),
@@ -140,10 +141,13 @@ impl ColumnDecoder {
     /// Finds the source column; `false` when one is declared and the source does not have it.
     pub(in crate::normalise) fn bind(&mut self, header: &Header) -> bool {
         self.at = header.bound(&self.from);
-        self.origin = match (self.at.first(), &self.constant) {
-            (_, Some(_)) => Origin::Constant,
-            (Some(_), None) => Origin::Cells,
-            (None, None) => Origin::Absent,
+        self.other_at = header.bound(&self.other_from);
+        let ticks = self.ticks.as_mut().map(|ticks| ticks.bind(header));
+        self.origin = match (self.at.first(), &self.constant, ticks) {
+            (_, Some(_), _) => Origin::Constant,
+            (_, None, Some(true)) => Origin::Ticks,
+            (Some(_), None, None) => Origin::Cells,
+            (_, None, _) => Origin::Absent,
         };
         let options = self.at.first().and_then(|at| header.options_of(*at));
         match &mut self.held {
@@ -153,12 +157,12 @@ impl ColumnDecoder {
             Held::Codes(codes) => codes.bind(options),
             _ => {}
         }
-        self.from.is_empty() || self.origin != Origin::Absent
+        (self.from.is_empty() && self.ticks.is_none()) || self.origin != Origin::Absent
     }
 
     /// Whether a cell that does not fit hints at a shifted row.
     pub(in crate::normalise) fn is_typed(&self) -> bool {
-        self.typed && self.origin == Origin::Cells
+        self.typed && matches!(self.origin, Origin::Cells | Origin::Ticks)
     }
 
     /// Appends the cell of a row. `extra` is free text that another column has for this one, `free` takes this one's.
@@ -169,17 +173,47 @@ impl ColumnDecoder {
         free: Option<&mut String>,
         notes: &mut Notes,
     ) -> Status {
+        let mut gathered = "";
         let raw = match self.origin {
+            Origin::Ticks => match &mut self.ticks {
+                Some(ticks) => match ticks.gather(row, &self.missing, &mut self.not_shown) {
+                    Gathered::Items => {
+                        gathered = ticks.other.as_str();
+                        RawCell::Bytes(&ticks.items)
+                    }
+                    Gathered::Masked => RawCell::Masked,
+                    Gathered::NotShown => RawCell::Missing,
+                },
+                None => RawCell::Missing,
+            },
             Origin::Cells => row.first_filled(&self.at, &self.missing),
             Origin::Constant => RawCell::Bytes(self.constant.as_deref().unwrap_or("").as_bytes()),
             Origin::Absent => RawCell::Missing,
+        };
+        let raw = match raw {
+            RawCell::Bytes(bytes) | RawCell::Typed(bytes) if self.not_shown.has(text::trim(bytes)) => RawCell::Missing,
+            raw => raw,
+        };
+        let other = row.first_filled(&self.other_at, &self.missing);
+        let other = if other.is_filled(&self.missing) { other.bytes().map_or(&b""[..], text::trim) } else { b"" };
+        let other = if gathered.is_empty() { std::str::from_utf8(other).unwrap_or("") } else { gathered };
+        let raw = match raw {
+            // A free text alone ticks its option.
+            RawCell::Empty | RawCell::Missing if !other.is_empty() => RawCell::Bytes(b""),
+            raw => raw,
         };
         let joined = (!extra.is_empty()).then(|| join(raw, extra));
         let raw = joined.as_ref().map_or(raw, |text| RawCell::Bytes(text.as_bytes()));
         let status = match raw {
             RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
                 let typed = matches!(raw, RawCell::Typed(_));
-                let mut cell = Cell { column: &self.name, typed, notes, free };
+                let mut cell = Cell { column: &self.name, typed, notes, other, free };
+                let trimmed = text::trim(bytes);
+                let replaced = self.lookup.as_mut().and_then(|lookup| lookup.of(trimmed));
+                let bytes = replaced.as_ref().map_or(bytes, |text| text.as_bytes());
+                if let Some(after) = &replaced {
+                    cell.notes.corrected(cell.column, &String::from_utf8_lossy(trimmed), "correspondance", after);
+                }
                 match self.held.push(bytes, &self.missing, &mut cell) {
                     Fit::Answered => Status::Answered,
                     Fit::Empty => Status::Empty,
@@ -314,24 +348,27 @@ impl Held {
         }
         match self {
             Self::Text(column) => column.push(trimmed, cell),
-            Self::Integer(values, comma, bounds) => match number::integer(trimmed, *comma && !cell.typed) {
+            Self::Integer(values, numbers) => match numbers.integer(trimmed, cell) {
                 #[expect(clippy::cast_precision_loss, reason = "bounds that people declare are small")]
-                Ok(value) => keep(values, value, bounds.hold(value as f64)),
+                Ok(value) => keep(values, value, numbers.hold(value as f64)),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::Number(values, comma, bounds) => match number::number(trimmed, *comma && !cell.typed) {
-                Ok(value) => keep(values, value, bounds.hold(value)),
+            Self::Number(values, numbers) => match numbers.number(trimmed, cell) {
+                Ok(value) => keep(values, value, numbers.hold(value)),
                 Err(reason) => Fit::Unfit(reason),
             },
+            Self::Boolean(values, ..) if cell.typed && matches!(trimmed, b"true" | b"false") => {
+                keep(values, trimmed == b"true", Fit::Answered)
+            }
             Self::Boolean(values, booleans, options) => match boolean(trimmed, booleans, options.as_deref()) {
                 Ok(value) => keep(values, value, Fit::Answered),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::Date(values, dates) => match dates.date(trimmed) {
+            Self::Date(values, dates) => match dates.date(trimmed, cell.typed) {
                 Ok(value) => keep(values, value, Fit::Answered),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::DateTime(values, dates) => match dates.date_time(trimmed) {
+            Self::DateTime(values, dates) => match dates.date_time(trimmed, cell.typed) {
                 Ok(value) => keep(values, value, Fit::Answered),
                 Err(reason) => Fit::Unfit(reason),
             },
@@ -407,7 +444,12 @@ fn boolean(trimmed: &[u8], booleans: &Booleans, options: Option<&Options>) -> Re
 
 /// A list of texts: of a closed question the labels.
 fn push_list(lists: &mut Lists, trimmed: &[u8], separator: &[u8], options: Option<&Options>) -> Fit {
-    let separator = if options.is_some() { b"," } else { separator };
+    let list = if options.is_none() { listed(trimmed) } else { None };
+    let (trimmed, separator): (&[u8], &[u8]) = match &list {
+        Some(items) => (items, &[ITEMS]),
+        None if options.is_some() => (trimmed, b","),
+        None => (trimmed, separator),
+    };
     let mut any = false;
     for piece in pieces(trimmed, separator) {
         let piece = String::from_utf8_lossy(text::trim(piece));

@@ -2,7 +2,9 @@
 
 mod code;
 mod column;
+mod gather;
 pub(super) mod notes;
+mod numbers;
 mod place;
 pub(super) mod store;
 mod text;
@@ -51,6 +53,8 @@ struct Cell<'a> {
     typed: bool,
     /// Where unfit cells and corrections are listed.
     notes: &'a mut Notes,
+    /// Free text that a column of its own has for the option `autre`; it ticks the option.
+    other: &'a str,
     /// Where free text of the option `autre` goes.
     free: Option<&'a mut String>,
 }

@@ -41,7 +41,10 @@ impl PlaceText {
             None => text::without_entities(raw),
         };
         let value = text::without_noise(&value);
+        // A code that went through a table calculation: `84200.0`.
         let value = value.trim();
+        let whole = value.strip_suffix(".0").filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()));
+        let value = whole.unwrap_or(value);
         self.texts.push((!value.is_empty()).then_some(value));
     }
 

@@ -58,12 +58,22 @@ impl Keyed {
     }
 }
 
+/// How much of HTML is in the texts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Html {
+    /// Entities are decoded.
+    pub(super) entities: bool,
+    /// Tags go; paragraphs and breaks become line feeds.
+    pub(super) tags: bool,
+}
+
 /// A column of texts.
 #[derive(Debug)]
 pub(super) struct TextColumn {
     pub(super) texts: Texts,
     form: Form,
-    html: bool,
+    /// Whether entities are decoded, and whether tags go.
+    html: Html,
     pattern: Option<Regex>,
     missing: Vec<String>,
     options: Option<Arc<Options>>,
@@ -71,7 +81,7 @@ pub(super) struct TextColumn {
 }
 
 impl TextColumn {
-    pub(super) fn new(form: Form, html: bool, pattern: Option<Regex>, missing: &[String]) -> Self {
+    pub(super) fn new(form: Form, html: Html, pattern: Option<Regex>, missing: &[String]) -> Self {
         let (texts, missing) = (Texts::new(), missing.to_vec());
         Self { texts, form, html, pattern, missing, options: None, scratch: String::new() }
     }
@@ -88,7 +98,12 @@ impl TextColumn {
             Some(options) => labels(before, options),
             None => Cow::Borrowed(before),
         };
-        if self.html
+        if self.html.tags && text::has_tag(&value) {
+            let plain = text::without_tags(&value);
+            cell.notes.corrected(cell.column, before, "html_en_texte", plain.trim());
+            value = Cow::Owned(plain);
+        }
+        if self.html.entities
             && let Cow::Owned(decoded) = text::without_entities(&value)
         {
             cell.notes.corrected(cell.column, before, "entites_html", decoded.trim());
@@ -139,9 +154,16 @@ impl TextColumn {
             self.texts.push(Some(value));
             return Fit::Answered;
         }
-        if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that went through a table calculation: `84200.0`.
+        let whole = value.strip_suffix(".0").unwrap_or(value);
+        if !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) {
+            if whole.len() < value.len() && pattern.is_match(whole) {
+                cell.notes.corrected(cell.column, value, "decimale_nulle", whole);
+                self.texts.push(Some(whole));
+                return Fit::Answered;
+            }
             self.scratch.clear();
-            self.scratch.push_str(value);
+            self.scratch.push_str(whole);
             for _ in 0..LOST_ZEROS {
                 self.scratch.insert(0, '0');
                 if pattern.is_match(&self.scratch) {
@@ -155,7 +177,7 @@ impl TextColumn {
     }
 
     fn push_siret(&mut self, value: &str, cell: &mut Cell<'_>) -> Fit {
-        match siret::siret(value, &mut self.scratch) {
+        match siret::siret(value.strip_suffix(".0").unwrap_or(value), &mut self.scratch) {
             Ok(mended) => {
                 if mended.blanks {
                     cell.notes.corrected(cell.column, value, "espaces_siret", &self.scratch);

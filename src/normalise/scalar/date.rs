@@ -144,8 +144,9 @@ fn read_fixed<'a>(pieces: &[Piece], mut text: &'a [u8]) -> Option<(Moment, &'a [
 /// Reads dates in the formats that a mapping declares; in ISO 8601 when it declares none.
 #[derive(Debug)]
 pub(in crate::normalise) struct Dates {
+    /// Declared formats; ISO 8601 when there is none.
     formats: Vec<Format>,
-    iso: Option<[Vec<Piece>; 3]>,
+    iso: [Vec<Piece>; 3],
 }
 
 impl Dates {
@@ -154,14 +155,16 @@ impl Dates {
         let iso = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"];
         Self {
             formats: formats.iter().map(|format| Format::new(format)).collect(),
-            iso: formats.is_empty().then(|| iso.map(|format| fixed_pieces(format).unwrap_or_default())),
+            iso: iso.map(|format| fixed_pieces(format).unwrap_or_default()),
         }
     }
 
-    fn read(&self, text: &[u8]) -> Option<Moment> {
-        let Some([date, with_t, with_blank]) = &self.iso else {
+    /// Reads a text; one that was written from a date of the source is ISO 8601 whatever was declared.
+    fn read(&self, text: &[u8], typed: bool) -> Option<Moment> {
+        if !typed && !self.formats.is_empty() {
             return self.formats.iter().find_map(|format| format.read(text));
-        };
+        }
+        let [date, with_t, with_blank] = &self.iso;
         match text.get(10) {
             None => read_fixed(date, text).filter(|(_, rest)| rest.is_empty()).map(|(moment, _)| moment),
             Some(mark) => {
@@ -173,16 +176,16 @@ impl Dates {
     }
 
     /// Days since 1970-01-01. A text with a time gives its day.
-    pub(in crate::normalise) fn date(&self, text: &[u8]) -> Result<i32, Unreadable> {
-        self.read(text).map(|moment| moment.days).ok_or("date_illisible")
+    pub(in crate::normalise) fn date(&self, text: &[u8], typed: bool) -> Result<i32, Unreadable> {
+        self.read(text, typed).map(|moment| moment.days).ok_or("date_illisible")
     }
 
-    /// Microseconds since 1970-01-01 in the source's own zone. Only a declared format may leave the time out, which
-    /// then is midnight.
-    pub(in crate::normalise) fn date_time(&self, text: &[u8]) -> Result<i64, Unreadable> {
-        let moment = self.read(text).ok_or("date_illisible")?;
+    /// Microseconds since 1970-01-01 in the source's own zone. Only a declared format, or a date of the source, may leave
+    /// the time out, which then is midnight.
+    pub(in crate::normalise) fn date_time(&self, text: &[u8], typed: bool) -> Result<i64, Unreadable> {
+        let moment = self.read(text, typed).ok_or("date_illisible")?;
         let micros = match moment.micros {
-            None if self.iso.is_some() => return Err("heure_manquante"),
+            None if self.formats.is_empty() && !typed => return Err("heure_manquante"),
             micros => micros.unwrap_or(0),
         };
         Ok(i64::from(moment.days) * DAY + micros)
@@ -233,7 +236,7 @@ mod tests {
     #[case::unreadable_format(&["%Q"], "2024", Err("date_illisible"))]
     fn dates_are_real_ones(#[case] formats: &[&str], #[case] text: &str, #[case] value: Result<i32, &str>) {
         let formats: Vec<String> = formats.iter().map(|format| (*format).to_owned()).collect();
-        assert_eq!(Dates::new(&formats).date(text.as_bytes()), value);
+        assert_eq!(Dates::new(&formats).date(text.as_bytes(), false), value);
     }
 
     #[rstest]
@@ -255,22 +258,22 @@ mod tests {
         #[case] value: Result<i64, &str>,
     ) {
         let formats: Vec<String> = formats.iter().map(|format| (*format).to_owned()).collect();
-        assert_eq!(Dates::new(&formats).date_time(text.as_bytes()), value);
+        assert_eq!(Dates::new(&formats).date_time(text.as_bytes(), false), value);
     }
 
     proptest! {
         #[test]
         fn every_day_reads_back(day in -354_285_i32..2_932_897) {
             let date = NaiveDate::from_num_days_from_ce_opt(day + EPOCH).unwrap();
-            prop_assert_eq!(Dates::new(&[]).date(date.format("%Y-%m-%d").to_string().as_bytes()), Ok(day));
+            prop_assert_eq!(Dates::new(&[]).date(date.format("%Y-%m-%d").to_string().as_bytes(), false), Ok(day));
             let french = Dates::new(&["%d/%m/%Y".to_owned()]);
-            prop_assert_eq!(french.date(date.format("%d/%m/%Y").to_string().as_bytes()), Ok(day));
+            prop_assert_eq!(french.date(date.format("%d/%m/%Y").to_string().as_bytes(), false), Ok(day));
         }
 
         #[test]
         fn no_bytes_and_no_format_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40), format in "(%[a-zA-Z]|.){0,6}") {
             for dates in [Dates::new(&[]), Dates::new(&[format])] {
-                prop_assert!(dates.date_time(&bytes).is_err() || dates.date(&bytes).is_ok());
+                prop_assert!(dates.date_time(&bytes, false).is_err() || dates.date(&bytes, false).is_ok());
             }
         }
     }

@@ -32,6 +32,23 @@ pub(in crate::normalise) fn without_noise(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a text has something that looks like a tag of HTML.
+pub(in crate::normalise) fn has_tag(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'<', bytes).any(|at| {
+        let opens = bytes.get(at + 1).is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, b'/' | b'!'));
+        opens && bytes.get(at..).is_some_and(|rest| rest.contains(&b'>'))
+    })
+}
+
+/// The text of a piece of HTML: entities decoded, tags out, paragraphs and breaks as line feeds. As it was when it
+/// cannot be read.
+pub(in crate::normalise) fn without_tags(text: &str) -> String {
+    let decorator = html2text::render::TrivialDecorator::new();
+    let plain = html2text::config::with_decorator(decorator).string_from_read(text.as_bytes(), usize::from(u16::MAX));
+    plain.unwrap_or_else(|_unreadable| text.to_owned())
+}
+
 /// The text with HTML entities decoded once; borrowed when it has none.
 pub(in crate::normalise) fn without_entities(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'&', text.as_bytes()).is_some() {

@@ -129,7 +129,7 @@ fn a_column_that_one_part_lacks_is_listed_and_not_shown_there() {
 )]
 #[case::two_columns_of_one_name(
     "id,a, id\n",
-    "table `t`: part `a.csv` has two columns `id`, at positions 1 and 3: rename one of them at the source, since a name must mean one column"
+    "table `t`: part `a.csv` has 2 columns `id`: say which one is meant, `id#1` for the first, `id#2` for the second"
 )]
 #[case::no_key(
     "ID_,a\n",

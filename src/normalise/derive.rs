@@ -1,0 +1,178 @@
+//! Source columns that are made from others, before mappings are read.
+
+use regex::Regex;
+
+use super::chunk::Remark;
+use super::error::NormaliseError;
+use super::row::{Header, RawRow, Rows, Slot, tidy};
+use super::scalar::text;
+use crate::config::pipeline::{Derivation, Derived};
+
+/// One derivation, ready to be made.
+struct Maker {
+    name: String,
+    from: Vec<String>,
+    at: Vec<usize>,
+    how: How,
+}
+
+enum How {
+    Take { separator: String, nth: i32 },
+    Pattern { regex: Regex, groups: Vec<String> },
+    Join { separator: String },
+}
+
+impl Maker {
+    fn new(derived: &Derived) -> Option<Self> {
+        let how = match &derived.how {
+            Derivation::Take { separator, nth } => How::Take { separator: separator.clone(), nth: *nth },
+            Derivation::Join { separator } => How::Join { separator: separator.clone() },
+            Derivation::Pattern(pattern) => {
+                // It was found sound when the project was compiled.
+                let regex = Regex::new(pattern).ok()?;
+                let groups = regex.capture_names().flatten().map(str::to_owned).collect();
+                How::Pattern { regex, groups }
+            }
+        };
+        Some(Self { name: derived.name.clone(), from: derived.from.clone(), at: Vec::new(), how })
+    }
+
+    /// Names of the columns that it makes.
+    fn names(&self) -> Vec<String> {
+        match &self.how {
+            How::Take { .. } | How::Join { .. } => vec![tidy(&self.name)],
+            How::Pattern { groups, .. } => groups.iter().map(|group| tidy(&format!("{}.{group}", self.name))).collect(),
+        }
+    }
+
+    fn make(&self, bytes: &mut Vec<u8>, slots: &mut Vec<Slot>) {
+        let row = RawRow { number: 0, last_line: None, bytes, slots };
+        let filled = |at: &usize| Some(row.cell(*at)).filter(|cell| cell.is_filled(&[]));
+        let text_of = |at: &usize| filled(at)?.bytes().and_then(|bytes| std::str::from_utf8(text::trim(bytes)).ok());
+        let empty = if self.at.iter().all(|at| row.cell(*at) == super::row::RawCell::Missing) {
+            Slot::Missing
+        } else {
+            Slot::Empty
+        };
+        let first = self.at.iter().find_map(text_of);
+        let mut made: Vec<Option<String>> = Vec::new();
+        match &self.how {
+            How::Take { separator, nth } => made.push(first.and_then(|text| piece(text, separator, *nth))),
+            How::Join { separator } => {
+                let texts: Vec<&str> = self.at.iter().filter_map(text_of).collect();
+                made.push((!texts.is_empty()).then(|| texts.join(separator)));
+            }
+            How::Pattern { regex, groups } => {
+                let captures = first.and_then(|text| regex.captures(text));
+                for group in groups {
+                    let found = captures.as_ref().and_then(|captures| captures.name(group));
+                    made.push(found.map(|found| found.as_str().trim().to_owned()));
+                }
+            }
+        }
+        for text in made {
+            slots.push(match text.filter(|text| !text.is_empty()) {
+                Some(text) => {
+                    let from = bytes.len();
+                    bytes.extend_from_slice(text.as_bytes());
+                    Slot::At(from, bytes.len())
+                }
+                None => empty,
+            });
+        }
+    }
+}
+
+/// The `nth` piece of a text, from 1; from the end when negative.
+fn piece(text: &str, separator: &str, nth: i32) -> Option<String> {
+    let before = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
+    let found = if nth > 0 { text.split(separator).nth(before) } else { text.rsplit(separator).nth(before) }?;
+    Some(found.trim().to_owned())
+}
+
+/// Adds derived columns to the rows that go through.
+pub(super) struct Derive<'a> {
+    makers: Vec<Maker>,
+    /// Columns of the source.
+    width: usize,
+    bytes: Vec<u8>,
+    slots: Vec<Slot>,
+    rows: &'a mut dyn Rows,
+}
+
+impl<'a> Derive<'a> {
+    pub(super) fn new(derived: &[Derived], rows: &'a mut dyn Rows) -> Self {
+        let makers = derived.iter().filter_map(Maker::new).collect();
+        Self { makers, width: 0, bytes: Vec::new(), slots: Vec::new(), rows }
+    }
+}
+
+impl Rows for Derive<'_> {
+    fn header(&mut self, mut header: Header) -> Result<(), NormaliseError> {
+        self.width = header.names.len();
+        for maker in &mut self.makers {
+            maker.at = header.positions(&maker.from);
+            for name in maker.names() {
+                if let Some(known) = header.names.iter_mut().find(|known| **known == name) {
+                    let detail =
+                        format!("La colonne `{name}` de la source cède la place à celle que le projet déduit.");
+                    let code = "colonne_remplacee".to_owned();
+                    self.rows.remark(Remark { part: header.part.clone(), code, detail });
+                    known.clear();
+                }
+                header.names.push(name);
+                if !header.options.is_empty() {
+                    header.options.push(None);
+                }
+            }
+        }
+        self.rows.header(header)
+    }
+
+    fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
+        if self.makers.is_empty() || row.slots.len() != self.width {
+            return self.rows.row(row);
+        }
+        self.bytes.clear();
+        self.bytes.extend_from_slice(row.bytes);
+        self.slots.clear();
+        self.slots.extend_from_slice(row.slots);
+        for maker in &self.makers {
+            maker.make(&mut self.bytes, &mut self.slots);
+        }
+        self.rows.row(&RawRow { bytes: &self.bytes, slots: &self.slots, ..*row })
+    }
+
+    fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
+        self.rows.refuse(row, reason, detail)
+    }
+
+    fn remark(&mut self, remark: Remark) {
+        self.rows.remark(remark);
+    }
+
+    fn ignore(&mut self, members: u64) {
+        self.rows.ignore(members);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::the_first("26 – Drôme", "–", 1, Some("26"))]
+    #[case::the_last("a, b, c", ",", -1, Some("c"))]
+    #[case::beyond("a, b", ",", 3, None)]
+    #[case::none_at_all("a", ",", 0, None)]
+    fn pieces_are_counted_from_both_ends(
+        #[case] text: &str,
+        #[case] separator: &str,
+        #[case] nth: i32,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(piece(text, separator, nth).as_deref(), expected);
+    }
+}

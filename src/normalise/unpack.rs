@@ -1,0 +1,173 @@
+//! Parts that are packed: gzip is known by its first bytes and unpacked on the way; the members of a ZIP become parts.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+
+use flate2::read::MultiGzDecoder;
+use glob::Pattern;
+use zip::ZipArchive;
+
+use super::Part;
+use super::charset::peek;
+use super::error::NormaliseError;
+use crate::id::TableName;
+
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZIP: &[u8] = b"PK\x03\x04";
+/// Most bytes of a part once it is unpacked.
+const LARGEST: u64 = 16 << 30;
+
+/// The parts that a pattern names; all without one.
+pub(super) fn choose(parts: Vec<Part>, wanted: Option<&str>, table: &TableName) -> Result<Vec<Part>, NormaliseError> {
+    let Some(pattern) = wanted else { return Ok(parts) };
+    let known: Vec<String> = parts.iter().map(|(name, _)| name.clone()).collect();
+    let chosen: Vec<Part> = parts.into_iter().filter(|(name, _)| matches(pattern, name)).collect();
+    if chosen.is_empty() {
+        let known = crate::diagnostic::quoted(&known.iter().map(String::as_str).collect::<Vec<_>>());
+        return Err(NormaliseError::MissingPart { table: table.clone(), part: pattern.to_owned(), known });
+    }
+    Ok(chosen)
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    pattern == name || Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
+}
+
+/// Unpacks gzip, and, when `members` may be looked for, ZIP.
+pub(super) fn unpack(
+    parts: Vec<Part>,
+    members: Option<Option<&str>>,
+    table: &TableName,
+) -> Result<Vec<Part>, NormaliseError> {
+    let mut unpacked = Vec::with_capacity(parts.len());
+    for (name, input) in parts {
+        let (head, input) = peek(input, ZIP.len());
+        match members {
+            _ if head.starts_with(GZIP) => {
+                let limited = Limited { inner: MultiGzDecoder::new(input), left: LARGEST };
+                unpacked.push((name, Box::new(limited) as Box<dyn Read + Send>));
+            }
+            Some(wanted) if head.starts_with(ZIP) => unpacked.extend(open_zip(&name, input, wanted, table)?),
+            _ => unpacked.push((name, Box::new(input))),
+        }
+    }
+    Ok(unpacked)
+}
+
+/// Keeps a part in a temporary file, for readers that jump about.
+pub(super) fn spool(mut input: impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut input, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Members of a ZIP, sorted by name, each in a temporary file.
+fn open_zip(
+    part: &str,
+    input: impl Read,
+    wanted: Option<&str>,
+    table: &TableName,
+) -> Result<Vec<Part>, NormaliseError> {
+    let broken = |source: Box<dyn std::error::Error + Send + Sync>| NormaliseError::Packed {
+        table: table.clone(),
+        part: part.to_owned(),
+        source,
+    };
+    let file = spool(input).map_err(|error| broken(error.into()))?;
+    let mut archive = ZipArchive::new(file).map_err(|error| broken(error.into()))?;
+    let names = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(|error| broken(error.into()))?;
+    let mut names: Vec<String> =
+        names.iter().filter(|name| !name.ends_with('/')).map(|name| name.clone().into_owned()).collect();
+    names.sort_unstable();
+    let chosen: Vec<String> =
+        names.iter().filter(|name| wanted.is_none_or(|pattern| matches(pattern, name))).cloned().collect();
+    if chosen.is_empty() {
+        let known = crate::diagnostic::quoted(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let wanted = format!("{part}!{}", wanted.unwrap_or("*"));
+        return Err(NormaliseError::MissingPart { table: table.clone(), part: wanted, known });
+    }
+    let mut parts = Vec::with_capacity(chosen.len());
+    for name in chosen {
+        let member = archive.by_name(&name).map_err(|error| broken(error.into()))?;
+        let file = spool(Limited { inner: member, left: LARGEST }).map_err(|error| broken(error.into()))?;
+        parts.push((format!("{part}!{name}"), Box::new(file) as Box<dyn Read + Send>));
+    }
+    Ok(parts)
+}
+
+/// Ends in an error rather than go on for ever: a few bytes can unpack to any size.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to more than 16 GiB: look at what the source sends")
+        })?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use super::*;
+
+    fn part(name: &str, bytes: Vec<u8>) -> Part {
+        (name.to_owned(), Box::new(Cursor::new(bytes)))
+    }
+
+    fn read(parts: Vec<Part>) -> Vec<(String, String)> {
+        let text = |(name, mut input): Part| {
+            let mut text = String::new();
+            input.read_to_string(&mut text).unwrap();
+            (name, text)
+        };
+        parts.into_iter().map(text).collect()
+    }
+
+    fn zipped(members: &[(&str, &str)]) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, text) in members {
+            archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(text.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn table() -> TableName {
+        "t".parse().unwrap()
+    }
+
+    #[test]
+    fn gzip_is_unpacked_and_other_parts_pass() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"a,b\n1,2\n").unwrap();
+        let parts = vec![part("a.csv.gz", packed.finish().unwrap()), part("b.csv", b"x".to_vec())];
+        let read = read(unpack(parts, Some(None), &table()).unwrap());
+        let expected = [("a.csv.gz", "a,b\n1,2\n"), ("b.csv", "x")].map(|(name, text)| (name.into(), text.into()));
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn members_of_a_zip_are_parts_in_the_order_of_their_names() {
+        let bytes = zipped(&[("b.csv", "2"), ("lisez-moi.txt", "?"), ("a.csv", "1")]);
+        let read = read(unpack(vec![part("p.zip", bytes.clone())], Some(Some("*.csv")), &table()).unwrap());
+        assert_eq!(read, [("p.zip!a.csv".to_owned(), "1".to_owned()), ("p.zip!b.csv".to_owned(), "2".to_owned())]);
+        let error = unpack(vec![part("p.zip", bytes)], Some(Some("*.json")), &table()).err().unwrap().to_string();
+        assert!(error.contains("`a.csv`") && error.contains("p.zip!*.json"), "{error}");
+    }
+
+    #[test]
+    fn a_zip_that_was_cut_is_an_error_that_names_the_part() {
+        let mut bytes = zipped(&[("a.csv", "1")]);
+        bytes.truncate(bytes.len() / 2);
+        let error = unpack(vec![part("p.zip", bytes)], Some(None), &table()).err().unwrap();
+        assert!(matches!(error, NormaliseError::Packed { .. }) && error.to_string().contains("`p.zip`"), "{error}");
+    }
+}
