@@ -9,6 +9,7 @@ use super::env::{Env, resolve};
 use super::licence;
 use super::load::ProjectFiles;
 use super::pipeline::{DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, Secret, Unread};
+use super::table::Lookups;
 use super::{REFERENCE_TABLES, questionnaire, source, table};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
@@ -27,6 +28,7 @@ pub(super) struct Scope<'a> {
     pub(super) files: &'a ProjectFiles,
     pub(super) contracts: &'a Contracts,
     pub(super) env: &'a Env,
+    pub(super) lookups: &'a Lookups,
     pub(super) problems: &'a Problems,
 }
 
@@ -42,7 +44,8 @@ impl Scope<'_> {
 pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<Project> {
     let lists = code_lists(files, problems);
     let contracts = contracts(files, &lists, problems);
-    let scope = Scope { files, contracts: &contracts, env, problems };
+    let lookups = table::lookups(files, problems);
+    let scope = Scope { files, contracts: &contracts, env, lookups: &lookups, problems };
     let mut project = essaim_toml(&scope)?;
     for (name, file) in files.folder("pipelines", ".toml") {
         match name.parse::<DatasetId>() {

@@ -61,7 +61,9 @@ pub fn load(root: &Path, problems: &Problems) -> Result<ProjectFiles, LoadError>
         return Err(LoadError::NoProject { folder: root.to_owned() });
     }
     read(root, "essaim.toml", &mut project, problems)?;
-    for (folder, extension) in [("pipelines", ".toml"), ("schemas", ".schema.json"), ("seeds/codes", ".csv")] {
+    for (folder, extension) in
+        [("pipelines", ".toml"), ("schemas", ".schema.json"), ("seeds/codes", ".csv"), ("seeds/lookups", ".csv")]
+    {
         for name in names(&root.join(folder))? {
             if name.ends_with(extension) {
                 read(root, &format!("{folder}/{name}"), &mut project, problems)?;

@@ -3,6 +3,7 @@
 //! [`load`] reads the files and nothing else; [`compile`] is pure: it touches neither disk, network nor environment.
 
 pub mod compile;
+pub mod crs;
 pub mod env;
 pub mod licence;
 pub mod load;

@@ -1,0 +1,318 @@
+//! `[table.<name>.columns]`: how each column of a contract is filled.
+
+use std::sync::Arc;
+
+use super::unknown_column;
+use crate::config::compile::Scope;
+use crate::config::pipeline::{Lookup, Mapping, OptionColumns, PLACE_COLUMNS, Ticks};
+use crate::contract::fold::fold;
+use crate::contract::{Column, Contract, Kind};
+use crate::diagnostic::document::{Fields, Node, Value};
+use crate::diagnostic::{Problem, Problems, Spanned};
+
+/// Code of the option that takes free text.
+const OTHER: &str = "autre";
+
+/// The mappings of all columns: the declared ones, and for the others the source column of the same name.
+pub(super) fn mappings(
+    columns: Option<&Node>,
+    contract: &Contract,
+    place: bool,
+    keys: bool,
+    scope: &Scope<'_>,
+) -> Vec<Mapping> {
+    let problems = scope.problems;
+    let mut mappings: Vec<Mapping> = Vec::new();
+    let entries = columns.and_then(|node| node.fields(problems)).map(|fields| fields.all()).unwrap_or_default();
+    for (name, node) in entries {
+        match contract.columns.iter().position(|column| column.name == name.value) {
+            None => unknown_column(name, contract, problems),
+            Some(at) if mappings.iter().any(|mapping| mapping.column == at) => problems.push(
+                name.problem("file::duplicate_key", format!("`{}` is filled twice", name.value), "the second time")
+                    .help("keep one of the two"),
+            ),
+            Some(at) => mappings.extend(mapping(at, name, node, contract, scope)),
+        }
+    }
+    for (at, column) in contract.columns.iter().enumerate() {
+        let by_place = place && PLACE_COLUMNS.contains(&column.name.as_str());
+        if !by_place && !mappings.iter().any(|mapping| mapping.column == at) {
+            mappings.push(Mapping { from: vec![column.name.clone()], ..empty_mapping(at) });
+        }
+    }
+    for mapping in &mut mappings {
+        let multi = matches!(contract.columns[mapping.column].kind, Kind::Codes | Kind::Texts);
+        if multi && mapping.separator.is_none() {
+            mapping.separator = Some(if keys { "," } else { "|" }.to_owned());
+        }
+    }
+    mappings.sort_by_key(|mapping| mapping.column);
+    mappings
+}
+
+fn empty_mapping(column: usize) -> Mapping {
+    Mapping { column, ..Mapping::default() }
+}
+
+fn mapping(at: usize, name: &Spanned<String>, node: &Node, contract: &Contract, scope: &Scope<'_>) -> Option<Mapping> {
+    let problems = scope.problems;
+    if let Value::Text(from) = &node.value {
+        return Some(Mapping { from: vec![from.clone()], ..empty_mapping(at) });
+    }
+    let fields = node.fields(problems)?;
+    let column = &contract.columns[at];
+    let names = |key| -> Vec<String> { fields.texts(key).into_iter().map(|text| text.value).collect() };
+    let from = names("from");
+    let constant = fields.text("constant").map(|text| text.value);
+    let ticks = ticks(&fields, column, problems);
+    if usize::from(!from.is_empty()) + usize::from(constant.is_some()) + usize::from(fields.key("columns").is_some())
+        != 1
+    {
+        problems.push(
+            name.problem("pipeline::mapping", format!("`{}` needs `from` or `constant`", name.value), "one of the two")
+                .help("write { from = \"source column\" } or { constant = \"value\" }; { columns = \"Question [*]\" } for one column per option"),
+        );
+    }
+    let formats = fields.texts("format");
+    for format in &formats {
+        check_format(format, column.kind, problems);
+    }
+    let mapping = Mapping {
+        from,
+        constant,
+        html: fields.flag("html").unwrap_or(false),
+        keyed: keyed(name, &fields, column, problems),
+        formats: formats.into_iter().map(|text| text.value).collect(),
+        decimal_comma: decimal_comma(&fields, problems),
+        units: units(&fields, column, problems),
+        lookup: lookup(&fields, column, scope),
+        not_shown: not_shown(&fields, column, problems),
+        separator: fields.text("separator").map(|text| text.value),
+        labels: fields.flag("labels").unwrap_or(false),
+        cut_at: cut_at(&fields, column, problems),
+        ticks,
+        other: other(&fields, contract, problems),
+        other_from: other_from(&fields, column, problems),
+        ..empty_mapping(at)
+    };
+    fields.finish();
+    Some(mapping)
+}
+
+fn mismatch(place: &Spanned<String>, message: String, help: &str) -> Problem {
+    place.problem("pipeline::type_mismatch", message, "not for this column").help(help.to_owned())
+}
+
+fn is_closed(column: &Column) -> bool {
+    matches!(column.kind, Kind::Code | Kind::Codes)
+}
+
+fn keyed(name: &Spanned<String>, fields: &Fields<'_>, column: &Column, problems: &Problems) -> bool {
+    let keyed = fields.flag("keyed").unwrap_or(false);
+    if keyed && !matches!(column.kind, Kind::Text | Kind::Uri | Kind::Siret) {
+        let message = format!("a public id is a text, `{}` is not", column.name);
+        problems.push(mismatch(name, message, "declare the column `string` in its contract"));
+    }
+    keyed
+}
+
+fn decimal_comma(fields: &Fields<'_>, problems: &Problems) -> bool {
+    match fields.text("decimal").as_ref().map(|text| (text, text.value.as_str())) {
+        None | Some((_, ".")) => false,
+        Some((_, ",")) => true,
+        Some((text, _)) => {
+            problems
+                .push(text.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
+            false
+        }
+    }
+}
+
+fn units(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<(String, f64)> {
+    let mut units = Vec::new();
+    for (unit, node) in fields.named("units") {
+        let factor = match &node.value {
+            #[expect(clippy::cast_precision_loss, reason = "factors that people write are small")]
+            Value::Integer(factor) => *factor as f64,
+            Value::Float(factor) => *factor,
+            _ => f64::NAN,
+        };
+        if !factor.is_finite() || factor == 0.0 {
+            problems.push(
+                unit.problem("pipeline::units", format!("`{}` needs a number", unit.value), "no factor").help(
+                    "write what one of it is in the unit of the contract: units = { \"m²\" = 1, \"ha\" = 10000 }",
+                ),
+            );
+        } else if !matches!(column.kind, Kind::Integer | Kind::Number) {
+            let message = format!("`{}` is not a number: it has no unit", column.name);
+            problems.push(mismatch(unit, message, "declare the column `number` in its contract"));
+        }
+        units.push((unit.value.clone(), factor));
+    }
+    units
+}
+
+fn lookup(fields: &Fields<'_>, column: &Column, scope: &Scope<'_>) -> Option<Arc<Lookup>> {
+    let name = fields.text("lookup")?;
+    let Some((lookup, file)) = scope.lookups.get(&name.value) else {
+        scope.problems.push(
+            name.problem(
+                "pipeline::unknown_lookup",
+                format!("there is no seeds/lookups/{}.csv", name.value),
+                "no lookup",
+            )
+            .suggest(&name.value, scope.lookups.keys().map(String::as_str)),
+        );
+        return None;
+    };
+    if let Some(list) = &column.codes {
+        for value in lookup.values.values().filter(|value| !value.is_empty() && list.find(value).is_none()) {
+            let start = file.text.find(value.as_str()).unwrap_or(0);
+            scope.problems.push(
+                Problem::at(
+                    "lookup::unknown_code",
+                    format!("`{value}` is no code of the list of `{}`", column.name),
+                    file,
+                    start..start + value.len(),
+                    "not in the list",
+                )
+                .suggest(value, list.code_names()),
+            );
+        }
+    }
+    Some(Arc::clone(lookup))
+}
+
+fn not_shown(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<String> {
+    let texts = fields.texts("not_shown");
+    for text in &texts {
+        if column.codes.as_ref().is_some_and(|list| list.find(&text.value).is_some()) {
+            problems.push(
+                text.problem(
+                    "pipeline::not_shown",
+                    format!("`{}` is an option of the column", text.value),
+                    "an answer too?",
+                )
+                .help("take it out of the code list, or out of `not_shown`"),
+            );
+        }
+    }
+    texts.into_iter().map(|text| text.value).filter(|text| !fold(text).is_empty()).collect()
+}
+
+fn cut_at(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<usize> {
+    let typed = fields.integer("cut_at")?;
+    let length = usize::try_from(typed.value).ok().filter(|length| *length > 0);
+    if length.is_none() || !is_closed(column) {
+        problems.push(
+            typed
+                .problem("pipeline::mapping", "`cut_at` is the length at which a tool cuts options", "not here")
+                .help("write a positive number, for a column with a code list"),
+        );
+    }
+    length
+}
+
+fn other(fields: &Fields<'_>, contract: &Contract, problems: &Problems) -> Option<usize> {
+    let other = fields.text("other")?;
+    match contract.columns.iter().position(|column| column.name == other.value) {
+        Some(at) if contract.columns[at].kind == Kind::Text => Some(at),
+        Some(_) => {
+            let message = format!("`{}` takes free text", other.value);
+            problems.push(mismatch(&other, message, "declare the column `string` in its contract"));
+            None
+        }
+        None => {
+            unknown_column(&other, contract, problems);
+            None
+        }
+    }
+}
+
+fn other_from(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<String> {
+    let texts = fields.texts("other_from");
+    let has_other = column.codes.as_ref().is_some_and(|list| list.position(OTHER).is_some());
+    if let Some(first) = texts.first().filter(|_| !has_other) {
+        let message = format!("`{}` has no option `{OTHER}` that a free text could tick", column.name);
+        problems.push(mismatch(first, message, "add the code `autre` to the list of the column"));
+    }
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+/// `columns = "Question [*]"` or `columns = { code = "source column" }`.
+fn ticks(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<Ticks> {
+    let texts = |key| -> Vec<String> { fields.texts(key).into_iter().map(|text| text.value).collect() };
+    let (ticked, unticked) = (texts("ticked"), texts("unticked"));
+    let node = fields.get("columns")?;
+    let place = fields.key("columns")?;
+    if !is_closed(column) {
+        let message = format!("`{}` has no options", column.name);
+        problems.push(mismatch(place, message, "name its code list in the contract: \"codes\""));
+    }
+    let columns = if let Value::Text(pattern) = &node.value {
+        if pattern.matches('*').count() != 1 {
+            problems.push(
+                place
+                    .problem("pipeline::mapping", "the names of the columns need one `*`", "where is the option?")
+                    .help("`*` stands for the option: columns = \"Question [*]\""),
+            );
+        }
+        OptionColumns::Pattern(pattern.clone())
+    } else {
+        let mut named = Vec::new();
+        for (code, name) in fields.named("columns") {
+            let list = column.codes.as_ref();
+            if list.is_some_and(|list| list.position(&code.value).is_none()) {
+                problems.push(
+                    code.problem(
+                        "pipeline::unknown_code",
+                        format!("`{}` is no code of the list", code.value),
+                        "unknown",
+                    )
+                    .suggest(&code.value, list.iter().flat_map(|list| list.code_names())),
+                );
+            }
+            named.extend(name.text(problems).map(|name| (code.value.clone(), name.value)));
+        }
+        OptionColumns::Named(named)
+    };
+    Some(Ticks { columns, ticked, unticked })
+}
+
+fn check_format(format: &Spanned<String>, kind: Kind, problems: &Problems) {
+    use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
+    if !matches!(kind, Kind::Date | Kind::DateTime) {
+        problems.push(
+            format
+                .problem("pipeline::type_mismatch", "only dates have a format", "this column is not a date")
+                .help("remove `format`, or declare the column `date` in its contract"),
+        );
+    }
+    let outside = |item: Item<'_>| match item {
+        Item::Fixed(
+            Fixed::TimezoneName
+            | Fixed::TimezoneOffset
+            | Fixed::TimezoneOffsetColon
+            | Fixed::TimezoneOffsetColonZ
+            | Fixed::TimezoneOffsetZ
+            | Fixed::RFC2822
+            | Fixed::RFC3339,
+        )
+        | Item::Numeric(Numeric::Timestamp, _) => true,
+        _ => false,
+    };
+    if StrftimeItems::new(&format.value).any(outside) {
+        problems.push(
+            format
+                .problem("pipeline::bad_format", "a date of a table has no zone", "a zone or a timestamp")
+                .help("leave the zone out of the format: times are those of the pipeline's time zone"),
+        );
+    }
+    if StrftimeItems::new(&format.value).any(|item| matches!(item, Item::Error)) {
+        problems.push(
+            format
+                .problem("pipeline::bad_format", "the date format cannot be read", "here")
+                .help("%Y year, %m month, %d day, %H:%M:%S time: %d/%m/%Y"),
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! What happens to rows before they are typed: derivations, child tables, rules, drift.
+
+use regex::Regex;
+
+use crate::config::pipeline::{Derivation, Derived, Drift, Explode, RejectRule};
+use crate::diagnostic::document::Fields;
+use crate::diagnostic::{Problems, Spanned};
+
+/// The regular expression of a text, when it is one.
+fn regex(text: &Spanned<String>, problems: &Problems) -> Option<Regex> {
+    match Regex::new(&text.value) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or("it cannot be read").trim_start_matches("error: ").to_owned();
+            problems.push(
+                text.problem("pipeline::bad_regex", "the regular expression cannot be read", reason)
+                    .help("in TOML write it between single quotes: '^(?<cp>\\d{5}) (?<ville>.+)$'"),
+            );
+            None
+        }
+    }
+}
+
+/// `[table.<name>.derive]`.
+pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> {
+    let mut derived: Vec<Derived> = Vec::new();
+    for (name, node) in fields.named("derive") {
+        let Some(own) = node.fields(problems) else { continue };
+        let from: Vec<String> = own.texts("from").into_iter().map(|text| text.value).collect();
+        if from.is_empty() {
+            own.missing("from");
+        }
+        let (split, take, pattern, join) =
+            (own.text("split"), own.integer("take"), own.text("pattern"), own.text("join"));
+        own.finish();
+        let how = match (split, take, pattern, join) {
+            (Some(separator), Some(nth), None, None) => {
+                let nth = i32::try_from(nth.value).ok().filter(|nth| *nth != 0).or_else(|| {
+                    problems.push(
+                        nth.problem("pipeline::derive", "pieces count from 1", "this number")
+                            .help("write 1 for the first, -1 for the last"),
+                    );
+                    None
+                });
+                nth.map(|nth| Derivation::Take { separator: separator.value, nth })
+            }
+            (None, None, Some(pattern), None) => regex(&pattern, problems).and_then(|regex| {
+                if regex.capture_names().flatten().next().is_none() {
+                    problems.push(
+                        pattern
+                            .problem("pipeline::derive", "the expression names no group", "nothing is taken out of it")
+                            .help("name what is wanted: (?<code_postal>\\d{5})"),
+                    );
+                    return None;
+                }
+                Some(Derivation::Pattern(pattern.value))
+            }),
+            (None, None, None, Some(separator)) => Some(Derivation::Join { separator: separator.value }),
+            _ => {
+                problems.push(
+                    name.problem(
+                        "pipeline::derive",
+                        format!("`{}` is derived in no way, or in several", name.value),
+                        "here",
+                    )
+                    .help("write `split` and `take`, or `pattern`, or `join`"),
+                );
+                None
+            }
+        };
+        derived.extend(how.map(|how| Derived { name: name.value.clone(), from, how }));
+    }
+    derived
+}
+
+/// `explode = { column = "…", separator = […] }`.
+pub(super) fn explode(fields: Fields<'_>) -> Option<Explode> {
+    let column = fields.required_text("column");
+    let separators = fields.texts("separator").into_iter().map(|text| text.value).collect();
+    fields.finish();
+    Some(Explode { column: column?.value, separators })
+}
+
+/// `drift = "…"`.
+pub(super) fn drift(fields: &Fields<'_>, problems: &Problems) -> Drift {
+    let Some(text) = fields.text("drift") else { return Drift::default() };
+    match text.value.as_str() {
+        "stop" => Drift::Stop,
+        "nulls" => Drift::Nulls,
+        "accept" => Drift::Accept,
+        other => {
+            problems.push(
+                text.problem("pipeline::drift", format!("`{other}` is no rule for a source that changes"), "unknown")
+                    .suggest(other, ["stop", "nulls", "accept"]),
+            );
+            Drift::default()
+        }
+    }
+}
+
+/// `[[table.<name>.reject]]`.
+pub(super) fn reject_rule(fields: Fields<'_>, problems: &Problems) -> Option<RejectRule> {
+    let (column, reason) = (fields.required_text("column"), fields.required_text("reason"));
+    let (listed, unlisted) = (fields.texts("is"), fields.texts("is_not"));
+    let (matches, unmatched) = (fields.text("matches"), fields.text("matches_not"));
+    let ways = [!listed.is_empty(), !unlisted.is_empty(), matches.is_some(), unmatched.is_some()];
+    match ways.iter().filter(|way| **way).count() {
+        0 => fields.missing("is"),
+        1 => {}
+        _ => {
+            if let Some(column) = &column {
+                problems.push(
+                    column
+                        .problem("pipeline::reject", "a rule looks at a column in one way", "more than one here")
+                        .help("keep one of `is`, `is_not`, `matches`, `matches_not`"),
+                );
+            }
+        }
+    }
+    fields.finish();
+    let negated = !unlisted.is_empty() || unmatched.is_some();
+    let matches = matches.or(unmatched).filter(|text| regex(text, problems).is_some()).map(|text| text.value);
+    let values = if listed.is_empty() { unlisted } else { listed };
+    Some(RejectRule {
+        column: column?.value,
+        values: values.into_iter().map(|text| text.value).collect(),
+        matches,
+        negated,
+        reason: reason?.value,
+    })
+}
