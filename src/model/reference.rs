@@ -1,7 +1,6 @@
 //! Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
@@ -12,7 +11,7 @@ use crate::config::pipeline::Pipeline;
 use crate::contract::CodeList;
 use crate::id::TableName;
 use crate::survey::indicator_schema;
-use crate::territory::{Cog, Departement, Kind, Region, TerritoryError, outline};
+use crate::territory::{Cog, Departement, Kind, Region, Seeds, TerritoryError};
 
 fn table(name: &str) -> TableName {
     name.parse().expect("the names of reference tables follow the rule for tables")
@@ -108,8 +107,8 @@ pub fn communes(cog: &Cog) -> Result<RecordBatch, ArrowError> {
 }
 
 /// Départements with their outlines, where they have one.
-pub fn departements(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
-    let outlines = outline::load(&folder.join("departements.geojson"))?;
+pub fn departements(cog: &Cog, seeds: &Seeds) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
+    let outlines = seeds.departements()?;
     let all = || cog.departements().iter();
     Ok(RecordBatch::try_new(
         territory_schema(Some("code_region"), true),
@@ -123,8 +122,8 @@ pub fn departements(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, Arro
 }
 
 /// Régions with their outlines, where they have one.
-pub fn regions(cog: &Cog, folder: &Path) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
-    let outlines = outline::load(&folder.join("regions.geojson"))?;
+pub fn regions(cog: &Cog, seeds: &Seeds) -> Result<Result<RecordBatch, ArrowError>, TerritoryError> {
+    let outlines = seeds.regions()?;
     let all = || cog.regions().iter();
     Ok(RecordBatch::try_new(
         territory_schema(None, true),

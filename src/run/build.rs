@@ -19,7 +19,7 @@ use crate::engine::{Engine, SinkError};
 use crate::id::TableName;
 use crate::model::{ModelPlan, reference};
 use crate::survey::{Counter, indicator_schema, whole_sample};
-use crate::territory::{Cog, TerritoryError};
+use crate::territory::{Cog, Seeds, TerritoryError};
 
 /// A table that is ready to be published: its rows sorted by key, its cells protected.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Builder<'_> {
     }
 
     /// Makes the reference tables known to SQL.
-    pub(super) fn reference(&self, cog: &Cog, seeds: &Path) -> Result<(), RunError> {
+    pub(super) fn reference(&self, cog: &Cog, seeds: &Seeds) -> Result<(), RunError> {
         for (name, _) in reference::schemas(self.pipeline) {
             let arrow = arrow_error(&name);
             let batch = match name.as_str() {

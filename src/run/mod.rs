@@ -30,7 +30,7 @@ use crate::publish::commit::{Committed, commit, json_bytes, log};
 use crate::publish::withdraw::{Stores, settle};
 use crate::source::{Snapshot, connector, fetch, latest, open_part};
 use crate::store::{Store, StoreError, StoreKey};
-use crate::territory::Cog;
+use crate::territory::{Cog, Seeds};
 
 pub use error::RunError;
 pub use ledger::LedgerCounts;
@@ -186,8 +186,8 @@ async fn steps(
     progress.step("fetch", "Fetching sources");
     let snapshots = snapshots(job, options, &private, progress).await?;
     progress.step("read", "Reading and placing rows");
-    let seeds = job.project.root.join("seeds/cog");
-    let cog = Arc::new(Cog::load(&seeds).map_err(|source| RunError::Territory(Box::new(source)))?);
+    let seeds = Seeds::of(&job.project.root);
+    let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
     let staged = read(job, &private, &snapshots, &cog, folder.path()).await?;
     record_tables(&staged, progress);
     keep_ledgers(&private, &staged, progress).await?;

@@ -77,7 +77,7 @@ impl ChunkSink for StageSink<'_> {
         }
         let mut batch = chunk.batch;
         if self.table.place.is_some() {
-            let placed = place(self.cog, &batch)?;
+            let placed = place(self.cog, &batch, self.table.place.as_ref().and_then(|place| place.crs))?;
             batch = placed.batch;
             for (method, rows) in placed.methods {
                 *self.methods.entry(method.to_owned()).or_default() += rows;

@@ -1,8 +1,7 @@
 //! The official geography in memory: communes, départements, régions, groupings, and the indices over them.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
@@ -10,6 +9,8 @@ use rustc_hash::FxHashMap;
 use super::TerritoryError;
 use super::fold;
 use super::names::Names;
+use super::outline::Outline;
+use super::seeds::Seeds;
 use super::table::{Code, Record, read};
 
 /// INSEE code of a commune or of a part of one.
@@ -201,6 +202,10 @@ pub struct Cog {
     departements_by_name: FxHashMap<String, usize>,
     /// Names by département, folded when a département is first asked for.
     names: Vec<OnceLock<Names>>,
+    /// Where outlines come from; none without.
+    seeds: Option<Seeds>,
+    /// Outlines of the départements, read when a point is first doubted.
+    outlines: OnceLock<BTreeMap<String, Outline>>,
 }
 
 /// Rows of `communes` by what can be asked for.
@@ -220,15 +225,6 @@ const COMMUNES: &str = "code,nom,type,departement,region,epci,parent,codes_posta
                         latitude";
 
 impl Cog {
-    /// Reads `communes.csv`, `departements.csv`, `regions.csv` and `epci.csv` from a folder.
-    pub fn load(dir: &Path) -> Result<Self, TerritoryError> {
-        let bytes = |file: &str| {
-            let path = dir.join(file);
-            fs::read(&path).map_err(|source| TerritoryError::Unreadable { path, source })
-        };
-        Self::parse(&bytes("communes.csv")?, &bytes("departements.csv")?, &bytes("regions.csv")?, &bytes("epci.csv")?)
-    }
-
     /// Reads the content of the four files.
     pub fn parse(communes: &[u8], departements: &[u8], regions: &[u8], epci: &[u8]) -> Result<Self, TerritoryError> {
         let departements = Departement::read("departements.csv", "code,nom,region,zone,chef_lieu", departements)?;
@@ -237,7 +233,19 @@ impl Cog {
         let (communes, index) = read_communes(communes, &departements)?;
         let departements_by_name = departements.iter().enumerate().map(|(at, d)| (fold(&d.nom), at)).collect();
         let names = departements.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { communes, departements, regions, epci, index, departements_by_name, names })
+        let (seeds, outlines) = (None, OnceLock::new());
+        Ok(Self { communes, departements, regions, epci, index, departements_by_name, names, seeds, outlines })
+    }
+
+    /// Doubts points that are far from the outline of their département.
+    #[must_use]
+    pub(super) fn with_outlines(self, seeds: Seeds) -> Self {
+        Self { seeds: Some(seeds), ..self }
+    }
+
+    /// Outlines of the départements, by code; empty without [`Cog::with_outlines`], and where they cannot be read.
+    pub(super) fn outlines(&self) -> &BTreeMap<String, Outline> {
+        self.outlines.get_or_init(|| self.seeds.as_ref().and_then(|seeds| seeds.shapes().ok()).unwrap_or_default())
     }
 
     /// All rows: communes of today and their parts, by code.
@@ -413,13 +421,13 @@ mod tests {
 
     use super::*;
 
-    fn seeds() -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/cog")
+    fn repository() -> std::path::PathBuf {
+        std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
     }
 
     #[test]
     fn the_seeds_are_whole() {
-        let cog = Cog::load(&seeds()).unwrap();
+        let cog = Seeds::of(&repository()).cog().unwrap();
         let of = |kind| cog.communes().iter().filter(|commune| commune.kind() == kind).count();
         let kinds = [Kind::Commune, Kind::Arrondissement, Kind::Deleguee, Kind::Associee].map(of);
         assert_eq!(kinds, [34_969, 45, 2_105, 471]);
@@ -432,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_row_tells_what_it_is() {
-        let cog = Cog::load(&seeds()).unwrap();
+        let cog = Seeds::of(&repository()).cog().unwrap();
         let rennes = cog.commune("35238").unwrap();
         assert_eq!((rennes.nom(), rennes.departement(), rennes.region()), ("Rennes", "35", "53"));
         assert_eq!(cog.epci_of(rennes.epci().unwrap()).unwrap().nom(), "Rennes Métropole");
@@ -451,7 +459,7 @@ mod tests {
     #[case::unknown("99999", None)]
     #[case::as_written_only("1053", None)]
     fn codes_lead_to_today(#[case] code: &str, #[case] today: Option<&str>) {
-        let cog = Cog::load(&seeds()).unwrap();
+        let cog = Seeds::of(&repository()).cog().unwrap();
         assert_eq!(cog.commune(code).map(Commune::code), today);
     }
 
@@ -472,8 +480,8 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named() {
-        let error = Cog::load(Path::new("no/such/folder")).unwrap_err();
-        assert!(matches!(error, TerritoryError::Unreadable { path, .. } if path.ends_with("communes.csv")));
+    fn a_project_without_a_geography_has_that_of_the_program() {
+        let cog = Seeds::of(std::path::Path::new("no/such/folder")).cog().unwrap();
+        assert_eq!(cog.communes().len(), Seeds::of(&repository()).cog().unwrap().communes().len());
     }
 }

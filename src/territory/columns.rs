@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Builder, RecordBatch, String
 use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::{Cog, PlaceInput, Placement};
+use super::{Cog, PlaceInput, Placement, to_wgs84};
 
 /// Prefix of the columns that do not leave the stage between reading and storing.
 pub const HIDDEN: &str = "__";
@@ -51,6 +51,7 @@ struct Inputs<'a> {
     postal: &'a StringArray,
     commune: &'a StringArray,
     departement: &'a StringArray,
+    region: &'a StringArray,
     longitude: &'a StringArray,
     latitude: &'a StringArray,
 }
@@ -59,9 +60,10 @@ fn text(array: &StringArray, row: usize) -> Option<&str> {
     array.is_valid(row).then(|| array.value(row).trim()).filter(|text| !text.is_empty())
 }
 
-/// A coordinate in degrees, with decimal point or comma.
-fn degrees(text: &str) -> Option<f64> {
-    text.replace(',', ".").parse::<f64>().ok().filter(|number| number.is_finite())
+/// A coordinate, with decimal point or comma; blanks group digits.
+fn number(text: &str) -> Option<f64> {
+    let plain: String = text.chars().filter(|c| !c.is_whitespace()).map(|c| if c == ',' { '.' } else { c }).collect();
+    plain.trim_end_matches('°').parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 impl<'a> Inputs<'a> {
@@ -78,29 +80,38 @@ impl<'a> Inputs<'a> {
             postal: column("code_postal")?,
             commune: column("commune")?,
             departement: column("departement")?,
+            region: column("region")?,
             longitude: column("longitude")?,
             latitude: column("latitude")?,
         })
     }
 
-    fn row(&self, row: usize) -> PlaceInput<'a> {
+    fn row(&self, row: usize, crs: Option<u16>) -> PlaceInput<'a> {
+        let given = text(self.longitude, row).and_then(number).zip(text(self.latitude, row).and_then(number));
+        let point = given.map(|point| match crs {
+            // What has no place in the system is kept, for the refusal to show it.
+            Some(epsg) if point != (0.0, 0.0) => to_wgs84(epsg, point).unwrap_or(point),
+            _ => point,
+        });
         PlaceInput {
             insee: text(self.insee, row),
             postal: text(self.postal, row),
             commune: text(self.commune, row),
             departement: text(self.departement, row),
-            longitude: text(self.longitude, row).and_then(degrees),
-            latitude: text(self.latitude, row).and_then(degrees),
+            region: text(self.region, row),
+            longitude: point.map(|(longitude, _)| longitude),
+            latitude: point.map(|(_, latitude)| latitude),
         }
     }
 }
 
-/// Fills the place columns that a contract declares.
-pub fn place(cog: &Cog, batch: &RecordBatch) -> Result<Placed, ArrowError> {
+/// Fills the place columns that a contract declares. `crs` is the EPSG code of the source's coordinates; WGS 84 when
+/// absent.
+pub fn place(cog: &Cog, batch: &RecordBatch, crs: Option<u16>) -> Result<Placed, ArrowError> {
     let inputs = Inputs::of(batch)?;
     let rows = batch.column_by_name("__row").map(|rows| rows.as_primitive::<UInt64Type>().clone());
     let rows = rows.unwrap_or_else(|| (1..=batch.num_rows() as u64).collect::<UInt64Array>());
-    let placements: Vec<Placement<'_>> = (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row))).collect();
+    let placements: Vec<Placement<'_>> = (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row, crs))).collect();
     let schema = placed_schema(&batch.schema());
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
@@ -157,20 +168,19 @@ fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Input
         }
         Some(Arc::new(builder.finish()))
     };
-    let departement = |p: &Placement<'_>| p.commune.and_then(|commune| cog.departement(commune.departement()));
-    let region = |p: &Placement<'_>| p.commune.and_then(|commune| cog.region(commune.region()));
     match field.name().as_str() {
         "code_insee" => texts(&|p| p.commune.map(|c| c.code().to_owned())),
         "commune" => texts(&|p| p.commune.map(|c| c.nom().to_owned())),
         "code_arrondissement" => texts(&|p| p.arrondissement.map(|c| c.code().to_owned())),
-        "code_departement" => texts(&|p| p.commune.map(|c| c.departement().to_owned())),
-        "departement" => texts(&|p| departement(p).map(|d| d.nom().to_owned())),
-        "code_region" => texts(&|p| p.commune.map(|c| c.region().to_owned())),
-        "region" => texts(&|p| region(p).map(|r| r.nom().to_owned())),
+        "code_departement" => texts(&|p| p.departement.map(|d| d.code().to_owned())),
+        "departement" => texts(&|p| p.departement.map(|d| d.nom().to_owned())),
+        "code_region" => texts(&|p| p.region.map(|r| r.code().to_owned())),
+        "region" => texts(&|p| p.region.map(|r| r.nom().to_owned())),
         "code_epci" => texts(&|p| p.commune.and_then(|c| c.epci()).map(str::to_owned)),
         "epci" => texts(&|p| p.commune.and_then(|c| c.epci()).and_then(|e| cog.epci_of(e)).map(|e| e.nom().to_owned())),
         "longitude" => numbers(&|p| p.longitude.map(round_degrees)),
         "latitude" => numbers(&|p| p.latitude.map(round_degrees)),
+        "lieu_niveau" => texts(&|p| Some(p.level.as_str().to_owned())),
         "lieu_methode" => texts(&|p| Some(p.method.as_str().to_owned())),
         "lieu_confiance" => numbers(&|p| Some(p.confidence)),
         "lieu_distance_km" => numbers(&|p| p.distance_km.map(|km| (km * 1000.0).round() / 1000.0)),

@@ -2,6 +2,7 @@
 
 use super::cog::{Cog, Commune, Insee, Kind};
 use super::fold::fold;
+use super::level::{Above, Level};
 use super::names::Name;
 use super::position;
 use super::rule;
@@ -36,6 +37,8 @@ struct Asked {
     postal: Option<(u32, bool)>,
     name: Option<Name>,
     /// Places of the départements that the input names.
+    named: Vec<usize>,
+    /// The same, or those of the région that it names.
     departements: Vec<usize>,
 }
 
@@ -59,16 +62,32 @@ impl Cog {
             Kind::Commune => self.arrondissement(row.code(), &asked).map(|row| self.row(row)),
             Kind::Deleguee | Kind::Associee => None,
         });
+        let above = if commune.is_none() { self.above_of(input, &asked, &mut corrections) } else { None };
+        let departement = commune.and_then(|commune| self.departement(commune.departement()));
+        let departement = departement.or_else(|| above.and_then(|above| above.departement));
+        let region = departement.and_then(|departement| self.region(departement.region()));
+        let region = region.or_else(|| above.and_then(|above| above.region));
+        let level = match (commune, departement, region) {
+            (Some(_), ..) => Level::Commune,
+            (None, Some(_), _) => Level::Departement,
+            (None, None, Some(_)) => Level::Region,
+            (None, None, None) => Level::Aucun,
+        };
         let centre = [arrondissement, row, commune].into_iter().flatten().find_map(Commune::centre);
-        let departement = commune.map_or("", |commune| commune.departement());
-        let position = position::choose(input, centre, departement, &mut corrections);
+        let position = position::choose(self, input, centre, departement, &mut corrections);
         let asked_something = insee.is_some() || text(input.postal).is_some() || text(input.commune).is_some();
         let absent = if asked_something { Method::Introuvable } else { Method::NonRenseigne };
         Placement {
             commune,
             arrondissement,
-            method: found.map_or(absent, |found| found.method),
-            confidence: found.map_or(0.0, |found| f64::from(found.confidence) / 100.0),
+            departement,
+            region,
+            level,
+            method: found.map(|found| found.method).or(above.map(|above| above.method)).unwrap_or(absent),
+            confidence: found
+                .map(|found| found.confidence)
+                .or(above.map(|above| above.confidence))
+                .map_or(0.0, |hundredths| f64::from(hundredths) / 100.0),
             longitude: position.point.map(|(longitude, _)| longitude),
             latitude: position.point.map(|(_, latitude)| latitude),
             position: position.origin,
@@ -77,12 +96,36 @@ impl Cog {
         }
     }
 
+    /// What is left to say of a row without a commune.
+    fn above_of(&self, input: &PlaceInput<'_>, asked: &Asked, corrections: &mut Vec<Correction>) -> Option<Above<'_>> {
+        let by_insee = text(input.insee).and_then(insee_code).map(|code| self.departements_of_insee(code.as_str()));
+        // Four digits beside a name that is not in France: a Belgian or Swiss postal code.
+        let postal = asked.postal.filter(|(_, padded)| !padded || asked.name.is_none());
+        let by_postal = postal.map(|(postal, _)| self.departements_of_postal(postal)).unwrap_or_default();
+        let by_postal = if by_postal.is_empty() { by_insee.unwrap_or_default() } else { by_postal };
+        let region = text(input.region);
+        self.above(&asked.named, text(input.departement), region, &by_postal, corrections)
+    }
+
+    /// The département of an INSEE code, from its first characters.
+    fn departements_of_insee(&self, code: &str) -> Vec<usize> {
+        let length = if code.starts_with("97") || code.starts_with("98") { 3 } else { 2 };
+        code.get(..length).and_then(|code| self.departement_at(code)).into_iter().collect()
+    }
+
     fn read(&self, input: &PlaceInput<'_>) -> Asked {
         let name = text(input.commune).map(Name::parse);
         let leading = name.as_ref().and_then(|name| name.postal).map(|postal| (postal, false));
         let postal = text(input.postal).and_then(postal_code).or(leading);
-        let departements = text(input.departement).map(|text| self.departements_of(text)).unwrap_or_default();
-        Asked { postal, name: name.filter(|name| !name.folded.is_empty()), departements }
+        let named = text(input.departement).map(|text| self.departements_of(text)).unwrap_or_default();
+        let mut departements = named.clone();
+        if departements.is_empty()
+            && let Some(region) = text(input.region).and_then(|text| self.region_of(text, &mut Vec::new()))
+        {
+            let within = self.departements().iter().enumerate().filter(|(_, d)| d.region() == region.code());
+            departements = within.map(|(at, _)| at).collect();
+        }
+        Asked { postal, name: name.filter(|name| !name.folded.is_empty()), named, departements }
     }
 
     fn by_code(&self, text: &str, corrections: &mut Vec<Correction>) -> Option<Found> {

@@ -7,8 +7,9 @@ use rstest::rstest;
 use super::*;
 use crate::territory::PositionOrigin;
 
-static COG: LazyLock<Cog> =
-    LazyLock::new(|| Cog::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/cog")).expect("the seeds are whole"));
+static COG: LazyLock<Cog> = LazyLock::new(|| {
+    super::super::Seeds::of(Path::new(env!("CARGO_MANIFEST_DIR"))).cog().expect("the seeds are whole")
+});
 
 fn some(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
@@ -116,13 +117,9 @@ fn name_and_departement(
 }
 
 #[rstest]
-#[case::homonyms("", "Castillon", "64", "introuvable")]
-#[case::homonyms_of_one_postal_code("58120", "Château-Chinon", "", "introuvable")]
 #[case::name_alone("", "Rennes", "", "introuvable")]
 #[case::belgian("1000", "Bruxelles", "", "introuvable")]
 #[case::abroad("H2X 1Y4", "Montréal", "Québec", "introuvable")]
-#[case::postal_code_of_many("01400", "", "", "introuvable")]
-#[case::department_only("", "", "35", "non_renseigne")]
 #[case::nothing("", "", "", "non_renseigne")]
 #[case::blank("  ", " ", "", "non_renseigne")]
 #[case::marks_only("", "-", "", "introuvable")]
@@ -168,10 +165,10 @@ const HOMONYMS: &str = "code,nom,type,departement,region,epci,parent,codes_posta
 ";
 
 #[rstest]
-#[case::two_communes("", "Ville", "", 0.0)]
+#[case::two_communes("", "Ville", "", 0.9)]
 #[case::two_communes_and_a_postal_code("01950", "Ville", "01011", 0.95)]
 #[case::delegated_by_postal_code("01300", "Ville", "01003", 0.9)]
-#[case::parts_of_two_communes("", "Vieux", "", 0.0)]
+#[case::parts_of_two_communes("", "Vieux", "", 0.9)]
 #[case::parts_of_two_communes_and_a_postal_code("01210", "Vieux", "01002", 0.9)]
 #[case::parts_of_one_commune("", "Haut", "01003", 0.8)]
 #[case::commune_before_part_of_another("", "Gare", "01012", 0.85)]
@@ -188,7 +185,57 @@ fn homonyms(#[case] postal: &str, #[case] commune: &str, #[case] expected: &str,
 
 #[test]
 fn a_postal_code_of_another_departement_is_not_enough() {
-    assert_eq!(COG.locate(&at("", "35400", "", "29")).method, Method::Introuvable);
+    let placement = COG.locate(&at("", "35400", "", "29"));
+    assert_eq!((placement.commune, placement.method), (None, Method::DepartementSeul));
+    assert_eq!(placement.departement.map(crate::territory::Departement::code), Some("29"));
+}
+
+#[rstest]
+#[case::homonyms("", "Castillon", "64", "", ("departement", "departement_seul", "64", "75"))]
+#[case::homonyms_of_one_postal_code("58120", "Château-Chinon", "", "", ("departement", "departement_par_code_postal", "58", "27"))]
+#[case::postal_code_of_many("01400", "", "", "", ("departement", "departement_par_code_postal", "01", "84"))]
+#[case::departement_only("", "", "35", "", ("departement", "departement_seul", "35", "53"))]
+#[case::departement_in_capitals("", "", "HAUTE-GARONNE", "", ("departement", "departement_seul", "31", "76"))]
+#[case::region_only("", "", "", "Bretagne", ("region", "region_seule", "", "53"))]
+#[case::region_in_short("", "", "", "PACA", ("region", "region_seule", "", "93"))]
+#[case::region_without_hyphens("", "", "", "Auvergne-Rhône Alpes", ("region", "region_seule", "", "84"))]
+#[case::region_without_article("", "", "", "Réunion", ("region", "region_seule", "", "04"))]
+#[case::region_of_before_2016("", "", "", "Midi-Pyrénées", ("region", "region_seule", "", "76"))]
+#[case::departement_in_the_place_of_the_region("", "", "", "Lozère", ("departement", "departement_seul", "48", "76"))]
+#[case::cedex_without_commune("45074", "", "", "", ("departement", "departement_par_code_postal", "45", "24"))]
+fn a_row_without_a_commune_is_placed_above_it_and_has_no_point(
+    #[case] postal: &str,
+    #[case] commune: &str,
+    #[case] departement: &str,
+    #[case] region: &str,
+    #[case] expected: (&str, &str, &str, &str),
+) {
+    let input = PlaceInput { region: Some(region), ..at("", postal, commune, departement) };
+    let placement = COG.locate(&input);
+    let departement = placement.departement.map_or("", crate::territory::Departement::code);
+    let region = placement.region.map_or("", crate::territory::Region::code);
+    assert_eq!((placement.level.as_str(), placement.method.as_str(), departement, region), expected);
+    assert_eq!((placement.commune, placement.longitude, placement.position), (None, None, PositionOrigin::Aucune));
+}
+
+#[test]
+fn a_region_tells_homonyms_apart() {
+    let input = PlaceInput { region: Some("Bretagne"), ..at("", "", "Saint-Denis", "") };
+    assert_eq!(COG.locate(&input).commune, None, "there is none in Bretagne");
+    let input = PlaceInput { region: Some("Île-de-France"), ..at("", "", "Saint-Denis", "") };
+    assert_eq!(code(&COG.locate(&input)), "93066");
+}
+
+#[test]
+fn a_point_in_the_sea_gives_way_to_the_centre() {
+    // Off Saint-Malo, 25 km from its centre.
+    let sea = PlaceInput { longitude: Some(-2.0), latitude: Some(48.87), ..at("35288", "", "", "") };
+    let placement = COG.locate(&sea);
+    assert_eq!(placement.position, PositionOrigin::CentreCommune);
+    assert_eq!(placement.corrections.last().unwrap().rule, "coordonnees_hors_de_france");
+    // On land, in the département next to it.
+    let beside = PlaceInput { longitude: Some(-2.2), latitude: Some(48.5), ..at("35288", "", "", "") };
+    assert_eq!(COG.locate(&beside).corrections.last().unwrap().rule, "coordonnees_autre_departement");
 }
 
 #[rstest]

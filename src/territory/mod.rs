@@ -8,18 +8,24 @@
 
 mod cog;
 pub mod columns;
+mod crs;
 mod error;
 mod fold;
+mod level;
 mod lookup;
 mod names;
-pub mod outline;
+mod outline;
 mod position;
+mod seeds;
 mod table;
 
 pub use cog::{Cog, Commune, Departement, Epci, Kind, Region};
+pub use crs::to_wgs84;
 pub use error::TerritoryError;
 pub use fold::fold;
+pub use level::Level;
 pub use position::haversine_km;
+pub use seeds::Seeds;
 
 /// What a source says about a place. Texts may be blank, which is the same as absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,6 +38,8 @@ pub struct PlaceInput<'a> {
     pub commune: Option<&'a str>,
     /// Code or name of the département.
     pub departement: Option<&'a str>,
+    /// Code or name of the région.
+    pub region: Option<&'a str>,
     /// WGS 84, degrees.
     pub longitude: Option<f64>,
     /// WGS 84, degrees.
@@ -45,6 +53,12 @@ pub struct Placement<'a> {
     pub commune: Option<&'a Commune>,
     /// The arrondissement of Paris, Lyon or Marseille, when it is known.
     pub arrondissement: Option<&'a Commune>,
+    /// The département, of the commune or alone.
+    pub departement: Option<&'a Departement>,
+    /// The région, of the commune, of the département or alone.
+    pub region: Option<&'a Region>,
+    /// What the row is placed in. Only a commune gives it a point that the source does not have.
+    pub level: Level,
     /// How the commune was found.
     pub method: Method,
     /// How sure that is, from 0 to 1; 0 without a commune.
@@ -91,6 +105,14 @@ pub mod rule {
     pub const OUT_OF_RANGE: &str = "coordonnees_hors_limites";
     /// The point was too far from the commune.
     pub const FAR_POINT: &str = "coordonnees_eloignees";
+    /// The sign of the longitude or of the latitude was wrong.
+    pub const WRONG_SIGN: &str = "signe_inverse";
+    /// The point was in the sea, or in another country.
+    pub const OFF_SHORE: &str = "coordonnees_hors_de_france";
+    /// The point was in another département than the commune.
+    pub const OTHER_DEPARTEMENT: &str = "coordonnees_autre_departement";
+    /// A région of before 2016 gave way to today's.
+    pub const FORMER_REGION: &str = "ancienne_region";
 }
 
 /// How a commune was found.
@@ -106,6 +128,12 @@ pub enum Method {
     NomEtDepartement,
     /// A postal code of one commune only.
     CodePostalSeul,
+    /// A département was named, and no commune or none that fits.
+    DepartementSeul,
+    /// The first digits of a postal code, beside no commune or none that fits.
+    DepartementParCodePostal,
+    /// A région was named, and no département or none that fits.
+    RegionSeule,
     /// Something was given, and no commune or more than one fits.
     Introuvable,
     /// Neither a code nor a name was given.
@@ -121,6 +149,9 @@ impl Method {
             Self::CodePostalEtNom => "code_postal_et_nom",
             Self::NomEtDepartement => "nom_et_departement",
             Self::CodePostalSeul => "code_postal_seul",
+            Self::DepartementSeul => "departement_seul",
+            Self::DepartementParCodePostal => "departement_par_code_postal",
+            Self::RegionSeule => "region_seule",
             Self::Introuvable => "introuvable",
             Self::NonRenseigne => "non_renseigne",
         }
@@ -134,6 +165,8 @@ pub enum PositionOrigin {
     Source,
     /// The source's own point, axes put right.
     SourceInversee,
+    /// The source's own point, signs put right.
+    SourceCorrigee,
     /// The centre of the arrondissement, the delegated commune or the commune.
     CentreCommune,
     /// There is no point.
@@ -146,6 +179,7 @@ impl PositionOrigin {
         match self {
             Self::Source => "source",
             Self::SourceInversee => "source_inversee",
+            Self::SourceCorrigee => "source_corrigee",
             Self::CentreCommune => "centre_commune",
             Self::Aucune => "aucune",
         }

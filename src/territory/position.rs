@@ -1,5 +1,6 @@
 //! The point of a row: the source's own when it stands the test, else the centre of the commune.
 
+use super::cog::{Cog, Departement};
 use super::rule;
 use super::{Correction, PlaceInput, PositionOrigin};
 
@@ -41,30 +42,62 @@ pub fn haversine_km(from: (f64, f64), to: (f64, f64)) -> f64 {
 
 /// How far from its centre a point of a commune may be, in km. The largest commune of the mainland, Arles, reaches
 /// 26 km from its centre; those of Guyane, up to 18,000 km², reach further.
-fn reach_km(departement: &str) -> f64 {
-    if departement == "973" { 200.0 } else { 30.0 }
+fn reach_km(departement: Option<&Departement>) -> f64 {
+    if departement.is_some_and(|departement| departement.code() == "973") { 200.0 } else { 30.0 }
 }
 
 fn on_earth((longitude, latitude): Point) -> bool {
     longitude.abs() <= 180.0 && latitude.abs() <= 90.0
 }
 
-fn in_france((longitude, latitude): Point) -> bool {
-    let within = |(west, south, east, north): &(f64, f64, f64, f64)| {
-        (*west..=*east).contains(&longitude) && (*south..=*north).contains(&latitude)
-    };
-    FRANCE.iter().any(within)
+fn in_france(point: Point) -> bool {
+    FRANCE.iter().any(|within| is_within(point, within))
 }
 
 fn written(point: Option<Point>) -> String {
     point.map(|(longitude, latitude)| format!("{longitude},{latitude}")).unwrap_or_default()
 }
 
-/// Chooses the point of a row. `centre` is the centre of what was found, `departement` its département's code.
+/// A point this near to its commune's centre needs no other look, in km.
+const NEAR_KM: f64 = 5.0;
+/// How far from its simplified outline a département may reach, in km.
+const OUTLINE_KM: f64 = 5.0;
+
+/// Why a point that is near enough to its commune, or has none, is refused all the same: it is outside of the
+/// département, or of France.
+fn doubt(cog: &Cog, point: Point, near: bool, departement: Option<&Departement>) -> Option<&'static str> {
+    if near {
+        return None;
+    }
+    let outlines = cog.outlines();
+    let own = departement.and_then(|departement| outlines.get(departement.code()));
+    if own.map_or(outlines.is_empty() || departement.is_some(), |own| own.is_near(point, OUTLINE_KM)) {
+        return None;
+    }
+    let on_land = outlines.values().any(|outline| outline.is_near(point, OUTLINE_KM));
+    // Saint-Pierre-et-Miquelon and the Pacific have no outline here.
+    let outlined = FRANCE.iter().take(OUTLINED).any(|within| is_within(point, within));
+    match (own, on_land) {
+        (Some(_), true) => Some(rule::OTHER_DEPARTEMENT),
+        (Some(_), false) => Some(rule::OFF_SHORE),
+        (None, false) if outlined => Some(rule::OFF_SHORE),
+        (None, _) => None,
+    }
+}
+
+/// How many of the boxes of [`FRANCE`] have outlines.
+const OUTLINED: usize = 5;
+
+fn is_within((longitude, latitude): Point, (west, south, east, north): &(f64, f64, f64, f64)) -> bool {
+    (*west..=*east).contains(&longitude) && (*south..=*north).contains(&latitude)
+}
+
+/// Chooses the point of a row. `centre` is the centre of the commune that was found, `departement` its département.
 pub(super) fn choose(
+    cog: &Cog,
     input: &PlaceInput<'_>,
     centre: Option<Point>,
-    departement: &str,
+    departement: Option<&Departement>,
     corrections: &mut Vec<Correction>,
 ) -> Position {
     let fallback = match centre {
@@ -84,13 +117,28 @@ pub(super) fn choose(
         Some(_) => distance(point).is_some_and(|km| km <= reach_km(departement)),
         None => in_france(point),
     };
+    let doubtful = |point| doubt(cog, point, distance(point).is_some_and(|km| km <= NEAR_KM), departement);
     if fits(given) {
-        return Position { point: Some(given), origin: PositionOrigin::Source, distance_km: distance(given) };
+        let distance_km = distance(given);
+        return match doubtful(given) {
+            None => Position { point: Some(given), origin: PositionOrigin::Source, distance_km },
+            Some(rule) => {
+                correct(rule, centre);
+                Position { distance_km, ..fallback }
+            }
+        };
     }
-    if fits(swapped) {
+    if fits(swapped) && doubtful(swapped).is_none() {
         correct(rule::SWAPPED, Some(swapped));
         let distance_km = distance(swapped);
         return Position { point: Some(swapped), origin: PositionOrigin::SourceInversee, distance_km };
+    }
+    let turned = [(-given.0, given.1), (given.0, -given.1), (-given.1, given.0), (given.1, -given.0)];
+    if let Some(point) = turned.into_iter().find(|point| centre.is_some() && fits(*point) && doubtful(*point).is_none())
+    {
+        correct(rule::WRONG_SIGN, Some(point));
+        let distance_km = distance(point);
+        return Position { point: Some(point), origin: PositionOrigin::SourceCorrigee, distance_km };
     }
     let distance_km = distance(given);
     correct(if distance_km.is_some() { rule::FAR_POINT } else { rule::OUT_OF_RANGE }, centre);
@@ -101,7 +149,13 @@ pub(super) fn choose(
 mod tests {
     use rstest::rstest;
 
+    use super::super::Seeds;
     use super::*;
+
+    fn cog() -> &'static Cog {
+        static COG: std::sync::OnceLock<Cog> = std::sync::OnceLock::new();
+        COG.get_or_init(|| Seeds::of(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).cog().unwrap())
+    }
 
     const RENNES: Option<Point> = Some((-1.68186, 48.11158));
 
@@ -118,6 +172,8 @@ mod tests {
     #[case::own_point((-1.68, 48.12), RENNES, "source", None, true)]
     #[case::swapped((48.12, -1.68), RENNES, "source_inversee", Some(rule::SWAPPED), true)]
     #[case::far((2.35, 48.85), RENNES, "centre_commune", Some(rule::FAR_POINT), true)]
+    #[case::wrong_hemisphere((1.68, 48.12), RENNES, "source_corrigee", Some(rule::WRONG_SIGN), true)]
+    #[case::swapped_and_turned((48.12, 1.68), RENNES, "source_corrigee", Some(rule::WRONG_SIGN), true)]
     #[case::zero((0.0, 0.0), RENNES, "centre_commune", Some(rule::NULL_POINT), false)]
     #[case::lambert_93((352_000.0, 6_789_000.0), RENNES, "centre_commune", Some(rule::OUT_OF_RANGE), false)]
     #[case::not_a_number((f64::NAN, 48.12), RENNES, "centre_commune", Some(rule::OUT_OF_RANGE), false)]
@@ -135,7 +191,7 @@ mod tests {
     ) {
         let input = PlaceInput { longitude: Some(longitude), latitude: Some(latitude), ..PlaceInput::default() };
         let mut corrections = Vec::new();
-        let position = choose(&input, centre, "35", &mut corrections);
+        let position = choose(cog(), &input, centre, centre.and(cog().departement("35")), &mut corrections);
         assert_eq!(position.origin.as_str(), origin);
         assert_eq!(corrections.first().map(|c| c.rule), corrected);
         assert_eq!(position.distance_km.is_some(), measured);
@@ -145,14 +201,14 @@ mod tests {
     #[test]
     fn half_a_point_is_no_point() {
         let input = PlaceInput { longitude: Some(-1.68), ..PlaceInput::default() };
-        let position = choose(&input, RENNES, "35", &mut Vec::new());
+        let position = choose(cog(), &input, RENNES, cog().departement("35"), &mut Vec::new());
         assert_eq!((position.point, position.origin), (RENNES, PositionOrigin::CentreCommune));
     }
 
     #[test]
     fn communes_of_guyane_are_large() {
         let input = PlaceInput { longitude: Some(-54.03), latitude: Some(3.64), ..PlaceInput::default() };
-        let position = choose(&input, Some((-53.42, 2.97)), "973", &mut Vec::new());
+        let position = choose(cog(), &input, Some((-53.42, 2.97)), cog().departement("973"), &mut Vec::new());
         assert_eq!(position.origin, PositionOrigin::Source);
     }
 }
