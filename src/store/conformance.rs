@@ -42,6 +42,7 @@ fn fixture(kind: Kind) -> Fixture {
         Kind::S3 => {
             let started = S3Server::start();
             let env = started.env().map(|(name, value)| (name.to_owned(), value)).into();
+            assert!(started.folder().is_dir());
             server = Some(started);
             Store::open(&format!("s3://{BUCKET}/below/here"), folder.path(), &env).unwrap()
         }

@@ -69,8 +69,8 @@ pub fn to_wgs84(epsg: u16, point: (f64, f64)) -> Option<(f64, f64)> {
 mod tests {
     use rstest::rstest;
 
-    use super::super::haversine_km;
     use super::*;
+    use crate::territory::haversine_km;
 
     // Expected values: pyproj (PROJ), `Transformer.from_crs(code, 4326, always_xy=True)`. PROJ uses a grid for Lambert II,
     // which is why that one is metres off.

@@ -8,7 +8,7 @@ use super::*;
 use crate::territory::PositionOrigin;
 
 static COG: LazyLock<Cog> = LazyLock::new(|| {
-    super::super::Seeds::of(Path::new(env!("CARGO_MANIFEST_DIR"))).cog().expect("the seeds are whole")
+    crate::territory::Seeds::of(Path::new(env!("CARGO_MANIFEST_DIR"))).cog().expect("the seeds are whole")
 });
 
 fn some(text: &str) -> Option<&str> {

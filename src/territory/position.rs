@@ -149,8 +149,8 @@ pub(super) fn choose(
 mod tests {
     use rstest::rstest;
 
-    use super::super::Seeds;
     use super::*;
+    use crate::territory::Seeds;
 
     fn cog() -> &'static Cog {
         static COG: std::sync::OnceLock<Cog> = std::sync::OnceLock::new();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::super::Exit;
-use super::super::printer::Printer;
-use super::super::project::Checked;
-use super::super::run::now;
 use super::{dataset_of, failed};
+use crate::cli::Exit;
+use crate::cli::printer::Printer;
+use crate::cli::project::Checked;
+use crate::cli::run::now;
 use crate::id::ReleaseId;
 use crate::publish::gc::{Age, collect};
 use crate::publish::withdraw::{self, Demand, Stores};

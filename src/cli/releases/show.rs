@@ -1,9 +1,9 @@
 //! `essaim releases show|verify`: looking at releases.
 
-use super::super::Exit;
-use super::super::printer::{Printer, Text};
-use super::super::project::Checked;
 use super::{dataset_of, failed, resolve};
+use crate::cli::Exit;
+use crate::cli::printer::{Printer, Text};
+use crate::cli::project::Checked;
 use crate::id::ReleaseId;
 use crate::publish::verify as reading;
 use crate::release::Manifest;
