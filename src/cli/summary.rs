@@ -48,6 +48,9 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
         if !table.columns_missing.is_empty() {
             out.line(format_args!("      not in the source: {}", table.columns_missing.join(", ")));
         }
+        for remark in &table.remarks {
+            out.line(format_args!("      remark: {remark}"));
+        }
     }
     if !record.published.is_empty() {
         let made = if matches!(record.outcome, RunOutcome::Published { .. }) { "published" } else { "made" };

@@ -348,8 +348,13 @@ impl Rows for Assembler<'_> {
             return Err(NormaliseError::RepeatedColumn { table, part, column, count });
         }
         let mut lacks = Lacks::default();
+        let fed: Vec<usize> = self.columns.iter().filter_map(|column| column.other).collect();
         for (at, column) in self.columns.iter_mut().enumerate() {
             if column.bind(&header) {
+                continue;
+            }
+            // Free text of another column is enough.
+            if fed.contains(&at) {
                 continue;
             }
             if self.key_columns.contains(&at) {

@@ -297,6 +297,8 @@ fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {
             counts: table.counts.clone(),
             placed: table.methods.clone(),
             columns_missing: table.columns_missing.clone(),
+            ignored: table.ignored,
+            remarks: table.remarks.clone(),
         });
     }
 }

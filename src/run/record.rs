@@ -47,6 +47,10 @@ pub struct TableUse {
     pub placed: BTreeMap<String, u64>,
     /// Mapped columns that the source does not have.
     pub columns_missing: Vec<String>,
+    /// Members of the source that are no rows.
+    pub ignored: u64,
+    /// What a person should know about the source, such as the encoding that was found out.
+    pub remarks: Vec<String>,
 }
 
 /// A published table.

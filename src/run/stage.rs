@@ -19,7 +19,7 @@ use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::reject::DUPLICATE;
-use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, ROW, Reject, SinkError, staged_schema};
+use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema};
 use crate::territory::Cog;
 use crate::territory::columns::{place, placed_schema};
 
@@ -40,6 +40,10 @@ pub(super) struct Staged {
     pub(super) methods: BTreeMap<String, u64>,
     /// Mapped columns that the source does not have.
     pub(super) columns_missing: Vec<String>,
+    /// Members of the source that are no rows.
+    pub(super) ignored: u64,
+    /// What a person should know about the source.
+    pub(super) remarks: Vec<String>,
     /// Files that belong beside the run's record.
     pub(super) files: Vec<(String, PathBuf)>,
 }
@@ -138,6 +142,11 @@ impl StageSink<'_> {
     }
 }
 
+/// What a person should know, with the part it is about when there are several.
+fn remark_line(remark: &Remark) -> String {
+    if remark.part.is_empty() { remark.detail.clone() } else { format!("{} : {}", remark.part, remark.detail) }
+}
+
 /// Numbers of a batch's rows in the source.
 fn row_numbers(batch: &RecordBatch) -> &[u64] {
     batch.column_by_name(ROW).map_or(&[], |rows| rows.as_primitive::<UInt64Type>().values())
@@ -178,6 +187,8 @@ pub(super) fn stage(
         counts,
         methods,
         columns_missing: summary.columns_missing,
+        ignored: summary.ignored,
+        remarks: summary.remarks.iter().map(remark_line).collect(),
         files,
     })
 }

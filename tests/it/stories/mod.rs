@@ -7,6 +7,7 @@ mod mistakes;
 mod query;
 mod questionnaire;
 mod reading;
+mod real;
 mod release;
 mod sources;
 mod territory;

@@ -193,7 +193,10 @@ fn a_log_entry_says_what_was_published_and_that_it_was_verified() {
     project.run();
     let entry = entry(&project, 1);
     let fields: BTreeSet<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, BTreeSet::from(["kind", "release", "manifest", "content", "attempt", "at", "verified_at", "before", "claim"]));
+    assert_eq!(
+        fields,
+        BTreeSet::from(["kind", "release", "manifest", "content", "attempt", "at", "verified_at", "before", "claim"])
+    );
     let release = project.releases(SHIPPED).pop().unwrap();
     let manifest = fs::read(project.path(&format!("{PUBLIC}/releases/{release}/manifest.json"))).unwrap();
     assert_eq!(entry["kind"], "publish");

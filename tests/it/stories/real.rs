@@ -1,0 +1,96 @@
+//! Real registries and surveys, as they were found, by declared mapping alone.
+//!
+//! The files are not part of the repository: where they are not beside it (`../shared/data`, or the folder that
+//! `ESSAIM_REAL_DATA` names), these stories are skipped with a line that says so.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use crate::harness::{Project, copy, python, repository, rows};
+
+/// The folder with the files.
+fn data() -> Option<PathBuf> {
+    let named = std::env::var("ESSAIM_REAL_DATA").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|_unset| repository().join("../shared/data"));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: no real files in {}; ESSAIM_REAL_DATA names their folder", folder.display());
+    None
+}
+
+/// A project over real files.
+fn project(name: &str, data: &Path) -> Project {
+    let mut project = Project::empty();
+    copy(&repository().join("tests/real").join(name), &project.path(""));
+    project.set("ESSAIM_DATA", data.to_str().unwrap());
+    project.set("ESSAIM_KEY", "cle-de-test-des-projets-reels");
+    project.set("ESSAIM_PDL", "tiers-lieux-pdl-2021-02-02.csv");
+    project
+}
+
+#[rstest]
+#[case("tiers-lieux-cget-2019")]
+#[case("tiers-lieux-pays-de-la-loire")]
+#[case("pat-auvergne-rhone-alpes")]
+#[case("ptce-laureats")]
+#[case("fabriques-de-territoire")]
+#[case("mediation-centre-val-de-loire")]
+#[case("mediation-maine-et-loire")]
+#[case("mediation-la-reunion")]
+#[case("sirene-ess-numerique")]
+#[case("inclusion-epernay")]
+#[case("inclusion-epernay-csv")]
+#[case("inclusion-pyrenees-atlantiques")]
+#[case("patrimoine-vaud")]
+#[case("patrimoine-vaud-csv")]
+#[case("patrimoine-vaud-codes")]
+fn a_real_file_comes_out_as_other_eyes_read_it(#[case] name: &str) {
+    let Some(data) = data() else { return };
+    let project = project(name, &data);
+    project.run();
+    let folder = project.path("");
+    let said = python("real.py", &[&folder, Path::new(name), &data]);
+    print!("{said}");
+}
+
+/// The answers of an export of the same survey, by their number.
+fn answers(name: &str, data: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let project = project(name, data);
+    project.run();
+    let answers = rows(&project.latest(name).join("reponses.csv"));
+    answers.into_iter().map(|row| (row["id"].clone(), row)).collect()
+}
+
+#[test]
+fn exports_of_one_survey_with_labels_and_with_codes_give_the_same_table() {
+    let Some(data) = data() else { return };
+    let labels = answers("patrimoine-vaud", &data);
+    assert_eq!(labels, answers("patrimoine-vaud-csv", &data), "the spreadsheet and the CSV");
+    let codes = answers("patrimoine-vaud-codes", &data);
+    assert_eq!(labels.len(), 348);
+    for (id, row) in &labels {
+        for (column, label) in row {
+            // This export with codes took "not asked" for "no".
+            let lost = column == "participation" && label.is_empty() && codes[id][column] == "non";
+            assert!(lost || column.ends_with("_statut") || *label == codes[id][column], "{id} {column}: {label}");
+        }
+    }
+}
+
+#[test]
+fn the_second_snapshot_of_a_register_is_read_by_the_same_mapping() {
+    let Some(data) = data() else { return };
+    let mut project = project("tiers-lieux-pays-de-la-loire", &data);
+    project.run();
+    project.set("ESSAIM_PDL", "tiers-lieux-pdl-2021-11-06.csv");
+    let output = project.run();
+    assert!(output.stdout.contains("\tpublished\t"), "{}", output.stdout);
+    let places = rows(&project.latest("tiers-lieux-pays-de-la-loire").join("tiers_lieux.csv"));
+    assert_eq!(places.len(), 124);
+    let told = places.iter().filter(|place| !place["modele_juridique"].is_empty()).count();
+    assert_eq!(told, 123, "one place names two models, which is listed; a lost column would leave all empty");
+    assert_eq!(places.iter().filter(|place| place["fabrique_de_territoire"] == "true").count(), 13);
+}
