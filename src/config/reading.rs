@@ -190,6 +190,7 @@ pub struct Ticks {
 
 /// How one column of a contract is filled from the source.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a mapping, as its line in the file does")]
 pub struct Mapping {
     /// Index of the column in the contract.
     pub column: usize,
@@ -211,7 +212,7 @@ pub struct Mapping {
     pub lookup: Option<Arc<Lookup>>,
     /// Texts that mean that the question was not shown (`N/A`, `Non concerné`); folded before they are compared.
     pub not_shown: Vec<String>,
-    /// Text between the items of a multi-choice cell. JSON lists and PostgreSQL arrays are known by themselves.
+    /// Text between the items of a multi-choice cell. JSON lists and `PostgreSQL` arrays are known by themselves.
     pub separator: Option<String>,
     /// Whether options hold the separator too: the longest option is then taken first.
     pub labels: bool,

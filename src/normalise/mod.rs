@@ -52,6 +52,7 @@ use self::assemble::Assembler;
 use self::derive::Derive;
 use self::explode::Exploded;
 use self::row::Rows;
+use self::unpack::Zips;
 use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
 use crate::id::TableName;
 
@@ -111,8 +112,8 @@ fn read(
         return Err(NormaliseError::MissingPart { table: table.clone(), part, known });
     }
     // A spreadsheet may be a ZIP itself.
-    let zipped = (!matches!(reader, ReaderSpec::Sheet(_))).then_some(members);
-    let parts = unpack::unpack(parts, zipped, table)?;
+    let zips = if matches!(reader, ReaderSpec::Sheet(_)) { Zips::Documents } else { Zips::Members(members) };
+    let parts = unpack::unpack(parts, zips, table)?;
     match reader {
         ReaderSpec::Csv(spec) => csv::read(spec, table, parts, rows),
         ReaderSpec::Json(spec) => json::read(json::Kind::Plain(spec), table, parts, rows),

@@ -33,21 +33,26 @@ fn matches(pattern: &str, name: &str) -> bool {
     pattern == name || Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
 }
 
-/// Unpacks gzip, and, when `members` may be looked for, ZIP.
-pub(super) fn unpack(
-    parts: Vec<Part>,
-    members: Option<Option<&str>>,
-    table: &TableName,
-) -> Result<Vec<Part>, NormaliseError> {
+/// What is made of parts that are ZIP files.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Zips<'a> {
+    /// They are documents themselves, as spreadsheets are.
+    Documents,
+    /// Their members are parts: those that a pattern names, or all.
+    Members(Option<&'a str>),
+}
+
+/// Unpacks gzip, and ZIP where it is said.
+pub(super) fn unpack(parts: Vec<Part>, zips: Zips<'_>, table: &TableName) -> Result<Vec<Part>, NormaliseError> {
     let mut unpacked = Vec::with_capacity(parts.len());
     for (name, input) in parts {
         let (head, input) = peek(input, ZIP.len());
-        match members {
+        match zips {
             _ if head.starts_with(GZIP) => {
                 let limited = Limited { inner: MultiGzDecoder::new(input), left: LARGEST };
                 unpacked.push((name, Box::new(limited) as Box<dyn Read + Send>));
             }
-            Some(wanted) if head.starts_with(ZIP) => unpacked.extend(open_zip(&name, input, wanted, table)?),
+            Zips::Members(wanted) if head.starts_with(ZIP) => unpacked.extend(open_zip(&name, input, wanted, table)?),
             _ => unpacked.push((name, Box::new(input))),
         }
     }
@@ -149,7 +154,7 @@ mod tests {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(b"a,b\n1,2\n").unwrap();
         let parts = vec![part("a.csv.gz", packed.finish().unwrap()), part("b.csv", b"x".to_vec())];
-        let read = read(unpack(parts, Some(None), &table()).unwrap());
+        let read = read(unpack(parts, Zips::Members(None), &table()).unwrap());
         let expected = [("a.csv.gz", "a,b\n1,2\n"), ("b.csv", "x")].map(|(name, text)| (name.into(), text.into()));
         assert_eq!(read, expected);
     }
@@ -157,9 +162,10 @@ mod tests {
     #[test]
     fn members_of_a_zip_are_parts_in_the_order_of_their_names() {
         let bytes = zipped(&[("b.csv", "2"), ("lisez-moi.txt", "?"), ("a.csv", "1")]);
-        let read = read(unpack(vec![part("p.zip", bytes.clone())], Some(Some("*.csv")), &table()).unwrap());
+        let read = read(unpack(vec![part("p.zip", bytes.clone())], Zips::Members(Some("*.csv")), &table()).unwrap());
         assert_eq!(read, [("p.zip!a.csv".to_owned(), "1".to_owned()), ("p.zip!b.csv".to_owned(), "2".to_owned())]);
-        let error = unpack(vec![part("p.zip", bytes)], Some(Some("*.json")), &table()).err().unwrap().to_string();
+        let error =
+            unpack(vec![part("p.zip", bytes)], Zips::Members(Some("*.json")), &table()).err().unwrap().to_string();
         assert!(error.contains("`a.csv`") && error.contains("p.zip!*.json"), "{error}");
     }
 
@@ -167,7 +173,7 @@ mod tests {
     fn a_zip_that_was_cut_is_an_error_that_names_the_part() {
         let mut bytes = zipped(&[("a.csv", "1")]);
         bytes.truncate(bytes.len() / 2);
-        let error = unpack(vec![part("p.zip", bytes)], Some(None), &table()).err().unwrap();
+        let error = unpack(vec![part("p.zip", bytes)], Zips::Members(None), &table()).err().unwrap();
         assert!(matches!(error, NormaliseError::Packed { .. }) && error.to_string().contains("`p.zip`"), "{error}");
     }
 }

@@ -76,11 +76,11 @@ fn doubt(cog: &Cog, point: Point, near: bool, departement: Option<&Departement>)
     }
     let on_land = outlines.values().any(|outline| outline.is_near(point, OUTLINE_KM));
     // Saint-Pierre-et-Miquelon and the Pacific have no outline here.
-    let outlined = FRANCE.iter().take(OUTLINED).any(|within| is_within(point, within));
+    let drawn = FRANCE.iter().take(OUTLINED).any(|within| is_within(point, within));
     match (own, on_land) {
         (Some(_), true) => Some(rule::OTHER_DEPARTEMENT),
         (Some(_), false) => Some(rule::OFF_SHORE),
-        (None, false) if outlined => Some(rule::OFF_SHORE),
+        (None, false) if drawn => Some(rule::OFF_SHORE),
         (None, _) => None,
     }
 }

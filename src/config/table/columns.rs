@@ -288,18 +288,19 @@ fn check_format(format: &Spanned<String>, kind: Kind, problems: &Problems) {
                 .help("remove `format`, or declare the column `date` in its contract"),
         );
     }
-    let outside = |item: Item<'_>| match item {
-        Item::Fixed(
-            Fixed::TimezoneName
-            | Fixed::TimezoneOffset
-            | Fixed::TimezoneOffsetColon
-            | Fixed::TimezoneOffsetColonZ
-            | Fixed::TimezoneOffsetZ
-            | Fixed::RFC2822
-            | Fixed::RFC3339,
+    let outside = |item: Item<'_>| {
+        matches!(
+            item,
+            Item::Fixed(
+                Fixed::TimezoneName
+                    | Fixed::TimezoneOffset
+                    | Fixed::TimezoneOffsetColon
+                    | Fixed::TimezoneOffsetColonZ
+                    | Fixed::TimezoneOffsetZ
+                    | Fixed::RFC2822
+                    | Fixed::RFC3339,
+            ) | Item::Numeric(Numeric::Timestamp, _)
         )
-        | Item::Numeric(Numeric::Timestamp, _) => true,
-        _ => false,
     };
     if StrftimeItems::new(&format.value).any(outside) {
         problems.push(

@@ -242,7 +242,7 @@ impl Gatherer {
     }
 }
 
-/// Items of a JSON list, or of a PostgreSQL array, each ended by [`ITEMS`]; none when the cell is neither.
+/// Items of a JSON list, or of a `PostgreSQL` array, each ended by [`ITEMS`]; none when the cell is neither.
 pub(super) fn listed(raw: &[u8]) -> Option<Vec<u8>> {
     let trimmed = text::trim(raw);
     let items = match (trimmed.first()?, trimmed.last()?) {

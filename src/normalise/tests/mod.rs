@@ -2,6 +2,7 @@
 
 mod cells;
 mod csv;
+mod roundtrip;
 mod rows;
 mod yeswiki;
 

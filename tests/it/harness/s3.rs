@@ -104,8 +104,8 @@ async fn answer(service: S3Service, answers: Arc<Answers>, request: Request) -> 
     answers.requests.fetch_add(1, Ordering::Relaxed);
     let writes = matches!(*request.method(), Method::PUT | Method::POST | Method::DELETE);
     let turn = writes.then(|| {
-        let mut writers = answers.writers.lock().unwrap();
-        Arc::clone(writers.entry(request.uri().path().to_owned()).or_default())
+        let mut turns = answers.writers.lock().unwrap();
+        Arc::clone(turns.entry(request.uri().path().to_owned()).or_default())
     });
     let _turn = match &turn {
         Some(turn) => Some(turn.lock().await),

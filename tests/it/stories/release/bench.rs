@@ -83,8 +83,8 @@ impl Bench {
 
     /// The n-th state of the source.
     pub(super) fn source(&self, n: u32) {
-        let rows: String = (1..=20).map(|id| format!("{id},Lieu {id} état {n}\n")).collect();
-        self.project.write("seeds/lieux.csv", format!("id,nom\n{rows}"));
+        let rows: Vec<String> = (1..=20).map(|id| format!("{id},Lieu {id} état {n}\n")).collect();
+        self.project.write("seeds/lieux.csv", format!("id,nom\n{}", rows.concat()));
     }
 
     /// The folder that holds both stores.
