@@ -48,6 +48,9 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
         if !table.columns_missing.is_empty() {
             out.line(format_args!("      not in the source: {}", table.columns_missing.join(", ")));
         }
+        for change in &table.changes {
+            out.line(format_args!("      changed: {change}"));
+        }
         for remark in &table.remarks {
             out.line(format_args!("      remark: {remark}"));
         }

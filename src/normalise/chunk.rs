@@ -115,4 +115,6 @@ pub struct Summary {
     pub ignored: u64,
     /// What a person should know about the parts.
     pub remarks: Vec<Remark>,
+    /// Columns that the source has, in the order in which they were met.
+    pub source_columns: Vec<String>,
 }

@@ -35,6 +35,7 @@ mod row;
 mod scalar;
 mod sheet;
 mod unpack;
+mod witness;
 mod yeswiki;
 
 #[cfg(test)]
@@ -53,6 +54,7 @@ use self::derive::Derive;
 use self::explode::Exploded;
 use self::row::Rows;
 use self::unpack::Zips;
+use self::witness::Witness;
 use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
 use crate::id::TableName;
 
@@ -149,14 +151,18 @@ impl Normaliser {
         let table = &self.table;
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
         let mut derived = Derive::new(&table.derived, &mut rows);
-        let rows_in: &mut dyn Rows = &mut derived;
-        match &table.explode {
-            Some(explode) => {
-                let mut exploded = Exploded::new(explode, rows_in);
-                read(&table.reader, table.members.as_deref(), &table.name, parts, &mut exploded)?;
-            }
-            None => read(&table.reader, table.members.as_deref(), &table.name, parts, rows_in)?,
-        }
-        rows.finish()
+        let columns = match &table.explode {
+            Some(explode) => self.witnessed(parts, &mut Exploded::new(explode, &mut derived))?,
+            None => self.witnessed(parts, &mut derived)?,
+        };
+        Ok(Summary { source_columns: columns, ..rows.finish()? })
+    }
+
+    /// Reads all parts into `rows`; gives the columns of the source.
+    fn witnessed(&self, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<Vec<String>, NormaliseError> {
+        let mut witness = Witness::new(rows);
+        let table = &self.table;
+        read(&table.reader, table.members.as_deref(), &table.name, parts, &mut witness)?;
+        Ok(witness.columns)
     }
 }

@@ -1,6 +1,8 @@
 //! Checks that follow from a contract, on rows that come sorted by its key: required cells are there, keys are unique,
 //! values keep to their constraints.
 
+pub mod drift;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

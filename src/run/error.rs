@@ -10,6 +10,11 @@ use crate::source::SourceError;
 use crate::store::StoreError;
 use crate::territory::TerritoryError;
 
+/// What changed in a source, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Drifted(pub Vec<String>);
+
 /// A run could not be finished. The last good release stays visible.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -34,6 +39,17 @@ pub enum RunError {
         table: TableName,
         /// Why.
         source: Box<NormaliseError>,
+    },
+    /// A source has no longer the columns that a table reads.
+    #[error(
+        "the source of table `{table}` changed since it was last read; correct the pipeline, or let the table go on \
+         without these columns with drift = \"nulls\""
+    )]
+    Drift {
+        /// The table.
+        table: TableName,
+        /// What changed, in words.
+        source: Drifted,
     },
     /// The official geography cannot be read.
     #[error("cannot read the official geography")]

@@ -6,6 +6,7 @@
 mod assemble;
 mod build;
 mod describe;
+mod drift;
 mod error;
 mod ledger;
 mod record;
@@ -190,6 +191,7 @@ async fn steps(
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
     let staged = read(job, &private, &snapshots, &cog, folder.path()).await?;
     record_tables(&staged, progress);
+    drift::compare(job, &private, &staged, progress).await?;
     keep_ledgers(&private, &staged, progress).await?;
     progress.step("build", "Counting answers and running models");
     let engine = Engine::new(&EngineOptions {
@@ -211,6 +213,7 @@ async fn steps(
     if options.dry_run {
         return Ok(RunOutcome::DryRun);
     }
+    drift::keep(job, &private, &staged).await?;
     progress.step("commit", "Publishing");
     let stores = Stores { public: &public, private: &private };
     let published = |source| RunError::Publish(Box::new(source));
@@ -297,6 +300,7 @@ fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {
             counts: table.counts.clone(),
             placed: table.methods.clone(),
             columns_missing: table.columns_missing.clone(),
+            changes: Vec::new(),
             ignored: table.ignored,
             remarks: table.remarks.clone(),
         });

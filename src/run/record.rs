@@ -47,6 +47,8 @@ pub struct TableUse {
     pub placed: BTreeMap<String, u64>,
     /// Mapped columns that the source does not have.
     pub columns_missing: Vec<String>,
+    /// What changed in the columns of the source since it was last read.
+    pub changes: Vec<String>,
     /// Members of the source that are no rows.
     pub ignored: u64,
     /// What a person should know about the source, such as the encoding that was found out.

@@ -40,6 +40,8 @@ pub(super) struct Staged {
     pub(super) methods: BTreeMap<String, u64>,
     /// Mapped columns that the source does not have.
     pub(super) columns_missing: Vec<String>,
+    /// Columns of the source.
+    pub(super) source_columns: Vec<String>,
     /// Members of the source that are no rows.
     pub(super) ignored: u64,
     /// What a person should know about the source.
@@ -187,6 +189,7 @@ pub(super) fn stage(
         counts,
         methods,
         columns_missing: summary.columns_missing,
+        source_columns: summary.source_columns,
         ignored: summary.ignored,
         remarks: summary.remarks.iter().map(remark_line).collect(),
         files,

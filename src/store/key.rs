@@ -5,6 +5,7 @@ use crate::id::Digest;
 use crate::id::ReleaseId;
 use crate::id::RunId;
 use crate::id::SourceId;
+use crate::id::TableName;
 
 /// One object of a store. No other place spells a stored path.
 ///
@@ -24,6 +25,13 @@ pub enum StoreKey {
         source: SourceId,
         /// The snapshot's number.
         n: u64,
+    },
+    /// Private: the columns that the source of a table had when it was last read.
+    SourceColumns {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The table.
+        table: TableName,
     },
     /// Private: what a run did.
     RunRecord {
@@ -189,6 +197,7 @@ impl StoreKey {
         match self {
             Self::SnapshotPart { source, digest } => format!("snapshots/{source}/parts/{digest}"),
             Self::SnapshotIndex { source, n } => format!("snapshots/{source}/{n:020}.json"),
+            Self::SourceColumns { dataset, table } => format!("columns/{dataset}/{table}.json"),
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
@@ -213,6 +222,7 @@ impl StoreKey {
             Self::SnapshotPart { .. } | Self::WithdrawnFile { .. } => "application/octet-stream",
             Self::Sums { .. } => "text/plain; charset=utf-8",
             Self::SnapshotIndex { .. }
+            | Self::SourceColumns { .. }
             | Self::RunRecord { .. }
             | Self::Lease { .. }
             | Self::Claim { .. }
@@ -232,6 +242,7 @@ impl StoreKey {
         match self {
             Self::SnapshotPart { .. }
             | Self::SnapshotIndex { .. }
+            | Self::SourceColumns { .. }
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
             | Self::WithdrawnFile { .. }

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod confidentiality;
+mod drift;
 mod independence;
 mod mistakes;
 mod query;
