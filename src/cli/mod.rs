@@ -64,6 +64,7 @@ const EXAMPLES: &str = "Examples:
   essaim run                                    fetch, build, check and publish all pipelines
   essaim run --from snapshot                    the same, without touching a source
   essaim check                                  report every mistake in the project files
+  essaim check --sample 5                       see the first rows, raw beside typed
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
   essaim releases list                          what has been published";
 
@@ -89,7 +90,7 @@ enum Color {
 enum Command {
     /// Fetch, build, check and publish
     Run(run::RunArguments),
-    /// Report every mistake in the project files; touches nothing else
+    /// Report every mistake in the project files; with --sample, show the first rows raw beside typed
     Check(check::CheckArguments),
     /// Run SQL on a release
     Query(query::QueryArguments),
@@ -125,7 +126,7 @@ async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
     let project = &arguments.project;
     match &arguments.command {
         Command::Run(command) => run::run(command, project, printer).await,
-        Command::Check(command) => check::check(command, project, printer),
+        Command::Check(command) => check::check(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,
     }

@@ -176,6 +176,9 @@ pub enum NormaliseError {
         /// What is there, in words.
         found: String,
     },
+    /// A sample has the rows that it wants: no fault, and never seen outside of this room.
+    #[error("enough rows were read")]
+    Enough,
     /// Whoever takes the rows could not.
     #[error("table `{table}`: normalised rows could not be handed on")]
     Sink {

@@ -32,6 +32,7 @@ mod json;
 mod parquet;
 pub mod reject;
 mod row;
+mod sample;
 mod scalar;
 mod sheet;
 mod unpack;
@@ -48,6 +49,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, Summary, UnfitCell};
 pub use self::error::{NormaliseError, SinkError};
+pub use self::sample::{RawSample, Sample};
 
 use self::assemble::Assembler;
 use self::derive::Derive;

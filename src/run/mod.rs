@@ -10,6 +10,7 @@ mod drift;
 mod error;
 mod ledger;
 mod record;
+mod sample;
 mod scratch;
 mod stage;
 
@@ -36,6 +37,7 @@ use crate::territory::{Cog, Seeds};
 pub use error::RunError;
 pub use ledger::LedgerCounts;
 pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
+pub use sample::{SampledRow, TableSample, sample};
 
 use build::Builder;
 use stage::{Parts, Staged};

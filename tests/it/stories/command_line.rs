@@ -288,3 +288,14 @@ fn releases_are_listed_and_shown() {
         project.essaim(&["releases", "show", "registres"]).expect(2).snapshot()
     );
 }
+
+#[test]
+fn a_sample_shows_raw_cells_beside_typed_ones_and_stores_nothing() {
+    let project = Project::shipped();
+    let output = project.essaim(&["check", "--sample", "2"]).expect(0);
+    let places: Vec<&str> = output.stdout.split("\n\n").filter(|row| row.contains("tiers_lieux row")).collect();
+    assert_eq!(places.len(), 2, "{}", output.stdout);
+    assert!(places[0].contains("CODPOST") && places[0].contains("│ code_insee"), "{}", places[0]);
+    assert!(output.stdout.contains("fabriques row 1") && output.stdout.contains("reponses row 1"));
+    assert!(project.stored().is_empty(), "a look at the source is no run");
+}
