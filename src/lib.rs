@@ -8,7 +8,7 @@
 //! - [`source`]: fetching, and snapshots of what was fetched
 //! - [`normalise`]: from bytes to rows of a contract, nothing lost
 //! - [`territory`], [`survey`]: where a row is; what a questionnaire says
-//! - [`model`]: SQL models, their order and their promises
+//! - [`model`], [`draft`]: SQL models, their order and their promises; a project drafted from a file
 //! - [`quality`], [`disclosure`]: checks; confidentiality
 //! - [`release`]: manifest and log, without I/O
 //! - [`publish`]: files, metadata, figures, and the commit
@@ -37,6 +37,7 @@ pub mod normalise;
 pub mod survey;
 pub mod territory;
 
+pub mod draft;
 pub mod model;
 
 pub mod disclosure;

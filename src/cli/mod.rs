@@ -4,6 +4,7 @@
 //! person wrote.
 
 mod check;
+mod init;
 mod logging;
 mod printer;
 mod project;
@@ -61,6 +62,7 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
+  essaim init lieux --from lieux.csv            draft a project from a file
   essaim run                                    fetch, build, check and publish all pipelines
   essaim run --from snapshot                    the same, without touching a source
   essaim check                                  report every mistake in the project files
@@ -88,6 +90,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Draft a project from a file
+    Init(init::InitArguments),
     /// Fetch, build, check and publish
     Run(run::RunArguments),
     /// Report every mistake in the project files; with --sample, show the first rows raw beside typed
@@ -125,6 +129,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
     let project = &arguments.project;
     match &arguments.command {
+        Command::Init(command) => init::init(command, printer),
         Command::Run(command) => run::run(command, project, printer).await,
         Command::Check(command) => check::check(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,

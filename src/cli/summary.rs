@@ -13,6 +13,7 @@ pub(super) fn line(record: &RunRecord) -> String {
         RunOutcome::Unchanged { release } => ("unchanged", release.to_string()),
         RunOutcome::Blocked => ("blocked", "-".to_owned()),
         RunOutcome::DryRun => ("dry-run", "-".to_owned()),
+        RunOutcome::NothingPublic => ("nothing-public", "-".to_owned()),
         RunOutcome::Failed { .. } => ("failed", "-".to_owned()),
     };
     format!("{}\t{word}\t{release}\n", record.pipeline)
@@ -87,6 +88,11 @@ fn headline(record: &RunRecord) -> String {
             format!("unchanged, release {release} still says the same ({seconds:.2} s)")
         }
         RunOutcome::Blocked => "blocked, nothing published; the last release stays visible".to_owned(),
+        RunOutcome::NothingPublic => {
+            "read; nothing is published yet: say \"visibility\": \"public\" for the columns that everyone \
+             may see, in schemas/, and name the tables in [publish]"
+                .to_owned()
+        }
         RunOutcome::DryRun => format!("dry run, nothing published ({seconds:.2} s)"),
         RunOutcome::Failed { .. } => "failed, nothing published; the last release stays visible".to_owned(),
     }

@@ -29,6 +29,7 @@ mod error;
 mod explode;
 mod grid;
 mod json;
+mod look;
 mod parquet;
 pub mod reject;
 mod row;
@@ -49,6 +50,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, Summary, UnfitCell};
 pub use self::error::{NormaliseError, SinkError};
+pub use self::look::{Look, look};
 pub use self::sample::{RawSample, Sample};
 
 use self::assemble::Assembler;

@@ -195,6 +195,10 @@ async fn steps(
     record_tables(&staged, progress);
     drift::compare(job, &private, &staged, progress).await?;
     keep_ledgers(&private, &staged, progress).await?;
+    if job.pipeline.published.is_empty() {
+        drift::keep(job, &private, &staged).await?;
+        return Ok(RunOutcome::NothingPublic);
+    }
     progress.step("build", "Counting answers and running models");
     let engine = Engine::new(&EngineOptions {
         memory_bytes: ENGINE_MEMORY,

@@ -103,6 +103,8 @@ pub enum RunOutcome {
     Blocked,
     /// Everything was made and nothing published, as asked.
     DryRun,
+    /// Everything was read, and the pipeline publishes no table.
+    NothingPublic,
     /// It failed.
     Failed {
         /// The error and its causes.

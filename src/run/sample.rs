@@ -16,7 +16,7 @@ use crate::contract::arrow::CODES_KEY;
 use crate::normalise::{Normaliser, ROW};
 use crate::source::{Snapshot, connector, fetch, latest};
 use crate::store::Store;
-use crate::territory::columns::place;
+use crate::territory::columns::{Placing, place};
 use crate::territory::{Cog, Seeds};
 
 /// A row of a sample.
@@ -137,8 +137,8 @@ fn type_rows(
     rows: &mut BTreeMap<u64, SampledRow>,
 ) -> Result<(), ArrowError> {
     let mut batch = batch.clone();
-    if let (Some(cog), Some(spec)) = (cog, &table.place) {
-        let placed = place(cog, &batch, spec.crs)?;
+    if let Some(cog) = cog {
+        let placed = place(cog, &batch, &Placing::of(table))?;
         for correction in placed.corrections {
             if let Some(row) = rows.get_mut(&correction.row) {
                 let (rule, before, after) = (correction.rule, correction.before, correction.after);

@@ -21,7 +21,7 @@ use crate::id::TableName;
 use crate::normalise::reject::DUPLICATE;
 use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema};
 use crate::territory::Cog;
-use crate::territory::columns::{place, placed_schema};
+use crate::territory::columns::{Placing, place, placed_schema};
 
 /// A table as it was read.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl ChunkSink for StageSink<'_> {
         }
         let mut batch = chunk.batch;
         if self.table.place.is_some() {
-            let placed = place(self.cog, &batch, self.table.place.as_ref().and_then(|place| place.crs))?;
+            let placed = place(self.cog, &batch, &Placing::of(self.table))?;
             batch = placed.batch;
             for (method, rows) in placed.methods {
                 *self.methods.entry(method.to_owned()).or_default() += rows;

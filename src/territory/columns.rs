@@ -7,6 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
 use super::{Cog, PlaceInput, Placement, to_wgs84};
+use crate::config::pipeline::TableSpec;
 
 /// Prefix of the columns that do not leave the stage between reading and storing.
 pub const HIDDEN: &str = "__";
@@ -22,6 +23,24 @@ pub struct PlaceCorrection {
     pub before: String,
     /// After.
     pub after: String,
+}
+
+/// How the rows of a table are placed.
+#[derive(Debug, Clone, Default)]
+pub struct Placing<'a> {
+    /// EPSG code of the source's coordinates; WGS 84 when absent.
+    pub crs: Option<u16>,
+    /// Columns that have the name of a place column and are filled from the source all the same.
+    pub own: Vec<&'a str>,
+}
+
+impl<'a> Placing<'a> {
+    /// As a table declares it.
+    pub fn of(table: &'a TableSpec) -> Self {
+        let own = table.mappings.iter().filter_map(|mapping| table.contract.columns.get(mapping.column));
+        let own = own.map(|column| column.name.as_str()).collect();
+        Self { crs: table.place.as_ref().and_then(|place| place.crs), own }
+    }
 }
 
 /// A batch with its places filled.
@@ -105,18 +124,19 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// Fills the place columns that a contract declares. `crs` is the EPSG code of the source's coordinates; WGS 84 when
-/// absent.
-pub fn place(cog: &Cog, batch: &RecordBatch, crs: Option<u16>) -> Result<Placed, ArrowError> {
+/// Fills the place columns that a contract declares.
+pub fn place(cog: &Cog, batch: &RecordBatch, placing: &Placing<'_>) -> Result<Placed, ArrowError> {
     let inputs = Inputs::of(batch)?;
     let rows = batch.column_by_name("__row").map(|rows| rows.as_primitive::<UInt64Type>().clone());
     let rows = rows.unwrap_or_else(|| (1..=batch.num_rows() as u64).collect::<UInt64Array>());
-    let placements: Vec<Placement<'_>> = (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row, crs))).collect();
+    let placements: Vec<Placement<'_>> =
+        (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row, placing.crs))).collect();
     let schema = placed_schema(&batch.schema());
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let given = batch.column_by_name(field.name()).cloned();
-        columns.push(match filled(cog, field, &placements, &inputs) {
+        let own = placing.own.contains(&field.name().as_str());
+        columns.push(match filled(cog, field, &placements, &inputs).filter(|_| !own) {
             Some(array) => array,
             None => given.ok_or_else(|| ArrowError::SchemaError(format!("column `{}` is missing", field.name())))?,
         });

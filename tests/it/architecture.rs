@@ -10,7 +10,7 @@ use regex::Regex;
 use crate::harness::{repository, walk};
 
 /// Modules and their layers. A module imports lower layers only; equal layers do not know each other.
-const LAYERS: [(&str, u8); 19] = [
+const LAYERS: [(&str, u8); 20] = [
     ("id", 0),
     ("secret", 0),
     ("diagnostic", 0),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, u8); 19] = [
     ("normalise", 4),
     ("territory", 5),
     ("survey", 5),
+    ("draft", 6),
     ("model", 6),
     ("quality", 7),
     ("disclosure", 7),

@@ -4,6 +4,7 @@ mod command_line;
 mod confidentiality;
 mod drift;
 mod independence;
+mod init;
 mod mistakes;
 mod query;
 mod questionnaire;

@@ -1,0 +1,221 @@
+//! What a column seems to hold.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+use crate::contract::fold::fold;
+
+/// Most options of a closed column, and the longest one.
+const OPTIONS: (usize, usize) = (40, 80);
+/// How often each option must come, on average, for a column to be closed.
+const REPEATED: usize = 3;
+
+/// What a column seems to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guess {
+    /// Free text, or an identifier.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A decimal number, and whether it has a decimal comma.
+    Number(bool),
+    /// Yes or no.
+    Boolean,
+    /// A date, in a `strftime` format when it is not ISO 8601.
+    Date(Option<&'static str>),
+    /// An establishment number.
+    Siret,
+    /// A web address.
+    Uri,
+    /// One of some options.
+    Code(Vec<String>),
+}
+
+/// A column of a source, and what is proposed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// Name in the source.
+    pub source: String,
+    /// Name in the contract.
+    pub name: String,
+    /// What it holds.
+    pub guess: Guess,
+    /// Whether it may say who or how to reach a person.
+    pub personal: bool,
+    /// The key of a place that it gives: `code_postal`, `commune`, `longitude` …
+    pub place: Option<&'static str>,
+    /// Whether each row has another value.
+    pub unique: bool,
+}
+
+/// A name of lower-case ASCII letters, digits and `_`.
+pub(super) fn slug(text: &str) -> String {
+    let folded = fold(text).replace(' ', "_");
+    let plain: String = folded.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+    let plain = plain.trim_matches('_');
+    if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain.to_owned() } else { format!("c_{plain}") }
+}
+
+/// Words of columns that hold personal values.
+const PERSONAL: [&str; 14] = [
+    "courriel",
+    "email",
+    "e mail",
+    "mail",
+    "telephone",
+    "tel",
+    "mobile",
+    "portable",
+    "prenom",
+    "contact",
+    "referent",
+    "naissance",
+    "ip",
+    "respondent",
+];
+
+/// Place keys, and names that give them.
+const PLACES: [(&str, &[&str]); 7] = [
+    (
+        "code_insee",
+        &[
+            "code insee",
+            "insee",
+            "citycode",
+            "code commune",
+            "codgeo",
+            "depcom",
+            "inseecom",
+            "result citycode",
+            "id geo",
+        ],
+    ),
+    ("code_postal", &["code postal", "cp", "codpost", "codepostal", "postcode", "zip"]),
+    ("commune", &["commune", "ville", "city", "localite", "nom commune", "nomcom"]),
+    ("departement", &["departement", "code departement", "dep"]),
+    ("region", &["region", "code region", "reg"]),
+    ("longitude", &["longitude", "lon", "long", "lng", "x", "bf longitude", "geometry longitude"]),
+    ("latitude", &["latitude", "lat", "y", "bf latitude", "geometry latitude"]),
+];
+
+fn place_of(name: &str) -> Option<&'static str> {
+    let folded = fold(name);
+    PLACES.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(place, _)| *place)
+}
+
+fn is_personal(name: &str, cells: &[&str]) -> bool {
+    let folded = fold(name);
+    let words: Vec<&str> = folded.split(' ').collect();
+    let named = PERSONAL.iter().any(|mark| words.contains(mark) || (mark.len() > 5 && folded.contains(mark)));
+    let pattern = Regex::new(r"[\w.+-]+@[\w-]+\.\w+|\b0[1-9](?:[ .-]?\d\d){4}\b|\+33");
+    named || pattern.is_ok_and(|pattern| cells.iter().any(|cell| pattern.is_match(cell)))
+}
+
+const DATES: [(&str, &str); 4] = [
+    (r"^\d{4}-\d\d-\d\d$", ""),
+    (r"^\d\d/\d\d/\d{4}$", "%d/%m/%Y"),
+    (r"^\d{4}/\d\d/\d\d$", "%Y/%m/%d"),
+    (r"^\d\d-\d\d-\d{4}$", "%d-%m-%Y"),
+];
+
+/// What the filled cells of a column have in common.
+fn guess(cells: &[&str], identifier: bool) -> Guess {
+    let all = |pattern: &str| Regex::new(pattern).is_ok_and(|pattern| cells.iter().all(|cell| pattern.is_match(cell)));
+    if cells.is_empty() || identifier {
+        return Guess::Text;
+    }
+    if all(r"^\d{14}$") {
+        return Guess::Siret;
+    }
+    if all(r"^(?i)(oui|non|vrai|faux|true|false|yes|no|o|n)$") {
+        return Guess::Boolean;
+    }
+    if let Some((_, format)) = DATES.iter().find(|(pattern, _)| all(pattern)) {
+        return Guess::Date(Some(*format).filter(|format| !format.is_empty()));
+    }
+    // A leading zero, or very many digits, are those of an identifier.
+    if all(r"^-?(0|[1-9]\d{0,11})$") {
+        return Guess::Integer;
+    }
+    if all(r"^-?\d{1,12}(\.\d+)?$") && !all(r"^0\d") {
+        return Guess::Number(false);
+    }
+    if all(r"^-?\d{1,3}([ \u{a0}\u{202f}]?\d{3})*(,\d+)?$") && !all(r"^0\d") {
+        return Guess::Number(true);
+    }
+    if all(r"^(?i)(https?://|www\.)\S+$") {
+        return Guess::Uri;
+    }
+    closed(cells).map_or(Guess::Text, Guess::Code)
+}
+
+/// The options of a column with few values that come again and again.
+fn closed(cells: &[&str]) -> Option<Vec<String>> {
+    let mut options: Vec<String> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for cell in cells {
+        let folded = fold(cell);
+        if cell.chars().count() > OPTIONS.1 || folded.is_empty() {
+            return None;
+        }
+        if !known.contains_key(&folded) {
+            if options.len() == OPTIONS.0 {
+                return None;
+            }
+            known.insert(folded, options.len());
+            options.push((*cell).to_owned());
+        }
+    }
+    (options.len() > 1 && cells.len() >= options.len() * REPEATED).then_some(options)
+}
+
+/// Looks at one column.
+pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize) -> Proposal {
+    let cells: Vec<&str> = column.iter().copied().filter(|cell| !cell.is_empty()).collect();
+    let mut distinct = cells.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let unique = cells.len() == rows && distinct.len() == rows;
+    let personal = is_personal(source, &cells);
+    let place = place_of(source).filter(|_| !personal);
+    let folded = fold(source);
+    let identifier = matches!(place, Some("code_insee" | "code_postal" | "departement" | "region"))
+        || folded.split(' ').any(|word| matches!(word, "id" | "code" | "siren" | "rna" | "identifiant" | "numero"));
+    Proposal { source: source.to_owned(), name, guess: guess(&cells, identifier || personal), personal, place, unique }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::integers(&["1", "25", "-3"], Guess::Integer)]
+    #[case::decimal_commas(&["1,5", "1 250,75"], Guess::Number(true))]
+    #[case::lost_in_zeros(&["01000", "75012"], Guess::Text)]
+    #[case::french_dates(&["31/12/2025", "01/02/2026"], Guess::Date(Some("%d/%m/%Y")))]
+    #[case::yes_and_no(&["oui", "Non"], Guess::Boolean)]
+    #[case::addresses(&["https://a.example.org", "www.b.example.org"], Guess::Uri)]
+    #[case::establishments(&["73282932000074"], Guess::Siret)]
+    #[case::options(&["Public", "Privé", "public", "Privé", "Public", "privé"], Guess::Code(vec!["Public".to_owned(), "Privé".to_owned()]))]
+    #[case::free_text(&["un", "deux", "trois"], Guess::Text)]
+    fn types_are_those_of_all_cells(#[case] cells: &[&str], #[case] expected: Guess) {
+        assert_eq!(guess(cells, false), expected);
+    }
+
+    #[rstest]
+    #[case::by_name("Courriel du référent", &["x"], true)]
+    #[case::by_content("Remarques", &["appeler le 06 12 34 56 78"], true)]
+    #[case::an_address("Notes", &["voir quelquun@example.org"], true)]
+    #[case::nothing("Commune", &["Rennes"], false)]
+    #[case::no_telephone("Code postal", &["35000"], false)]
+    fn personal_columns_are_known_by_name_and_by_content(
+        #[case] name: &str,
+        #[case] cells: &[&str],
+        #[case] personal: bool,
+    ) {
+        assert_eq!(is_personal(name, cells), personal);
+    }
+}

@@ -1,0 +1,10 @@
+//! From a file to a project that runs: the format, the columns, their types and code lists are guessed, and nothing that
+//! was guessed is public before a person says so.
+
+mod column;
+mod format;
+mod write;
+
+pub use column::{Guess, Proposal};
+pub use format::{Format, detect};
+pub use write::{Drafted, draft};
