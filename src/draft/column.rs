@@ -1,6 +1,6 @@
 //! What a column seems to hold.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use regex::Regex;
 
@@ -138,10 +138,13 @@ fn guess(cells: &[&str], identifier: bool) -> Guess {
     if all(r"^-?(0|[1-9]\d{0,11})$") {
         return Guess::Integer;
     }
-    if all(r"^-?\d{1,12}(\.\d+)?$") && !all(r"^0\d") {
+    let padded = cells
+        .iter()
+        .any(|cell| cell.starts_with('0') && cell.len() > 1 && !cell.starts_with("0.") && !cell.starts_with("0,"));
+    if all(r"^-?\d{1,12}(\.\d+)?$") && !padded {
         return Guess::Number(false);
     }
-    if all(r"^-?\d{1,3}([ \u{a0}\u{202f}]?\d{3})*(,\d+)?$") && !all(r"^0\d") {
+    if all(r"^-?\d{1,3}([ \u{a0}\u{202f}]?\d{3})*(,\d+)?$") && !padded {
         return Guess::Number(true);
     }
     if all(r"^(?i)(https?://|www\.)\S+$") {
@@ -153,17 +156,16 @@ fn guess(cells: &[&str], identifier: bool) -> Guess {
 /// The options of a column with few values that come again and again.
 fn closed(cells: &[&str]) -> Option<Vec<String>> {
     let mut options: Vec<String> = Vec::new();
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
     for cell in cells {
         let folded = fold(cell);
         if cell.chars().count() > OPTIONS.1 || folded.is_empty() {
             return None;
         }
-        if !known.contains_key(&folded) {
+        if known.insert(folded) {
             if options.len() == OPTIONS.0 {
                 return None;
             }
-            known.insert(folded, options.len());
             options.push((*cell).to_owned());
         }
     }

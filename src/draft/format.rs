@@ -48,28 +48,26 @@ pub fn detect(head: &[u8]) -> Format {
     csv(&text)
 }
 
-/// The delimiter that parts the first lines most evenly, and the first line with most of its cells filled.
+/// Cells of the first records, whatever is in quotes; the last record may be cut.
+fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
+    let records = reader.records().filter_map(Result::ok).take(40);
+    records.map(|record| record.iter().map(str::to_owned).collect()).collect()
+}
+
+/// The delimiter that parts the first records most evenly, and the first record with most of its cells filled.
 fn csv(text: &str) -> Format {
-    let lines: Vec<&str> = text.lines().take(40).collect();
-    let cells = |line: &str, delimiter: char| {
-        let mut quoted = false;
-        1 + line
-            .chars()
-            .filter(|c| {
-                quoted ^= *c == '"';
-                *c == delimiter && !quoted
-            })
-            .count()
-    };
     let score = |delimiter: char| {
-        let counts: Vec<usize> = lines.iter().map(|line| cells(line, delimiter)).collect();
+        let counts: Vec<usize> = records(text, delimiter as u8).iter().map(Vec::len).collect();
         let most = counts.iter().copied().max().unwrap_or(1);
         if most < 2 { 0 } else { counts.iter().filter(|count| **count == most).count() * 100 + most }
     };
-    let delimiter = [';', '\t', ',', '|'].into_iter().max_by_key(|delimiter| score(*delimiter)).unwrap_or(',');
-    let most = lines.iter().map(|line| cells(line, delimiter)).max().unwrap_or(1);
-    let filled = |line: &&str| line.split(delimiter).filter(|cell| !cell.trim().is_empty()).count() * 2 > most;
-    let header = lines.iter().position(|line| cells(line, delimiter) == most && filled(&line)).unwrap_or(0) as u64 + 1;
+    let delimiter = ['|', ',', '\t', ';'].into_iter().max_by_key(|delimiter| score(*delimiter)).unwrap_or(',');
+    let records = records(text, delimiter as u8);
+    let most = records.iter().map(Vec::len).max().unwrap_or(1);
+    let filled = |record: &[String]| record.iter().filter(|cell| !cell.trim().is_empty()).count() * 2 > most;
+    let header = records.iter().position(|record| record.len() == most && filled(record)).unwrap_or(0) as u64 + 1;
     let layout = Layout { header_row: header, ..Layout::default() };
     let byte = u8::try_from(delimiter).unwrap_or(b',');
     let reader = ReaderSpec::Csv(CsvSpec { delimiter: byte, encoding: Encoding::Detect, layout, ..CsvSpec::default() });

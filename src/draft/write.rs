@@ -181,9 +181,12 @@ fn codes(options: &[String]) -> String {
     let mut out = "code,label,label_en,aliases\n".to_owned();
     let mut known: Vec<String> = Vec::new();
     for option in options {
-        let mut code = slug(option);
+        let base = slug(option);
+        let mut code = base.clone();
+        let mut nth = 2;
         while known.contains(&code) {
-            code.push('_');
+            code = format!("{base}_{nth}");
+            nth += 1;
         }
         let label = if option.contains([',', '"', '\n']) {
             format!("\"{}\"", option.replace('"', "\"\""))
