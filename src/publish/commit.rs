@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use tracing::{info, warn};
@@ -26,15 +27,31 @@ pub struct LocalFile {
     pub digest: Digest,
 }
 
-/// What knows the release id only once it is claimed: metadata and the manifest.
+/// The release that a candidate follows.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    /// Its id.
+    pub release: ReleaseId,
+    /// What is in it.
+    pub manifest: Manifest,
+}
+
+/// What a candidate adds to its data files.
+#[derive(Debug)]
+pub struct Finished {
+    /// Data files that depend on the release before, such as the list of changes.
+    pub files: Vec<LocalFile>,
+    /// Metadata files: path and bytes.
+    pub metadata: Vec<(String, Bytes)>,
+    /// The manifest, which lists all of them but itself and `SHA256SUMS`; these two are written by the commit.
+    pub manifest: Manifest,
+}
+
+/// What knows the release id, and the release before, only once the id is claimed: metadata and the manifest.
+#[async_trait]
 pub trait Finish: Send + Sync {
-    /// Metadata files, and the manifest that lists them and the data files. `manifest.json` and `SHA256SUMS` are
-    /// written by the commit.
-    fn finish(
-        &self,
-        release: &ReleaseId,
-        previous: Option<&ReleaseId>,
-    ) -> Result<(Vec<(String, Bytes)>, Manifest), PublishError>;
+    /// Makes the rest of the release. Asked again, with the new previous one, when another release came in between.
+    async fn finish(&self, release: &ReleaseId, previous: Option<&Previous>) -> Result<Finished, PublishError>;
 }
 
 /// A release that waits for its commit.
@@ -117,7 +134,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
                 return Ok(Committed::Unchanged { release });
             }
         }
-        let previous = current(&entries).and_then(|(_, entry)| entry.release.clone());
+        let previous = previous(store, dataset, &entries).await?;
         let manifest = write(store, candidate, &release, previous.as_ref()).await?;
         let entry = LogEntry {
             kind: LogKind::Publish,
@@ -186,6 +203,29 @@ fn unchanged(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Option<R
     entry.release.clone().filter(|_| entry.content == Some(candidate.content))
 }
 
+/// The current release with its manifest.
+pub async fn previous(
+    store: &Store,
+    dataset: &DatasetId,
+    entries: &[(u64, LogEntry)],
+) -> Result<Option<Previous>, PublishError> {
+    let Some(release) = current(entries).and_then(|(_, entry)| entry.release.clone()) else { return Ok(None) };
+    let manifest = manifest_of(store, dataset, &release).await?;
+    Ok(Some(Previous { release, manifest }))
+}
+
+/// The manifest of a release whose files are in the public store.
+pub async fn manifest_of(store: &Store, dataset: &DatasetId, release: &ReleaseId) -> Result<Manifest, PublishError> {
+    let key = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
+    let bytes = store.get(&key).await.map_err(|source| failed(dataset, source))?;
+    let bytes = bytes.ok_or_else(|| PublishError::NoManifest { dataset: dataset.clone(), release: release.clone() })?;
+    serde_json::from_slice(&bytes).map_err(|source| PublishError::Manifest {
+        dataset: dataset.clone(),
+        release: release.clone(),
+        source,
+    })
+}
+
 /// Takes the first id of the day that is free. Gives the digest of the claim, too.
 async fn claim(store: &Store, candidate: &Candidate<'_>) -> Result<(ReleaseId, Digest), PublishError> {
     let dataset = &candidate.dataset;
@@ -209,17 +249,17 @@ async fn write(
     store: &Store,
     candidate: &Candidate<'_>,
     release: &ReleaseId,
-    previous: Option<&ReleaseId>,
+    previous: Option<&Previous>,
 ) -> Result<Digest, PublishError> {
     let dataset = &candidate.dataset;
-    let (metadata, manifest) = candidate.finish.finish(release, previous)?;
+    let Finished { files, metadata, manifest } = candidate.finish.finish(release, previous).await?;
     let key = |path: &str| StoreKey::ReleaseFile {
         dataset: dataset.clone(),
         release: release.clone(),
         path: path.to_owned(),
     };
     let mut written: Vec<(StoreKey, String, Digest)> = Vec::new();
-    for file in &candidate.files {
+    for file in candidate.files.iter().chain(&files) {
         let target = key(&file.path);
         store.put_file(&target, &file.local).await.map_err(|source| failed(dataset, source))?;
         written.push((target, file.path.clone(), file.digest));

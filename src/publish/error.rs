@@ -66,6 +66,26 @@ pub enum PublishError {
         /// The release.
         release: ReleaseId,
     },
+    /// A release that the log shows has no manifest.
+    #[error(
+        "release `{release}` of `{dataset}` has no manifest.json in the public store: `essaim releases verify` tells more"
+    )]
+    NoManifest {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The release.
+        release: ReleaseId,
+    },
+    /// The manifest of a release is damaged.
+    #[error("manifest.json of release `{release}` of `{dataset}` cannot be read")]
+    Manifest {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The release.
+        release: ReleaseId,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Somebody else kept committing.
     #[error("`{dataset}` was published by others {attempts} times while this release waited")]
     Contended {

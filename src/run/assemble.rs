@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
+use async_trait::async_trait;
 use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -23,7 +24,7 @@ use crate::contract::{Contract, SECRET};
 use crate::disclosure::scan;
 use crate::id::{Digest, Hasher, ReleaseId, TableName};
 use crate::publish::PublishError;
-use crate::publish::commit::{Candidate, Finish, LocalFile, json_bytes};
+use crate::publish::commit::{Candidate, Finish, Finished, LocalFile, Previous, json_bytes};
 use crate::publish::dictionary;
 use crate::publish::figure::{Bar, Figure, Language, Unit, svg};
 use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
@@ -321,12 +322,9 @@ impl<'a> Assembled<'a> {
     }
 }
 
+#[async_trait]
 impl Finish for Assembled<'_> {
-    fn finish(
-        &self,
-        release: &ReleaseId,
-        previous: Option<&ReleaseId>,
-    ) -> Result<(Vec<(String, Bytes)>, Manifest), PublishError> {
+    async fn finish(&self, release: &ReleaseId, previous: Option<&Previous>) -> Result<Finished, PublishError> {
         let urls = describe::Urls::of(self.job, release);
         let context = describe::context(self, release, &urls);
         let tables = self.table_files();
@@ -359,7 +357,7 @@ impl Finish for Assembled<'_> {
             content: self.content(),
             engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
             project: self.project,
-            previous: previous.cloned(),
+            previous: previous.map(|previous| previous.release.clone()),
             tables: self.tables.iter().map(table_record).collect(),
             files,
             sources: self.sources.clone(),
@@ -369,7 +367,7 @@ impl Finish for Assembled<'_> {
             unfit_cells: self.unfit.clone(),
             corrections: self.corrections.clone(),
         };
-        Ok((metadata, manifest))
+        Ok(Finished { files: Vec::new(), metadata, manifest })
     }
 }
 
