@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::Exit;
 use super::printer::Printer;
 use super::{project, summary};
+use crate::quality::gate::Acceptance;
 use crate::run::{From, Job, RunOptions, RunOutcome, run as run_pipeline};
 
 /// Arguments of `essaim run`.
@@ -14,7 +15,8 @@ use crate::run::{From, Job, RunOptions, RunOutcome, run as run_pipeline};
 #[command(after_help = "Examples:
   essaim run
   essaim run cooperations-territoriales --from snapshot
-  essaim run --dry-run")]
+  essaim run --dry-run
+  essaim run --accept rows:structures --because 'A network has closed.'")]
 pub(super) struct RunArguments {
     /// Pipeline to run; all of the project when left out
     pipeline: Option<String>,
@@ -24,6 +26,12 @@ pub(super) struct RunArguments {
     /// Make everything and publish nothing
     #[arg(long)]
     dry_run: bool,
+    /// Bound of the gate to let through, such as rows:structures; may be given several times
+    #[arg(long, value_name = "BOUND", requires = "because")]
+    accept: Vec<String>,
+    /// Why, in words that are published with the release
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    because: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,13 +63,22 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
         Err(exit) => return exit,
     };
     let from = if arguments.from == Start::Snapshot { From::Snapshot } else { From::Source };
+    let acceptance =
+        Acceptance { bounds: arguments.accept.clone(), because: arguments.because.clone().unwrap_or_default() };
     let mut exit = Exit::Done;
     for at in selected {
-        let options = RunOptions { from, dry_run: arguments.dry_run, now: now(), clock, env: checked.env.clone() };
+        let options = RunOptions {
+            from,
+            dry_run: arguments.dry_run,
+            acceptance: acceptance.clone(),
+            now: now(),
+            clock,
+            env: checked.env.clone(),
+        };
         let pipeline = &checked.project.pipelines[at];
         let job = Job { project: &checked.project, files: &checked.files, pipeline, plan: &checked.plans[at] };
         let record = run_pipeline(job, &options, printer).await;
-        if let RunOutcome::Failed { error } = &record.outcome {
+        if let RunOutcome::Failed { error, .. } = &record.outcome {
             printer.failure_lines(error);
         }
         if printer.json() {
@@ -70,7 +87,7 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
             printer.talk(&summary::text(&record, &checked.project));
         }
         printer.data(&summary::line(&record));
-        if matches!(record.outcome, RunOutcome::Failed { .. } | RunOutcome::Blocked) {
+        if record.failed() {
             exit = Exit::Failed;
         }
     }

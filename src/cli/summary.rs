@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::printer::Text;
 use crate::config::pipeline::Project;
+use crate::quality::gate::Verdict;
 use crate::run::{RunOutcome, RunRecord};
 
 /// One line for machines: pipeline, outcome, release.
@@ -76,8 +77,37 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
             out.line(format_args!("      row {row}: {detail}"));
         }
     }
+    bounds(&mut out, record);
     places(&mut out, record, project);
     out.finish()
+}
+
+/// Sources whose last good snapshot stood in, and bounds that were broken.
+fn bounds(out: &mut Text, record: &RunRecord) {
+    for source in &record.sources {
+        if let Some(code) = &source.held_back {
+            out.line(format_args!(
+                "\n  source {} gave nothing good ({code}): snapshot {} of {} was used in its place",
+                source.source, source.snapshot, source.fetched_at
+            ));
+        }
+    }
+    let told: Vec<_> = record.bounds.iter().filter(|bound| bound.verdict != Verdict::Held).collect();
+    if record.bounds.is_empty() {
+        return;
+    }
+    out.line(format_args!("  gate: {} of {} bounds hold", record.bounds.len() - told.len(), record.bounds.len()));
+    for bound in &told {
+        match &bound.because {
+            Some(because) => out.line(format_args!("    accepted {}: {} (because: {because})", bound.id, bound.said)),
+            None => out.line(format_args!("    broken {}: {}", bound.id, bound.said)),
+        }
+    }
+    let broken: Vec<_> = told.iter().filter(|bound| bound.blocks()).map(|bound| bound.id.as_str()).collect();
+    if !broken.is_empty() {
+        let accept = broken.join(" --accept ");
+        out.line(format_args!("    if this is right: essaim run --accept {accept} --because \"…\""));
+    }
 }
 
 fn headline(record: &RunRecord) -> String {

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use url::Url;
 
 use super::env::{Env, resolve};
+use super::gate::table_gates;
 use super::licence;
 use super::load::ProjectFiles;
-use super::pipeline::{DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, Secret, Unread};
+use super::pipeline::{
+    DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
+};
 use super::table::Lookups;
 use super::{REFERENCE_TABLES, questionnaire, source, table};
 use crate::contract::parse::CodeLists;
@@ -106,6 +109,7 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
         private_store: "data/private".to_owned(),
         public_store: "data/public".to_owned(),
         public_url: Url::parse("https://donnees.example.org/").ok()?,
+        read_back: ReadBack::default(),
         key: Secret::new(DEMO_KEY),
         pipelines: Vec::new(),
     };
@@ -146,6 +150,20 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
     if let Some(fields) = top.table("stores") {
         project.private_store = resolved(fields.text("private")).unwrap_or(project.private_store);
         project.public_store = resolved(fields.text("public")).unwrap_or(project.public_store);
+        if let Some(text) = fields.text("read_back") {
+            match text.value.as_str() {
+                "store" => project.read_back = ReadBack::Store,
+                "url" => project.read_back = ReadBack::Url,
+                other => scope.problems.push(
+                    text.problem(
+                        "project::read_back",
+                        format!("`{other}` is no way to read a release back"),
+                        "unknown",
+                    )
+                    .suggest(other, ["store", "url"]),
+                ),
+            }
+        }
         fields.finish();
     }
     top.finish();
@@ -173,7 +191,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         file: Arc::clone(file),
         title: text("title"),
         description: text("description"),
-        version: top.text("version").map_or_else(|| "1.0.0".to_owned(), |text| text.value),
+        version: version(&top, scope.problems),
         licence: String::new(),
         synthetic: top.flag("synthetic").unwrap_or(top.key("synthetic").is_some()),
         time_zone: chrono_tz::Europe::Paris,
@@ -187,6 +205,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         published: Vec::new(),
         exempt: Vec::new(),
         smallest_cell: 5,
+        gates: BTreeMap::new(),
         figures: Vec::new(),
         unread: Unread::default(),
     };
@@ -214,6 +233,19 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
     publish(&top, &mut pipeline, scope);
     top.finish();
     Some(pipeline)
+}
+
+/// The version of the published contract.
+fn version(top: &Fields<'_>, problems: &Problems) -> semver::Version {
+    let first = semver::Version::new(1, 0, 0);
+    let Some(text) = top.text("version") else { return first };
+    text.value.parse().unwrap_or_else(|error: semver::Error| {
+        problems.push(
+            text.problem("pipeline::version", format!("`{}` is not a semantic version", text.value), error.to_string())
+                .help("write three numbers, such as \"1.0.0\": see https://semver.org"),
+        );
+        first
+    })
 }
 
 fn check_demo_key(pipeline: &Pipeline, project: &Project, top: &Fields<'_>, problems: &Problems) {
@@ -371,6 +403,7 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
             ),
         }
     }
+    table_gates(&fields, pipeline, scope);
     for figure in fields.tables("figure") {
         if let Some(figure) = figure_spec(figure, pipeline, scope) {
             pipeline.figures.push(figure);

@@ -5,6 +5,7 @@
 pub mod compile;
 pub mod crs;
 pub mod env;
+mod gate;
 pub mod licence;
 pub mod load;
 pub mod pipeline;

@@ -13,6 +13,7 @@ use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
+pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
     Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, JsonSpec, Keep, Layout, Lookup, Mapping,
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
@@ -94,6 +95,8 @@ pub struct Source {
     pub homepage: Option<String>,
     /// How it is fetched.
     pub kind: SourceKind,
+    /// What it must give.
+    pub gate: SourceGate,
 }
 
 /// What a question asks for.
@@ -211,8 +214,8 @@ pub struct Pipeline {
     pub title: String,
     /// What it holds.
     pub description: String,
-    /// Semantic version of the published contract.
-    pub version: String,
+    /// Version of the published contract.
+    pub version: semver::Version,
     /// SPDX licence identifier of the release.
     pub licence: String,
     /// Whether the survey's answers were invented.
@@ -239,6 +242,8 @@ pub struct Pipeline {
     pub exempt: Vec<TableName>,
     /// Smallest number of respondents that may be shown.
     pub smallest_cell: u64,
+    /// Declared bounds of published tables.
+    pub gates: BTreeMap<TableName, TableGate>,
     /// Figures.
     pub figures: Vec<FigureSpec>,
     /// What is declared and could not be read; empty in a project without mistakes.
@@ -311,6 +316,16 @@ pub struct Publisher {
     pub email: Option<String>,
 }
 
+/// Through what a release is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadBack {
+    /// The store, before the commit.
+    #[default]
+    Store,
+    /// The store before the commit, and the public address after it.
+    Url,
+}
+
 /// A project whose files hold no mistake.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -324,6 +339,8 @@ pub struct Project {
     pub public_store: String,
     /// Address under which the public store is served.
     pub public_url: Url,
+    /// Through what releases are read back.
+    pub read_back: ReadBack,
     /// Key of public row ids and of snapshot citations.
     pub key: Secret,
     /// Pipelines, by name.

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::compile::Scope;
 use super::env::resolve;
+use super::gate::source_gate;
 use super::pipeline::{FileSource, HttpSource, Pipeline, Secret, Source, SourceKind};
 use crate::diagnostic::document::{Fields, Node};
 use crate::diagnostic::{Problems, Spanned};
@@ -60,6 +61,7 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
                 .help(format!("write exactly one of {}", KINDS.map(|kind| format!("[source.{id}.{kind}]")).join(", "))),
         );
     }
+    let gate = source_gate(&fields, scope);
     fields.finish();
     let licence = licence?;
     if super::licence::licence_title(&licence.value).is_none() {
@@ -78,7 +80,7 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
         (None, Some(http)) => SourceKind::Http(http?),
         _ => return None,
     };
-    Some(Source { id, title, licence: licence.value, publisher, homepage, kind })
+    Some(Source { id, title, licence: licence.value, publisher, homepage, kind, gate })
 }
 
 /// Part names and the texts beside them: `path = "…"` for one, `[parts]` for several.

@@ -326,6 +326,10 @@ impl<'a> Assembler<'a> {
     /// Notes what the header of the part that ends did not get.
     fn settle_header(&mut self) -> Result<(), NormaliseError> {
         let Lacks { absent, needed } = std::mem::take(&mut self.lacks);
+        // A part with nothing in it lacks nothing: it has no rows, and that is told by their number.
+        if self.header.names.is_empty() {
+            return Ok(());
+        }
         for names in absent.iter().map(|wanted| wanted.join(" | ")) {
             if !self.summary.columns_missing.contains(&names) {
                 self.summary.columns_missing.push(names);

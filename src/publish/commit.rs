@@ -9,8 +9,10 @@ use futures::TryStreamExt as _;
 use tracing::{info, warn};
 
 use super::error::PublishError;
+use super::freshness::write_releases;
 use crate::id::{DatasetId, Digest, ReleaseId};
-use crate::release::{LogEntry, LogKind, Manifest, current, parse_log, releases_json, sums};
+use crate::quality::gate::Bound;
+use crate::release::{LogEntry, LogKind, Manifest, current, parse_log, sums};
 use crate::store::{Created, Store, StoreError, StoreFolder, StoreKey};
 
 /// How often a lost race for the next log entry is run again.
@@ -47,11 +49,18 @@ pub struct Finished {
     pub manifest: Manifest,
 }
 
-/// What knows the release id, and the release before, only once the id is claimed: metadata and the manifest.
+/// What knows the release before, and the release id, only while it is committed: the gate, metadata and the manifest.
 #[async_trait]
 pub trait Finish: Send + Sync {
-    /// Makes the rest of the release. Asked again, with the new previous one, when another release came in between.
-    async fn finish(&self, release: &ReleaseId, previous: Option<&Previous>) -> Result<Finished, PublishError>;
+    /// Judges the candidate against the release before. Asked again when another release came in between.
+    async fn judge(&self, store: &Store, previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError>;
+    /// Makes the rest of the release, with what the gate found. Asked again like `judge`.
+    async fn finish(
+        &self,
+        release: &ReleaseId,
+        previous: Option<&Previous>,
+        bounds: &[Bound],
+    ) -> Result<Finished, PublishError>;
 }
 
 /// A release that waits for its commit.
@@ -62,6 +71,8 @@ pub struct Candidate<'a> {
     pub date: String,
     /// When it is issued, RFC 3339, UTC.
     pub issued: String,
+    /// Version of its contract.
+    pub version: String,
     /// Random id of this attempt.
     pub attempt: String,
     /// Digest of what it says.
@@ -84,7 +95,7 @@ impl std::fmt::Debug for Candidate<'_> {
 }
 
 /// How a commit ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Committed {
     /// The release is visible.
     Published {
@@ -94,11 +105,18 @@ pub enum Committed {
         number: u64,
         /// Derived files that could not be refreshed: the release stands, the next run repairs them.
         stale: Option<String>,
+        /// What the gate found.
+        bounds: Vec<Bound>,
     },
     /// The current release already says the same.
     Unchanged {
         /// The current release.
         release: ReleaseId,
+    },
+    /// The gate does not let it through; nothing was claimed or written.
+    Blocked {
+        /// What the gate found.
+        bounds: Vec<Bound>,
     },
 }
 
@@ -126,7 +144,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
         }
         return Ok(Committed::Unchanged { release });
     }
-    let (release, claimed) = claim(store, candidate).await?;
+    let mut claimed = None;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             entries = log(store, dataset).await?;
@@ -135,7 +153,15 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             }
         }
         let previous = previous(store, dataset, &entries).await?;
-        let manifest = write(store, candidate, &release, previous.as_ref()).await?;
+        let bounds = candidate.finish.judge(store, previous.as_ref()).await?;
+        if bounds.iter().any(Bound::blocks) {
+            return Ok(Committed::Blocked { bounds });
+        }
+        if claimed.is_none() {
+            claimed = Some(claim(store, candidate).await?);
+        }
+        let Some((release, claim)) = &claimed else { continue };
+        let manifest = write(store, candidate, release, previous.as_ref(), &bounds).await?;
         let entry = LogEntry {
             kind: LogKind::Publish,
             release: Some(release.clone()),
@@ -146,17 +172,26 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             verified_at: Some((candidate.clock)()),
             reason: None,
             before: None,
-            claim: Some(claimed),
+            claim: Some(*claim),
+            version: Some(candidate.version.clone()),
             digest: None,
         };
+        let release = release.clone();
         if let Some((number, entry)) = try_append(store, dataset, &entries, entry).await? {
             info!(release.id = %release, log = number, "Committed release {release}");
             entries.push((number, entry));
             let stale = refresh(store, dataset, &entries).await.err().map(|error| error.to_string());
-            return Ok(Committed::Published { release, number, stale });
+            return Ok(Committed::Published { release, number, stale, bounds });
         }
     }
     Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
+}
+
+/// What the gate says of a candidate as things stand, without committing it.
+pub async fn judge(store: &Store, candidate: &Candidate<'_>) -> Result<Vec<Bound>, PublishError> {
+    let entries = log(store, &candidate.dataset).await?;
+    let previous = previous(store, &candidate.dataset, &entries).await?;
+    candidate.finish.judge(store, previous.as_ref()).await
 }
 
 /// Appends an entry that is made from the log as it stands, again when somebody else was faster; none is appended when
@@ -250,9 +285,10 @@ async fn write(
     candidate: &Candidate<'_>,
     release: &ReleaseId,
     previous: Option<&Previous>,
+    bounds: &[Bound],
 ) -> Result<Digest, PublishError> {
     let dataset = &candidate.dataset;
-    let Finished { files, metadata, manifest } = candidate.finish.finish(release, previous).await?;
+    let Finished { files, metadata, manifest } = candidate.finish.finish(release, previous, bounds).await?;
     let key = |path: &str| StoreKey::ReleaseFile {
         dataset: dataset.clone(),
         release: release.clone(),
@@ -312,8 +348,7 @@ pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEnt
             None => clear_latest(store, dataset).await?,
         }
     }
-    let key = StoreKey::Releases { dataset: dataset.clone() };
-    store.put(&key, json_bytes(&releases_json(dataset, entries))).await.map_err(fail)
+    write_releases(store, dataset, entries).await
 }
 
 /// Takes everything out of `latest/`, the manifest first: what has none is no copy of a release.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::id::{DatasetId, InvalidId, ReleaseId};
+use crate::id::{DatasetId, InvalidId, ReleaseId, TableName};
 use crate::release::LogError;
 use crate::store::StoreError;
 
@@ -85,6 +85,14 @@ pub enum PublishError {
         release: ReleaseId,
         /// Why.
         source: serde_json::Error,
+    },
+    /// A table cannot be compared with that of the release before.
+    #[error("cannot compare table `{table}` with that of the release before")]
+    Compare {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Somebody else kept committing.
     #[error("`{dataset}` was published by others {attempts} times while this release waited")]

@@ -97,6 +97,7 @@ mod tests {
             reason: None,
             before: None,
             claim: None,
+            version: None,
             digest: None,
         }
     }

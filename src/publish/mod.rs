@@ -5,6 +5,7 @@ pub mod dictionary;
 mod error;
 pub mod figure;
 pub mod format;
+pub mod freshness;
 pub mod gc;
 pub mod metadata;
 pub mod verify;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::log;
 use super::error::PublishError;
+use super::freshness::freshness;
 use super::withdraw::NOTICE;
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, current, releases_json, states};
@@ -266,7 +267,9 @@ async fn derived(
     let key = StoreKey::Releases { dataset: dataset.clone() };
     let now = store.get(&key).await.map_err(&fail)?;
     let now: Option<serde_json::Value> = now.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if now.as_ref() != Some(&releases_json(dataset, entries)) {
+    // How fresh it is is no matter of the log.
+    let known = freshness(store, dataset).await?;
+    if now.as_ref() != Some(&releases_json(dataset, entries, &known)) {
         all.stale(key.path(), "it is not what the log says now");
     }
     let head = now.as_ref().and_then(|now| now.get("log"));

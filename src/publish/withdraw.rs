@@ -100,6 +100,7 @@ fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
         reason: Some(demand.reason.clone()),
         before: None,
         claim: None,
+        version: None,
         digest: None,
     }
 }

@@ -2,6 +2,7 @@
 //! values keep to their constraints.
 
 pub mod drift;
+pub mod gate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::freshness::DatasetFreshness;
 use crate::id::{DatasetId, Digest, ReleaseId};
+use crate::store::StoreKey;
 
 /// What an entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,9 @@ pub struct LogEntry {
     /// Digest of the claim of a published release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Digest>,
+    /// Version of the contract of a published release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Digest of the entry itself, known once it is stored.
     #[serde(skip)]
     pub digest: Option<Digest>,
@@ -55,7 +60,7 @@ pub struct LogEntry {
 
 /// An entry of a log cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("log entry {number} of `{dataset}` cannot be read")]
+#[error("{} cannot be read", StoreKey::LogEntry { dataset: dataset.clone(), n: *number }.path())]
 pub struct LogError {
     /// The dataset.
     pub dataset: DatasetId,
@@ -113,8 +118,11 @@ pub fn current(log: &[(u64, LogEntry)]) -> Option<(u64, &LogEntry)> {
     state.map(|state| (state.number, state.published))
 }
 
-/// `releases.json`: all releases for machines, derived from the log.
-pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)]) -> serde_json::Value {
+/// Version of the form of `releases.json`: what reads it may rely on its members as long as the first number stays.
+const FORM: &str = "1.0.0";
+
+/// `releases.json`: all releases for machines, derived from the log, and how fresh the dataset is.
+pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)], freshness: &DatasetFreshness) -> serde_json::Value {
     let (withdrawn, shown): (Vec<_>, Vec<_>) = states(log).into_iter().partition(|state| state.withdrawn.is_some());
     let releases: Vec<_> = shown
         .iter()
@@ -122,6 +130,7 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)]) -> serde_json
             json!({
                 "release": published.release,
                 "log": number,
+                "version": published.version,
                 "issued": published.at,
                 "verified_at": published.verified_at,
                 "manifest_sha256": published.manifest,
@@ -135,7 +144,16 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)]) -> serde_json
         .collect();
     let latest = current(log).and_then(|(_, entry)| entry.release.as_ref());
     let head = log.last().map(|(number, entry)| json!({ "entry": number, "sha256": entry.digest }));
-    json!({ "dataset": dataset, "latest": latest, "log": head, "releases": releases, "withdrawn": withdrawn })
+    json!({
+        "schema_version": FORM,
+        "dataset": dataset,
+        "latest": latest,
+        "freshness": freshness,
+        "freshness_sha256": freshness.digest(),
+        "log": head,
+        "releases": releases,
+        "withdrawn": withdrawn,
+    })
 }
 
 #[cfg(test)]
@@ -154,6 +172,7 @@ mod tests {
             reason: None,
             before: None,
             claim: None,
+            version: None,
             digest: None,
         }
     }

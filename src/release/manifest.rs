@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compat::ContractChange;
 use crate::id::{DatasetId, Digest, Hasher, ReleaseId};
 
 /// A file of a release.
@@ -30,6 +31,12 @@ pub struct ColumnRecord {
     /// Arrow type in the Parquet file.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Codes of a closed column.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub options: Option<Vec<String>>,
+    /// Empty cells, when it is known how many.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub empty: Option<u64>,
 }
 
 /// A published table.
@@ -73,6 +80,9 @@ pub struct SourceRecord {
     pub snapshot: String,
     /// When it was fetched, RFC 3339, UTC.
     pub fetched_at: String,
+    /// Why an older snapshot than the last one was used: what was wrong with the last answer, a code without values.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held_back: Option<String>,
     /// Its parts.
     pub parts: Vec<PartRecord>,
 }
@@ -117,6 +127,9 @@ pub struct Manifest {
     pub project: Digest,
     /// The release before.
     pub previous: Option<ReleaseId>,
+    /// What changed in the published contract since then.
+    #[serde(default)]
+    pub contract_changes: Vec<ContractChange>,
     /// Tables, in the order of the pipeline.
     pub tables: Vec<TableRecord>,
     /// Every file but this one and `SHA256SUMS`, by path.

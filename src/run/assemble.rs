@@ -1,6 +1,6 @@
 //! From built tables to a candidate: files, figures, metadata, checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ use sha2::Sha256;
 use super::build::{Builder, Built};
 use super::describe;
 use super::error::RunError;
+use super::gate;
+use super::intake::Intake;
 use super::record::{FailedCheck, PublishedTable};
 use super::scratch;
 use super::stage::Staged;
@@ -29,9 +31,11 @@ use crate::publish::dictionary;
 use crate::publish::figure::{Bar, Figure, Language, Unit, svg};
 use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
 use crate::publish::metadata::{TableFiles, datapackage, licence_notice, readme, schema_path, table_schema};
+use crate::quality::gate::{Acceptance, Bound};
 use crate::quality::{ContractChecks, Outcome, Sample};
 use crate::release::{CheckRecord, FileRecord, Manifest, SourceRecord, TableRecord, content_digest};
 use crate::source::Snapshot;
+use crate::store::Store;
 
 /// A published table with its files.
 pub(super) struct Table<'a> {
@@ -39,6 +43,8 @@ pub(super) struct Table<'a> {
     pub(super) rows: u64,
     pub(super) secret: u64,
     pub(super) files: Vec<WrittenFile>,
+    /// Empty cells by column.
+    pub(super) empty: BTreeMap<String, u64>,
 }
 
 /// Everything of a release but its id.
@@ -54,7 +60,14 @@ pub(super) struct Assembled<'a> {
     pub(super) rejects: BTreeMap<String, BTreeMap<String, u64>>,
     pub(super) unfit: BTreeMap<String, u64>,
     pub(super) corrections: BTreeMap<String, BTreeMap<String, u64>>,
-    folder: PathBuf,
+    /// Bounds of the snapshots that it was made from.
+    pub(super) source_bounds: Vec<Bound>,
+    /// Bounds that a person lets through.
+    pub(super) acceptance: Acceptance,
+    /// Columns that their source no longer has, and that the pipeline gives up.
+    pub(super) given_up: BTreeSet<String>,
+    /// Where its data files are.
+    pub(super) folder: PathBuf,
 }
 
 /// The contract of a published table.
@@ -70,10 +83,10 @@ pub(super) async fn assemble<'a>(
     options: &RunOptions,
     builder: &Builder<'_>,
     mut models: BTreeMap<TableName, Built>,
-    snapshots: &[Snapshot],
-    staged: &[Staged],
+    intake: &Intake,
     progress: &mut Progress<'_>,
 ) -> Result<Assembled<'a>, RunError> {
+    let staged = &intake.staged;
     let folder = builder.folder.join("release");
     fs::create_dir_all(&folder)
         .map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
@@ -84,7 +97,7 @@ pub(super) async fn assemble<'a>(
             Some(built) => built,
             None => builder.select(name, contract).await?,
         };
-        let (files, found) = write(contract, &built, &folder)?;
+        let Written { files, outcomes: found, empty } = write(contract, &built, &folder)?;
         outcomes.extend(found);
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
             figures.push((format!("{name}.svg"), draw(job.pipeline, spec, &built)?));
@@ -94,7 +107,7 @@ pub(super) async fn assemble<'a>(
             rows: built.rows,
             secret: built.secret,
         });
-        tables.push(Table { contract, rows: built.rows, secret: built.secret, files });
+        tables.push(Table { contract, rows: built.rows, secret: built.secret, files, empty });
     }
     for (name, bytes) in &figures {
         let path = folder.join(name);
@@ -117,24 +130,35 @@ pub(super) async fn assemble<'a>(
         issued,
         tables,
         data,
-        sources: sources(job, snapshots),
+        sources: sources(job, intake),
         checks: outcomes.iter().map(check_record).collect(),
         project: project_digest(job),
         read: staged.iter().map(|table| (table.name.to_string(), table.read)).collect(),
         rejects: by_table(|table| table.counts.rejects.clone()),
         unfit: staged.iter().map(|table| (table.name.to_string(), table.counts.unfit.values().sum())).collect(),
         corrections: by_table(|table| table.counts.corrections.clone()),
+        source_bounds: intake.bounds.clone(),
+        acceptance: options.acceptance.clone(),
+        given_up: intake.given_up.clone(),
         folder,
     })
 }
 
+/// The files of a table, and what was found on the way.
+struct Written {
+    files: Vec<WrittenFile>,
+    outcomes: Vec<Outcome>,
+    empty: BTreeMap<String, u64>,
+}
+
 /// Writes the files of a table and checks its rows on the way.
-fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<WrittenFile>, Vec<Outcome>), RunError> {
+fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<Written, RunError> {
     let arrow = |source| RunError::Arrow { table: contract.name.clone(), source };
     let schema = contract.public_schema();
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let mut checks = ContractChecks::new(contract).map_err(arrow)?;
     let mut personal = Vec::new();
+    let mut empty: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 0)).collect();
     let mut rows = 0_u64;
     let mut batches = scratch::read(&built.path, Some(&names))?.map(|batch| {
         let batch = batch?;
@@ -144,6 +168,9 @@ fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<Writt
         for hit in scan::batch(&batch) {
             let detail = format!("{} : {}", hit.column, hit.finding.as_str());
             personal.push(Sample { row: rows + hit.row as u64 + 1, detail });
+        }
+        for (name, column) in names.iter().zip(batch.columns()) {
+            *empty.entry(name.clone()).or_default() += column.null_count() as u64;
         }
         rows += batch.num_rows() as u64;
         Ok(batch)
@@ -164,7 +191,7 @@ fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<(Vec<Writt
         cells(written.lists, "un élément vide ou qui contient « | »"),
     ));
     outcomes.push(Outcome::blocking("no_personal_value", table, personal));
-    Ok((written.files, outcomes))
+    Ok(Written { files: written.files, outcomes, empty })
 }
 
 fn check_record(outcome: &Outcome) -> CheckRecord {
@@ -220,13 +247,15 @@ fn project_digest(job: Job<'_>) -> Digest {
     hasher.finish()
 }
 
-fn sources(job: Job<'_>, snapshots: &[Snapshot]) -> Vec<SourceRecord> {
+fn sources(job: Job<'_>, intake: &Intake) -> Vec<SourceRecord> {
     let find = |id| job.pipeline.sources.iter().find(move |source| source.id == id);
     let record = |snapshot: &Snapshot| {
         let source = find(snapshot.source.clone())?;
-        Some(describe::source_record(source, snapshot, keyed(job, "snapshot", &snapshot.digest.to_string())))
+        let keyed = keyed(job, "snapshot", &snapshot.digest.to_string());
+        let held_back = intake.held_back.get(&source.id).map(|code| (*code).to_owned());
+        Some(SourceRecord { held_back, ..describe::source_record(source, snapshot, keyed) })
     };
-    snapshots.iter().filter_map(record).collect()
+    intake.snapshots.iter().filter_map(record).collect()
 }
 
 /// A digest under the project's key: it says that two things are the same and confirms no guess.
@@ -304,6 +333,7 @@ impl<'a> Assembled<'a> {
             dataset: pipeline.id.clone(),
             date: options.now.with_timezone(&pipeline.time_zone).format("%Y-%m-%d").to_string(),
             issued: self.issued.clone(),
+            version: pipeline.version.to_string(),
             attempt: attempt.to_owned(),
             content: self.content(),
             files: self.data.iter().map(local).collect(),
@@ -317,6 +347,11 @@ impl<'a> Assembled<'a> {
         content_digest(&self.data, &describe::texts(self))
     }
 
+    /// What the manifest says of the tables.
+    pub(super) fn table_records(&self) -> Vec<TableRecord> {
+        self.tables.iter().map(table_record).collect()
+    }
+
     fn table_files(&self) -> Vec<TableFiles<'_>> {
         self.tables.iter().map(|table| TableFiles { contract: table.contract, files: &table.files }).collect()
     }
@@ -324,7 +359,17 @@ impl<'a> Assembled<'a> {
 
 #[async_trait]
 impl Finish for Assembled<'_> {
-    async fn finish(&self, release: &ReleaseId, previous: Option<&Previous>) -> Result<Finished, PublishError> {
+    async fn judge(&self, store: &Store, previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError> {
+        gate::bounds(self, store, previous).await
+    }
+
+    async fn finish(
+        &self,
+        release: &ReleaseId,
+        previous: Option<&Previous>,
+        bounds: &[Bound],
+    ) -> Result<Finished, PublishError> {
+        let contract_changes = previous.map(|previous| gate::changes(self, &previous.manifest)).unwrap_or_default();
         let urls = describe::Urls::of(self.job, release);
         let context = describe::context(self, release, &urls);
         let tables = self.table_files();
@@ -335,9 +380,9 @@ impl Finish for Assembled<'_> {
             ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
             ("dictionary.csv".to_owned(), text(dictionary::csv(&dictionary))),
             ("dictionary.html".to_owned(), text(page)),
-            ("gate.json".to_owned(), json_bytes(&describe::gate(self))),
+            ("gate.json".to_owned(), json_bytes(&describe::gate(self, previous, bounds))),
             ("LICENSE".to_owned(), text(licence_notice(&context))),
-            ("README.md".to_owned(), text(readme(&context, &tables))),
+            ("README.md".to_owned(), text(readme(&context, &tables, &contract_changes))),
         ];
         for table in &self.tables {
             let schema = table_schema(table.contract, &context);
@@ -350,7 +395,7 @@ impl Finish for Assembled<'_> {
             dataset: self.job.pipeline.id.clone(),
             release: release.clone(),
             title: self.job.pipeline.title.clone(),
-            version: self.job.pipeline.version.clone(),
+            version: self.job.pipeline.version.to_string(),
             issued: self.issued.clone(),
             synthetic: self.job.pipeline.synthetic,
             licence: self.job.pipeline.licence.clone(),
@@ -358,7 +403,8 @@ impl Finish for Assembled<'_> {
             engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
             project: self.project,
             previous: previous.map(|previous| previous.release.clone()),
-            tables: self.tables.iter().map(table_record).collect(),
+            contract_changes,
+            tables: self.table_records(),
             files,
             sources: self.sources.clone(),
             checks: self.checks.clone(),
@@ -378,6 +424,6 @@ fn table_record(table: &Table<'_>) -> TableRecord {
         rows: table.rows,
         secret_rows: table.secret,
         key: table.contract.primary_key.clone(),
-        columns: describe::columns(table.contract),
+        columns: describe::columns(table),
     }
 }

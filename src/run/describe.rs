@@ -1,14 +1,20 @@
 //! What a release says about itself, from what is known of it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::Field;
 use serde_json::{Value, json};
 
 use super::Job;
 use super::assemble::{Assembled, Table};
 use crate::config::pipeline::{Pipeline, Source};
-use crate::contract::{Contract, Kind as ContractKind};
+use crate::contract::{CodeList, Column, Kind as ContractKind};
 use crate::id::ReleaseId;
+use crate::publish::commit::Previous;
 use crate::publish::dictionary::{self, Dictionary, Kind};
 use crate::publish::metadata::{Citation, Context, licence_title, licence_url};
+use crate::quality::gate::Bound;
 use crate::release::{ColumnRecord, PartRecord, SourceRecord};
 use crate::source::Snapshot;
 
@@ -34,7 +40,7 @@ pub(super) fn context<'a>(assembled: &'a Assembled<'_>, release: &'a ReleaseId, 
         dataset: &pipeline.id,
         title: &pipeline.title,
         description: &pipeline.description,
-        version: &pipeline.version,
+        version: pipeline.version.to_string(),
         licence: &pipeline.licence,
         synthetic: pipeline.synthetic,
         keywords: &pipeline.keywords,
@@ -65,7 +71,7 @@ pub(super) fn texts(assembled: &Assembled<'_>) -> Value {
     json!({
         "title": pipeline.title,
         "description": pipeline.description,
-        "version": pipeline.version,
+        "version": pipeline.version.to_string(),
         "licence": pipeline.licence,
         "keywords": pipeline.keywords,
         "notes": pipeline.notes,
@@ -73,15 +79,34 @@ pub(super) fn texts(assembled: &Assembled<'_>) -> Value {
         "publisher": [&publisher.name, publisher.url.as_deref().unwrap_or(""), publisher.email.as_deref().unwrap_or("")],
         "public_url": assembled.job.project.public_url.as_str(),
         "sources": pipeline.sources.iter().map(|source| [&source.title, &source.licence]).collect::<Vec<_>>(),
+        "codes": code_lists(assembled),
         "contracts": assembled.tables.iter().map(|table| &table.contract.file.text).collect::<Vec<_>>(),
     })
 }
 
-/// `gate.json`: what the confidentiality rules were, and which tables they spared.
-pub(super) fn gate(assembled: &Assembled<'_>) -> Value {
+/// Codes and labels of the published closed columns, by list.
+fn code_lists<'a>(assembled: &'a Assembled<'_>) -> BTreeMap<&'a str, Vec<[&'a str; 3]>> {
+    let columns = assembled.tables.iter().flat_map(|table| table.contract.public_columns());
+    let lists = columns.filter_map(|column| column.codes.as_ref());
+    let labels = |list: &'a CodeList| {
+        list.codes.iter().map(|code| [code.code.as_str(), code.label.as_str(), code.label_en.as_str()]).collect()
+    };
+    lists.map(|list| (list.name.as_str(), labels(list))).collect()
+}
+
+/// `gate.json`: what the candidate was held against and what was seen, whatever was accepted and why; what the
+/// confidentiality rules were, and which tables they spared.
+pub(super) fn gate(assembled: &Assembled<'_>, previous: Option<&Previous>, bounds: &[Bound]) -> Value {
     let pipeline = assembled.job.pipeline;
     let protected = assembled.tables.iter().filter(|table| table.contract.cell.is_some());
+    let held_back = assembled.sources.iter().filter_map(|source| Some((&source.source, source.held_back.as_ref()?)));
     json!({
+        "previous": previous.map(|previous| &previous.release),
+        "bounds": bounds,
+        "sources_held_back": held_back.map(|(source, code)| json!({
+            "source": source,
+            "because": code,
+        })).collect::<Vec<_>>(),
         "smallest_cell": pipeline.smallest_cell,
         "protected": protected.map(|table| json!({
             "table": table.contract.name,
@@ -107,6 +132,7 @@ pub(super) fn source_record(source: &Source, snapshot: &Snapshot, keyed: String)
         title: source.title.clone(),
         licence: source.licence.clone(),
         snapshot: keyed,
+        held_back: None,
         fetched_at: snapshot.fetched_at.clone(),
         parts: snapshot.parts.iter().map(part).collect(),
     }
@@ -121,13 +147,15 @@ fn public_url(url: &str) -> String {
 }
 
 /// Columns of a published table with their Arrow types.
-pub(super) fn columns(contract: &Contract) -> Vec<ColumnRecord> {
-    let schema = contract.public_schema();
-    let record = |field: &std::sync::Arc<arrow::datatypes::Field>| ColumnRecord {
+pub(super) fn columns(table: &Table<'_>) -> Vec<ColumnRecord> {
+    let schema = table.contract.public_schema();
+    let record = |(field, column): (&Arc<Field>, &Column)| ColumnRecord {
         name: field.name().clone(),
         kind: field.data_type().to_string(),
+        options: column.codes.as_ref().map(|list| list.code_names().map(str::to_owned).collect()),
+        empty: table.empty.get(field.name()).copied(),
     };
-    schema.fields().iter().map(record).collect()
+    schema.fields().iter().zip(table.contract.public_columns()).map(record).collect()
 }
 
 /// The data dictionary of a release.
@@ -173,7 +201,7 @@ fn table_entry(assembled: &Assembled<'_>, table: &Table<'_>) -> dictionary::Tabl
     }
 }
 
-fn column_entry(column: &crate::contract::Column, contract: &Contract, exempt: bool) -> dictionary::Column {
+fn column_entry(column: &Column, contract: &crate::contract::Contract, exempt: bool) -> dictionary::Column {
     let codes = column.codes.iter().flat_map(|list| &list.codes);
     let hidden = contract.cell.as_ref().is_some_and(|cell| cell.hides.contains(&column.name));
     let note = hidden.then(|| {

@@ -15,6 +15,11 @@ use crate::territory::TerritoryError;
 #[error("{}", .0.join("; "))]
 pub struct Drifted(pub Vec<String>);
 
+/// Bounds that a source breaks, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Refused(pub Vec<String>);
+
 /// A run could not be finished. The last good release stays visible.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -39,6 +44,28 @@ pub enum RunError {
         table: TableName,
         /// Why.
         source: Box<NormaliseError>,
+    },
+    /// A source gives less than it must.
+    #[error(
+        "source `{id}` gives less than it must; look at the source, or let it through with --accept BOUND --because TEXT"
+    )]
+    Refused {
+        /// The source.
+        id: SourceId,
+        /// What is wrong, a code.
+        code: &'static str,
+        /// The bounds that it breaks, in words.
+        source: Refused,
+    },
+    /// A release is not what was published when it is read through its public address; it was withdrawn.
+    #[error("release `{release}` was withdrawn: it does not read back through {url}")]
+    ReadBack {
+        /// The release.
+        release: crate::id::ReleaseId,
+        /// Its public address.
+        url: String,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A source has no longer the columns that a table reads.
     #[error(
@@ -114,4 +141,51 @@ pub enum RunError {
         /// The table.
         table: TableName,
     },
+}
+
+impl RunError {
+    /// What was wrong, a stable code without values: `releases.json` tells it to everyone.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Source { source, .. } => match source.as_ref() {
+                SourceError::Store { .. } | SourceError::TemporaryFile { .. } => "store_failed",
+                SourceError::MissingBytes { .. }
+                | SourceError::DamagedPart { .. }
+                | SourceError::BadIndex { .. }
+                | SourceError::UnknownPart { .. } => "snapshot_damaged",
+                _ => "source_unreachable",
+            },
+            Self::NoSnapshot { .. } => "no_snapshot",
+            Self::Normalise { .. } => "source_unreadable",
+            Self::Refused { code, .. } => code,
+            Self::Drift { .. } => "source_changed",
+            Self::ReadBack { .. } => "read_back_failed",
+            Self::Store { .. } => "store_failed",
+            Self::Publish(_) => "publish_failed",
+            Self::Territory(_)
+            | Self::Engine { .. }
+            | Self::Plan { .. }
+            | Self::EngineStart(_)
+            | Self::Arrow { .. }
+            | Self::Format { .. }
+            | Self::Scratch { .. }
+            | Self::Stopped { .. } => "build_failed",
+        }
+    }
+
+    /// The source that failed, when it was one.
+    pub fn source_id(&self) -> Option<&SourceId> {
+        match self {
+            Self::Source { id, .. } | Self::NoSnapshot { id } | Self::Refused { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether an older snapshot of the source can take the place of what failed.
+    pub(super) fn is_of_the_source(&self) -> bool {
+        matches!(
+            self.code(),
+            "source_unreachable" | "source_unreadable" | "source_rows" | "source_rejects" | "source_empty"
+        )
+    }
 }

@@ -8,14 +8,16 @@ mod build;
 mod describe;
 mod drift;
 mod error;
+mod gate;
+mod intake;
 mod ledger;
+mod read_back;
 mod record;
 mod sample;
 mod scratch;
 mod stage;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,15 +26,17 @@ use chrono::{DateTime, Utc};
 use tracing::{info, instrument, warn};
 
 use crate::config::load::ProjectFiles;
-use crate::config::pipeline::{Pipeline, Project, TableSpec};
+use crate::config::pipeline::{Pipeline, Project, ReadBack};
 use crate::engine::{Engine, EngineOptions};
 use crate::id::RunId;
 use crate::model::ModelPlan;
-use crate::publish::commit::{Committed, commit, json_bytes, log};
+use crate::publish::commit::{Committed, commit, json_bytes, judge, log};
+use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
-use crate::source::{Snapshot, connector, fetch, latest, open_part};
+use crate::quality::gate::{Acceptance, Bound};
+use crate::release::{Attempt, Went};
 use crate::store::{Store, StoreError, StoreKey};
-use crate::territory::{Cog, Seeds};
+use crate::territory::Seeds;
 
 pub use error::RunError;
 pub use ledger::LedgerCounts;
@@ -40,7 +44,8 @@ pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, 
 pub use sample::{SampledRow, TableSample, sample};
 
 use build::Builder;
-use stage::{Parts, Staged};
+use intake::Intaker;
+use stage::Staged;
 
 /// Memory that SQL may take before it spills to disk.
 const ENGINE_MEMORY: usize = 256 << 20;
@@ -62,6 +67,8 @@ pub struct RunOptions {
     pub from: From,
     /// Whether to stop before the commit.
     pub dry_run: bool,
+    /// Bounds of the gate that a person lets through.
+    pub acceptance: Acceptance,
     /// The time of the run.
     pub now: DateTime<Utc>,
     /// The time when it is asked, RFC 3339, UTC.
@@ -94,6 +101,8 @@ struct Progress<'a> {
     record: RunRecord,
     reporter: &'a dyn Reporter,
     step: Option<(String, Instant)>,
+    /// How the sources went that were asked.
+    went: BTreeMap<String, Went>,
 }
 
 impl Progress<'_> {
@@ -130,17 +139,27 @@ pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) ->
         tables: Vec::new(),
         published: Vec::new(),
         failed_checks: Vec::new(),
+        bounds: Vec::new(),
         checks: 0,
         files: 0,
         bytes: 0,
         steps: Vec::new(),
     };
-    let mut progress = Progress { record, reporter, step: None };
+    let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new() };
     let outcome = steps(job, options, &attempt, &mut progress).await;
     progress.end_step();
-    let mut record = progress.record;
-    record.outcome = outcome.unwrap_or_else(|error| RunOutcome::Failed { error: chain(&error) });
+    let Progress { mut record, went, .. } = progress;
+    record.outcome = outcome.unwrap_or_else(|error| RunOutcome::Failed {
+        code: error.code().to_owned(),
+        source: error.source_id().map(ToString::to_string),
+        error: chain(&error),
+    });
     record.duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    if !options.dry_run
+        && let Err(error) = tell(job, options, &record, went).await
+    {
+        warn!(error = %error, "How fresh `{}` is could not be written", job.pipeline.id);
+    }
     if let Err(error) = keep(job, options, &record).await {
         warn!(error = %error, "The record of run `{}` could not be kept", record.run);
     }
@@ -162,6 +181,31 @@ fn store(job: Job<'_>, which: &'static str, options: &RunOptions) -> Result<Stor
     let url = if which == "private" { &job.project.private_store } else { &job.project.public_store };
     Store::open(url, &job.project.root, &options.env)
         .map_err(|source| RunError::Store { which, source: Box::new(source) })
+}
+
+/// Tells in `releases.json` how the run went.
+async fn tell(
+    job: Job<'_>,
+    options: &RunOptions,
+    record: &RunRecord,
+    mut sources: BTreeMap<String, Went>,
+) -> Result<(), RunError> {
+    let wrong = sources.iter().find(|(_, went)| matches!(went, Went::Wrong { .. })).map(|(name, _)| name.clone());
+    // Nobody asked the sources when the run began at their snapshots.
+    if options.from == From::Snapshot {
+        sources.clear();
+    }
+    let held_back = record.sources.iter().find(|source| source.held_back.is_some());
+    let changed = matches!(record.outcome, RunOutcome::Published { .. });
+    let (dataset, failed_source) = match (&record.outcome, held_back) {
+        (RunOutcome::Failed { code, source, .. }, _) => (Went::Wrong { code: code.clone() }, source.clone().or(wrong)),
+        (RunOutcome::Blocked, _) => (Went::Wrong { code: record.blocked_by().to_owned() }, None),
+        (_, Some(source)) => (Went::Wrong { code: "source_held_back".to_owned() }, Some(source.source.clone())),
+        _ => (Went::Well { changed }, None),
+    };
+    let attempt = Attempt { at: record.started_at.clone(), dataset, changed, sources, failed_source };
+    let public = store(job, "public", options)?;
+    note(&public, &job.pipeline.id, &attempt).await.map_err(|source| RunError::Publish(Box::new(source)))
 }
 
 async fn keep(job: Job<'_>, options: &RunOptions, record: &RunRecord) -> Result<(), RunError> {
@@ -186,17 +230,17 @@ async fn steps(
         .prefix("essaim-")
         .tempdir()
         .map_err(|source| RunError::Scratch { path: std::env::temp_dir(), source: Box::new(source) })?;
-    progress.step("fetch", "Fetching sources");
-    let snapshots = snapshots(job, options, &private, progress).await?;
-    progress.step("read", "Reading and placing rows");
+    progress.step("read", "Fetching and reading sources");
     let seeds = Seeds::of(&job.project.root);
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
-    let staged = read(job, &private, &snapshots, &cog, folder.path()).await?;
-    record_tables(&staged, progress);
-    drift::compare(job, &private, &staged, progress).await?;
-    keep_ledgers(&private, &staged, progress).await?;
+    let intaker = Intaker { job, options, private: &private, cog: &cog, folder: folder.path() };
+    let intake = intaker.take(progress).await?;
+    record_tables(&intake.staged, progress);
+    drift::compare(job, &private, &intake.staged, progress).await?;
+    keep_ledgers(&private, &intake.staged, progress).await?;
     if job.pipeline.published.is_empty() {
-        drift::keep(job, &private, &staged).await?;
+        drift::keep(job, &private, &intake.staged).await?;
+        intaker.keep(&intake).await?;
         return Ok(RunOutcome::NothingPublic);
     }
     progress.step("build", "Counting answers and running models");
@@ -208,93 +252,43 @@ async fn steps(
     .map_err(|source| RunError::EngineStart(Box::new(source)))?;
     let builder = Builder { pipeline: job.pipeline, engine: &engine, folder: folder.path() };
     builder.reference(&cog, &seeds)?;
-    builder.tables(&staged).await?;
-    builder.indicators(&staged)?;
+    builder.tables(&intake.staged).await?;
+    builder.indicators(&intake.staged)?;
     let models = builder.models(job.plan).await?;
     progress.step("write", "Writing and checking files");
-    let candidate = assemble::assemble(job, options, &builder, models, &snapshots, &staged, progress).await?;
+    let assembled = assemble::assemble(job, options, &builder, models, &intake, progress).await?;
     if progress.record.failed_checks.iter().any(|check| check.severity == "block") {
         return Ok(RunOutcome::Blocked);
     }
+    let candidate = assembled.candidate(job.pipeline, options, attempt);
+    let published = |source| RunError::Publish(Box::new(source));
     if options.dry_run {
-        return Ok(RunOutcome::DryRun);
+        progress.record.bounds = judge(&public, &candidate).await.map_err(published)?;
+        let blocked = progress.record.bounds.iter().any(Bound::blocks);
+        return Ok(if blocked { RunOutcome::Blocked } else { RunOutcome::DryRun });
     }
-    drift::keep(job, &private, &staged).await?;
     progress.step("commit", "Publishing");
     let stores = Stores { public: &public, private: &private };
-    let published = |source| RunError::Publish(Box::new(source));
     let entries = log(&public, &job.pipeline.id).await.map_err(published)?;
     settle(stores, &job.pipeline.id, &entries).await.map_err(published)?;
-    let candidate = candidate.candidate(job.pipeline, options, attempt);
-    match commit(&public, &candidate).await.map_err(published)? {
-        Committed::Published { release, number, stale } => Ok(RunOutcome::Published { release, log: number, stale }),
-        Committed::Unchanged { release } => Ok(RunOutcome::Unchanged { release }),
+    let outcome = match commit(&public, &candidate).await.map_err(published)? {
+        Committed::Published { release, number, stale, bounds } => {
+            progress.record.bounds = bounds;
+            RunOutcome::Published { release, log: number, stale }
+        }
+        Committed::Unchanged { release } => RunOutcome::Unchanged { release },
+        Committed::Blocked { bounds } => {
+            progress.record.bounds = bounds;
+            return Ok(RunOutcome::Blocked);
+        }
+    };
+    drift::keep(job, &private, &intake.staged).await?;
+    intaker.keep(&intake).await?;
+    if let (RunOutcome::Published { release, .. }, ReadBack::Url) = (&outcome, job.project.read_back) {
+        progress.step("read_back", "Reading back through the public address");
+        read_back::read_back(job, options, stores, release, attempt).await?;
     }
-}
-
-/// The snapshot of each source, in the order of the pipeline.
-async fn snapshots(
-    job: Job<'_>,
-    options: &RunOptions,
-    private: &Store,
-    progress: &mut Progress<'_>,
-) -> Result<Vec<Snapshot>, RunError> {
-    let mut snapshots = Vec::new();
-    for source in &job.pipeline.sources {
-        let failed = |error| RunError::Source { id: source.id.clone(), source: Box::new(error) };
-        let (snapshot, new) = match options.from {
-            From::Snapshot => {
-                let last = latest(private, &source.id).await.map_err(failed)?;
-                (last.ok_or_else(|| RunError::NoSnapshot { id: source.id.clone() })?, false)
-            }
-            From::Source => {
-                progress.reporter.step(&format!("Fetching source {}", source.id));
-                let connector = connector(&source.kind, &options.env).map_err(failed)?;
-                let fetched = fetch(private, &source.id, connector.as_ref(), options.now).await.map_err(failed)?;
-                (fetched.snapshot, fetched.changed)
-            }
-        };
-        progress.record.sources.push(SourceUse {
-            source: source.id.to_string(),
-            snapshot: snapshot.number,
-            new,
-            bytes: snapshot.parts.iter().map(|part| part.bytes).sum(),
-            fetched_at: snapshot.fetched_at.clone(),
-        });
-        snapshots.push(snapshot);
-    }
-    Ok(snapshots)
-}
-
-/// All tables of the sources, in the order of the pipeline.
-async fn read(
-    job: Job<'_>,
-    private: &Store,
-    snapshots: &[Snapshot],
-    cog: &Arc<Cog>,
-    folder: &Path,
-) -> Result<Vec<Staged>, RunError> {
-    let mut staged = Vec::new();
-    for table in &job.pipeline.tables {
-        let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.source == table.source) else { continue };
-        let parts = parts(private, snapshot, table).await?;
-        let (table_spec, key) = (table.clone(), job.project.key.clone());
-        let (cog, folder) = (Arc::clone(cog), folder.to_owned());
-        let task = tokio::task::spawn_blocking(move || stage::stage(&table_spec, &key, parts, &cog, &folder));
-        staged.push(task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??);
-    }
-    Ok(staged)
-}
-
-async fn parts(private: &Store, snapshot: &Snapshot, table: &TableSpec) -> Result<Parts, RunError> {
-    let mut parts: Parts = Vec::new();
-    for part in &snapshot.parts {
-        let reader = open_part(private, snapshot, &part.name).await;
-        let reader =
-            reader.map_err(|source| RunError::Source { id: table.source.clone(), source: Box::new(source) })?;
-        parts.push((part.name.clone(), Box::new(reader)));
-    }
-    Ok(parts)
+    Ok(outcome)
 }
 
 fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ledger::LedgerCounts;
 use crate::id::{DatasetId, ReleaseId, RunId};
+use crate::quality::gate::Bound;
 
 /// A step and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +30,8 @@ pub struct SourceUse {
     pub bytes: u64,
     /// When it was fetched, RFC 3339, UTC.
     pub fetched_at: String,
+    /// What was wrong with the last answer, a code, when the last good snapshot is used in its place.
+    pub held_back: Option<String>,
 }
 
 /// A table as it was read.
@@ -107,6 +110,10 @@ pub enum RunOutcome {
     NothingPublic,
     /// It failed.
     Failed {
+        /// What was wrong, a stable code.
+        code: String,
+        /// The source that failed, when it was one.
+        source: Option<String>,
         /// The error and its causes.
         error: Vec<String>,
     },
@@ -136,6 +143,8 @@ pub struct RunRecord {
     pub published: Vec<PublishedTable>,
     /// Checks that failed.
     pub failed_checks: Vec<FailedCheck>,
+    /// Bounds of the gate.
+    pub bounds: Vec<Bound>,
     /// Checks that were run.
     pub checks: usize,
     /// Files of the release and their bytes.
@@ -144,4 +153,17 @@ pub struct RunRecord {
     pub bytes: u64,
     /// Steps.
     pub steps: Vec<StepRecord>,
+}
+
+impl RunRecord {
+    /// What stopped a blocked run, a stable code.
+    pub(super) fn blocked_by(&self) -> &'static str {
+        if self.bounds.iter().any(Bound::blocks) { "gate_closed" } else { "checks_failed" }
+    }
+
+    /// Whether a person must act: nothing was delivered, or not what the sources say now.
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, RunOutcome::Failed { .. } | RunOutcome::Blocked)
+            || self.sources.iter().any(|source| source.held_back.is_some())
+    }
 }

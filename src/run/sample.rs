@@ -10,7 +10,9 @@ use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, Utc};
 
 use super::error::RunError;
-use super::{parts, private_failed};
+use super::intake::parts;
+use super::private_failed;
+use super::stage::Parts;
 use crate::config::pipeline::{Pipeline, Project, SourceKind, TableSpec};
 use crate::contract::arrow::CODES_KEY;
 use crate::normalise::{Normaliser, ROW};
@@ -89,7 +91,7 @@ async fn read_files(
 fn rows(
     table: &TableSpec,
     normaliser: &Normaliser,
-    parts: super::Parts,
+    parts: Parts,
     root: &Path,
     most: usize,
 ) -> Result<TableSample, RunError> {

@@ -38,6 +38,8 @@ pub(super) struct Staged {
     pub(super) counts: LedgerCounts,
     /// Rows by the method that placed them.
     pub(super) methods: BTreeMap<String, u64>,
+    /// Empty cells by column.
+    pub(super) empty: BTreeMap<String, u64>,
     /// Mapped columns that the source does not have.
     pub(super) columns_missing: Vec<String>,
     /// Columns of the source.
@@ -59,6 +61,7 @@ struct StageSink<'a> {
     writer: ScratchWriter,
     ledger: Ledger,
     methods: BTreeMap<String, u64>,
+    empty: BTreeMap<String, u64>,
     /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
     beaten: BTreeMap<u64, Reject>,
 }
@@ -105,6 +108,9 @@ impl ChunkSink for StageSink<'_> {
             }
         }
         let batch = self.without_personal_values(&batch)?;
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            *self.empty.entry(field.name().clone()).or_default() += column.null_count() as u64;
+        }
         self.writer.write(&batch)?;
         Ok(())
     }
@@ -173,11 +179,19 @@ pub(super) fn stage(
     let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
     let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
     let ledger = Ledger::new(folder, table.name.as_str());
-    let mut sink = StageSink { table, cog, writer, ledger, methods: BTreeMap::new(), beaten: BTreeMap::new() };
+    let mut sink = StageSink {
+        table,
+        cog,
+        writer,
+        ledger,
+        methods: BTreeMap::new(),
+        empty: BTreeMap::new(),
+        beaten: BTreeMap::new(),
+    };
     let summary = Normaliser::new(table, key)
         .run(parts, &mut sink)
         .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
-    let StageSink { writer, mut ledger, methods, beaten, .. } = sink;
+    let StageSink { writer, mut ledger, methods, empty, beaten, .. } = sink;
     let (path, _) = writer.finish()?;
     let path = if beaten.is_empty() { path } else { without_beaten(table, &path, beaten, &mut ledger)? };
     let (counts, files) = ledger.finish(table.name.as_str())?;
@@ -188,6 +202,7 @@ pub(super) fn stage(
         kept: summary.kept,
         counts,
         methods,
+        empty,
         columns_missing: summary.columns_missing,
         source_columns: summary.source_columns,
         ignored: summary.ignored,

@@ -40,6 +40,7 @@ pub use snapshot::Snapshot;
 pub use snapshot::SnapshotPart;
 pub use snapshot::fetch;
 pub use snapshot::latest;
+pub use snapshot::numbered;
 
 /// Fetches one kind of source. Moves bytes; never interprets them.
 #[async_trait]

@@ -157,6 +157,11 @@ async fn commit(store: &Store, mut new: Snapshot, mut last: Option<Snapshot>) ->
 pub async fn latest(store: &Store, source: &SourceId) -> Result<Option<Snapshot>, SourceError> {
     let folder = StoreFolder::Snapshots { source: source.clone() };
     let Some(number) = store.numbers(&folder).await.map_err(reading)?.pop() else { return Ok(None) };
+    numbered(store, source, number).await
+}
+
+/// The snapshot of a source with that number, `None` when there is none.
+pub async fn numbered(store: &Store, source: &SourceId, number: u64) -> Result<Option<Snapshot>, SourceError> {
     let key = StoreKey::SnapshotIndex { source: source.clone(), n: number };
     match store.get(&key).await.map_err(reading)? {
         Some(index) => parse_index(source, number, &index).map(Some),

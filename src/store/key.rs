@@ -33,6 +33,13 @@ pub enum StoreKey {
         /// The table.
         table: TableName,
     },
+    /// Private: which snapshot of a source was last good for a dataset, and what it gave.
+    SourceState {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The source.
+        source: SourceId,
+    },
     /// Private: what a run did.
     RunRecord {
         /// The run.
@@ -198,6 +205,7 @@ impl StoreKey {
             Self::SnapshotPart { source, digest } => format!("snapshots/{source}/parts/{digest}"),
             Self::SnapshotIndex { source, n } => format!("snapshots/{source}/{n:020}.json"),
             Self::SourceColumns { dataset, table } => format!("columns/{dataset}/{table}.json"),
+            Self::SourceState { dataset, source } => format!("good/{dataset}/{source}.json"),
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
@@ -223,6 +231,7 @@ impl StoreKey {
             Self::Sums { .. } => "text/plain; charset=utf-8",
             Self::SnapshotIndex { .. }
             | Self::SourceColumns { .. }
+            | Self::SourceState { .. }
             | Self::RunRecord { .. }
             | Self::Lease { .. }
             | Self::Claim { .. }
@@ -243,6 +252,7 @@ impl StoreKey {
             Self::SnapshotPart { .. }
             | Self::SnapshotIndex { .. }
             | Self::SourceColumns { .. }
+            | Self::SourceState { .. }
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
             | Self::WithdrawnFile { .. }

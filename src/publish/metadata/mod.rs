@@ -31,7 +31,7 @@ pub struct Context<'a> {
     /// What the dataset holds.
     pub description: &'a str,
     /// Semantic version of the published contract.
-    pub version: &'a str,
+    pub version: String,
     /// SPDX identifier of the release's licence.
     pub licence: &'a str,
     /// Whether the answers were invented.

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::{Context, SYNTHETIC, TableFiles, licence_text, licence_title, licence_url};
 use crate::publish::format::Content;
+use crate::release::{ContractChange, Level};
 
 /// The README of a release: what it holds, under which licence, how to cite it and how to open it.
-pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>]) -> String {
+pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>], changes: &[ContractChange]) -> String {
     let mut text = format!("# {}\n\n", context.full_title());
     if context.synthetic {
         paragraph(&mut text, format_args!("**{SYNTHETIC}**"));
@@ -25,6 +26,7 @@ pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>]) -> String {
             context.homepage,
         ),
     );
+    changes_section(&mut text, changes);
     licence_section(&mut text, context);
     paragraph(&mut text, format_args!("## Citer ces données"));
     paragraph(&mut text, format_args!("> {}", citation(context)));
@@ -34,6 +36,32 @@ pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>]) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// What changed in the contract since the release before; nothing when nothing did.
+fn changes_section(text: &mut String, changes: &[ContractChange]) {
+    if changes.is_empty() {
+        return;
+    }
+    paragraph(text, format_args!("## Ce qui change depuis l’édition précédente"));
+    for change in changes {
+        let what = match change.change.as_str() {
+            "table_gone" => "table supprimée",
+            "table_added" => "table ajoutée",
+            "key_changed" => "clé modifiée",
+            "column_gone" => "colonne supprimée",
+            "column_added" => "colonne ajoutée",
+            "type_changed" => "type modifié",
+            "option_gone" => "modalité supprimée",
+            "option_added" => "modalité ajoutée",
+            other => other,
+        };
+        let column = change.column.as_ref().map_or_else(String::new, |column| format!(", colonne `{column}`"));
+        let detail = if change.detail.is_empty() { String::new() } else { format!(" ({})", change.detail) };
+        let breaks = if change.level == Level::Major { " **Incompatible.**" } else { "" };
+        line(text, format_args!("- Table `{}`{column} : {what}{detail}.{breaks}", change.table));
+    }
+    text.push('\n');
 }
 
 /// The text of the `LICENSE` file: name, address and gist of the licence, and how to name the source.

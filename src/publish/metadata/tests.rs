@@ -83,7 +83,7 @@ impl Sample {
             dataset: &self.dataset,
             title: "Coopérations",
             description: "Qui coopère avec qui.",
-            version: "1.2.0",
+            version: "1.2.0".to_owned(),
             licence: "etalab-2.0",
             synthetic,
             keywords: &self.keywords,
@@ -239,9 +239,9 @@ fn synthetic_data_say_so_wherever_they_are_described() {
     }
     let context = sample.context(true);
     assert!(table_schema(&sample.regions, &context)["description"].as_str().unwrap().starts_with(SYNTHETIC));
-    assert!(readme(&context, &[]).contains(SYNTHETIC) && licence_notice(&context).contains("synthétiques"));
+    assert!(readme(&context, &[], &[]).contains(SYNTHETIC) && licence_notice(&context).contains("synthétiques"));
     let plain = sample.context(false);
-    assert!(!readme(&plain, &[]).contains("ynthétiques"));
+    assert!(!readme(&plain, &[], &[]).contains("ynthétiques"));
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn the_readme_has_the_addresses_of_its_release() {
         TableFiles { contract: &sample.structures, files: &structures },
         TableFiles { contract: &sample.regions, files: &regions },
     ];
-    let text = readme(&sample.context(false), &tables);
+    let text = readme(&sample.context(false), &tables, &[]);
     let base = "https://data.example.org/cooperations/releases/2026-11-22/";
     for line in [
         format!("SELECT * FROM read_parquet('{base}structures.parquet') LIMIT 10;"),

@@ -192,6 +192,19 @@ impl Project {
         if path.exists() { rows(&path) } else { Vec::new() }
     }
 
+    /// Files of the public store with their bytes, `releases.json` without what it says about freshness: every run tells
+    /// of itself there, also one that published nothing.
+    pub fn public(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.stored();
+        files.retain(|name, _| name.starts_with("public/"));
+        for (_, bytes) in files.iter_mut().filter(|(name, _)| name.ends_with("/releases.json")) {
+            let mut json: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            json.as_object_mut().unwrap().retain(|member, _| !member.starts_with("freshness"));
+            *bytes = serde_json::to_vec(&json).unwrap();
+        }
+        files
+    }
+
     /// All files of the two stores with their bytes, for before-and-after comparisons.
     pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();

@@ -15,17 +15,25 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: Vec<u8>,
+    /// Bytes that are promised and never come.
+    pub missing: usize,
 }
 
 impl Reply {
     /// `200 OK` with a body.
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: "200 OK", headers: Vec::new(), body: body.into() }
+        Self { status: "200 OK", headers: Vec::new(), body: body.into(), missing: 0 }
     }
 
     /// Another status without body.
     pub fn status(status: &'static str) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), missing: 0 }
+    }
+
+    /// Cut off: so many bytes are promised and never come.
+    pub fn cut(mut self, missing: usize) -> Self {
+        self.missing = missing;
+        self
     }
 
     /// With a header.
@@ -80,8 +88,8 @@ fn read(stream: &TcpStream) -> Request {
 }
 
 fn answer(mut stream: TcpStream, reply: &Reply) {
-    let mut head =
-        format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let length = reply.body.len() + reply.missing;
+    let mut head = format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {length}\r\n", reply.status);
     for (name, value) in &reply.headers {
         head = head + name + ": " + value + "\r\n";
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Output, Project, walk};
 
@@ -121,7 +121,7 @@ fn a_run_outside_a_terminal_ends_with_a_summary_of_one_screen() {
     let output = project.run();
     assert_eq!(output.stdout, format!("{DATASET}\tpublished\t[DATE]\n"), "stdout is one line for machines");
     assert!(!output.stderr.contains(['\u{1b}', '\r']), "no colour and no redrawing outside a terminal");
-    assert!(output.stderr.starts_with("Fetching sources\n"), "{}", output.stderr);
+    assert!(output.stderr.starts_with("Fetching and reading sources\n"), "{}", output.stderr);
     assert!(output.stderr.lines().count() <= 45, "{} lines", output.stderr.lines().count());
     for word in ["read\n", "rejected (", "published (", "checks: ", "where to look\n", "(private)"] {
         assert!(output.stderr.contains(word), "`{word}` should stand in\n{}", output.stderr);
@@ -183,23 +183,21 @@ fn a_failed_source_is_told_once_and_stops_no_other_pipeline() {
 #[test]
 fn a_failed_run_leaves_a_record_and_the_old_release() {
     let project = Project::shipped();
+    project.replace(
+        &format!("pipelines/{DATASET}.toml"),
+        "file.path = \"seeds/exemple/tiers-lieux.synthetique.csv\"",
+        "file.path = \"seeds/exemple/tiers-lieux.synthetique.csv\"\ngate.on_failure = \"stop\"",
+    );
     project.run();
-    let before = project.stored();
+    let before = project.public();
     fs::remove_file(project.path(REGISTRY)).unwrap();
     let output = project.essaim(&["run"]).expect(1);
     assert!(output.stderr.contains("the last release stays visible"), "{}", output.stderr);
     let failed: Vec<Value> = records(&project).into_iter().filter(|record| record["outcome"] == "failed").collect();
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["error"][0], "cannot fetch source `tiers-lieux`");
-    let after = project.stored();
-    let public = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
-        files
-            .iter()
-            .filter(|(name, _)| name.starts_with("public/"))
-            .map(|(name, bytes)| (name.clone(), bytes.clone()))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(public(&before), public(&after));
+    assert_eq!((&failed[0]["code"], &failed[0]["source"]), (&json!("source_unreachable"), &json!("tiers-lieux")));
+    assert!(project.public() == before);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod command_line;
 mod confidentiality;
 mod drift;
+mod gate;
 mod independence;
 mod init;
 mod mistakes;

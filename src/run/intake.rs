@@ -1,0 +1,241 @@
+//! What each source gives: its snapshot, the tables read from it, and what takes their place when it gives nothing good.
+//!
+//! A source that does not answer, cannot be read or breaks a bound never wipes data: the snapshot that was used when it
+//! was last good is used once more, and the run says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::error::{Refused, RunError};
+use super::stage::{self, Parts, Staged};
+use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed};
+use crate::config::pipeline::{Drift, OnFailure, Source, TableSpec};
+use crate::id::SourceId;
+use crate::publish::commit::json_bytes;
+use crate::quality::gate::{Bound, SourceShape, TableShape, source_bounds};
+use crate::release::Went;
+use crate::source::{Snapshot, connector, fetch, latest, numbered, open_part};
+use crate::store::{Store, StoreKey};
+use crate::territory::Cog;
+
+/// Codes of the bounds that a source can break, which begin their ids.
+const CODES: [&str; 3] = ["source_rows", "source_rejects", "source_empty"];
+
+/// Columns of a table that its source does not have.
+pub(super) fn lost_columns<'a>(spec: &'a TableSpec, staged: &Staged) -> Vec<&'a str> {
+    let lost = spec.mappings.iter().filter(|mapping| staged.columns_missing.contains(&mapping.from.join(" | ")));
+    lost.map(|mapping| spec.contract.columns[mapping.column].name.as_str()).collect()
+}
+
+/// What all sources gave.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    /// The snapshot of each source, in the order of the pipeline.
+    pub(super) snapshots: Vec<Snapshot>,
+    /// All tables, in the order of the pipeline.
+    pub(super) staged: Vec<Staged>,
+    /// What was wrong with the last answer of the sources whose last good snapshot is used: a code.
+    pub(super) held_back: BTreeMap<SourceId, &'static str>,
+    /// Bounds of the snapshots that are used.
+    pub(super) bounds: Vec<Bound>,
+    /// Columns that their source no longer has, of tables that may go on without them.
+    pub(super) given_up: BTreeSet<String>,
+    shapes: BTreeMap<SourceId, SourceShape>,
+}
+
+/// What is known of a source when it was last good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Good {
+    snapshot: u64,
+    shape: SourceShape,
+}
+
+/// One snapshot as it was read.
+struct Taken {
+    snapshot: Snapshot,
+    new: bool,
+    staged: Vec<(usize, Staged)>,
+    shape: SourceShape,
+    bounds: Vec<Bound>,
+}
+
+/// Fetches and reads all sources of a pipeline.
+pub(super) struct Intaker<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) options: &'a RunOptions,
+    pub(super) private: &'a Store,
+    pub(super) cog: &'a Arc<Cog>,
+    pub(super) folder: &'a Path,
+}
+
+impl Intaker<'_> {
+    /// Takes in all sources, one after the other.
+    pub(super) async fn take(&self, progress: &mut Progress<'_>) -> Result<Intake, RunError> {
+        let mut intake = Intake::default();
+        let mut staged = Vec::new();
+        for source in &self.job.pipeline.sources {
+            let good = self.good(source).await?;
+            let taken = match self.newest(source, good.as_ref(), progress).await {
+                Ok(taken) => {
+                    progress.went.insert(source.id.to_string(), Went::Well { changed: taken.new });
+                    taken
+                }
+                Err(error) => {
+                    let code = error.code();
+                    progress.went.insert(source.id.to_string(), Went::Wrong { code: code.to_owned() });
+                    let taken = self.last_good(source, good, error).await?;
+                    intake.held_back.insert(source.id.clone(), code);
+                    taken
+                }
+            };
+            progress.record.sources.push(SourceUse {
+                source: source.id.to_string(),
+                snapshot: taken.snapshot.number,
+                new: taken.new,
+                bytes: taken.snapshot.parts.iter().map(|part| part.bytes).sum(),
+                fetched_at: taken.snapshot.fetched_at.clone(),
+                held_back: intake.held_back.get(&source.id).map(|code| (*code).to_owned()),
+            });
+            intake.shapes.insert(source.id.clone(), taken.shape);
+            intake.snapshots.push(taken.snapshot);
+            intake.bounds.extend(taken.bounds);
+            staged.extend(taken.staged);
+        }
+        staged.sort_by_key(|(at, _)| *at);
+        let tables = &self.job.pipeline.tables;
+        for (at, table) in staged.iter().filter(|(at, _)| tables[*at].drift == Drift::Nulls) {
+            intake.given_up.extend(lost_columns(&tables[*at], table).into_iter().map(str::to_owned));
+        }
+        intake.staged = staged.into_iter().map(|(_, staged)| staged).collect();
+        Ok(intake)
+    }
+
+    /// The newest snapshot: of the source itself, or the last that was fetched.
+    async fn newest(
+        &self,
+        source: &Source,
+        good: Option<&Good>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Taken, RunError> {
+        let failed = |error| RunError::Source { id: source.id.clone(), source: Box::new(error) };
+        let (snapshot, new) = match self.options.from {
+            From::Snapshot => {
+                let last = latest(self.private, &source.id).await.map_err(failed)?;
+                (last.ok_or_else(|| RunError::NoSnapshot { id: source.id.clone() })?, false)
+            }
+            From::Source => {
+                progress.reporter.step(&format!("Fetching source {}", source.id));
+                let connector = connector(&source.kind, &self.options.env).map_err(failed)?;
+                let fetched = fetch(self.private, &source.id, connector.as_ref(), self.options.now).await;
+                let fetched = fetched.map_err(failed)?;
+                (fetched.snapshot, fetched.changed)
+            }
+        };
+        let mut taken = self.read(source, good, snapshot).await?;
+        taken.new = new;
+        self.judged(source, taken, progress).await
+    }
+
+    /// Refuses a snapshot that breaks a bound; what was rejected of it is kept.
+    async fn judged(&self, source: &Source, taken: Taken, progress: &Progress<'_>) -> Result<Taken, RunError> {
+        let broken: Vec<&Bound> = taken.bounds.iter().filter(|bound| bound.blocks()).collect();
+        let Some(first) = broken.first() else { return Ok(taken) };
+        let code = CODES.into_iter().find(|code| first.id.starts_with(code)).unwrap_or("source_rows");
+        for (name, path) in taken.staged.iter().flat_map(|(_, table)| &table.files) {
+            let key = StoreKey::RunFile { run: progress.record.run.clone(), name: format!("refused/{name}") };
+            self.private.put_file(&key, path).await.map_err(private_failed)?;
+        }
+        let said = broken.iter().map(|bound| format!("{} ({})", bound.said, bound.id)).collect();
+        Err(RunError::Refused { id: source.id.clone(), code, source: Refused(said) })
+    }
+
+    /// The snapshot that was used when the source was last good, in the place of one with which `error` was the matter.
+    async fn last_good(&self, source: &Source, good: Option<Good>, error: RunError) -> Result<Taken, RunError> {
+        let Some(good) = good.filter(|_| error.is_of_the_source() && source.gate.on_failure == OnFailure::LastGood)
+        else {
+            return Err(error);
+        };
+        let failed = |error| RunError::Source { id: source.id.clone(), source: Box::new(error) };
+        let Some(snapshot) = numbered(self.private, &source.id, good.snapshot).await.map_err(failed)? else {
+            return Err(error);
+        };
+        // Where the last good snapshot no longer passes either, the project changed, and the first error tells more.
+        let Ok(taken) = self.read(source, Some(&good), snapshot).await else { return Err(error) };
+        if taken.bounds.iter().any(Bound::blocks) {
+            return Err(error);
+        }
+        warn!(
+            source.id = %source.id,
+            "Source `{}` gave nothing good; snapshot {} of {} is used in its place: {}",
+            source.id, taken.snapshot.number, taken.snapshot.fetched_at, chain(&error).join(": ")
+        );
+        Ok(taken)
+    }
+
+    /// Reads the tables of a source from a snapshot, and judges what it gave.
+    async fn read(&self, source: &Source, good: Option<&Good>, snapshot: Snapshot) -> Result<Taken, RunError> {
+        let mut staged = Vec::new();
+        let mut shape = SourceShape::default();
+        for (at, table) in self.job.pipeline.tables.iter().enumerate().filter(|(_, table)| table.source == source.id) {
+            let parts = parts(self.private, &snapshot, table).await?;
+            let (spec, key) = (table.clone(), self.job.project.key.clone());
+            let (cog, folder) = (Arc::clone(self.cog), self.folder.to_owned());
+            let task = tokio::task::spawn_blocking(move || stage::stage(&spec, &key, parts, &cog, &folder));
+            let table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
+            if table.read >= shape.rows {
+                (shape.rows, shape.rejected) = (table.read, table.read.saturating_sub(table.kept));
+            }
+            let lost = lost_columns(&self.job.pipeline.tables[at], &table);
+            let mut empty = table.empty.clone();
+            empty.retain(|column, _| !lost.contains(&column.as_str()));
+            shape.tables.insert(table.name.to_string(), TableShape { rows: table.kept, empty });
+            staged.push((at, table));
+        }
+        // A source that no table reads gives no rows, and need not.
+        let mut bounds = if staged.is_empty() {
+            Vec::new()
+        } else {
+            source_bounds(source.id.as_str(), &source.gate, good.map(|good| &good.shape), &shape)
+        };
+        self.options.acceptance.apply(&mut bounds);
+        Ok(Taken { snapshot, new: false, staged, shape, bounds })
+    }
+
+    fn key(&self, source: &SourceId) -> StoreKey {
+        StoreKey::SourceState { dataset: self.job.pipeline.id.clone(), source: source.clone() }
+    }
+
+    async fn good(&self, source: &Source) -> Result<Option<Good>, RunError> {
+        let bytes = self.private.get(&self.key(&source.id)).await.map_err(private_failed)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Keeps what the sources gave as good, once a run went through.
+    pub(super) async fn keep(&self, intake: &Intake) -> Result<(), RunError> {
+        for snapshot in &intake.snapshots {
+            if intake.held_back.contains_key(&snapshot.source) {
+                continue;
+            }
+            let shape = intake.shapes.get(&snapshot.source).cloned().unwrap_or_default();
+            let good = Good { snapshot: snapshot.number, shape };
+            self.private.put(&self.key(&snapshot.source), json_bytes(&good)).await.map_err(private_failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a snapshot, for a table that is read from it.
+pub(super) async fn parts(private: &Store, snapshot: &Snapshot, table: &TableSpec) -> Result<Parts, RunError> {
+    let mut parts: Parts = Vec::new();
+    for part in &snapshot.parts {
+        let reader = open_part(private, snapshot, &part.name).await;
+        let reader =
+            reader.map_err(|source| RunError::Source { id: table.source.clone(), source: Box::new(source) })?;
+        parts.push((part.name.clone(), Box::new(reader)));
+    }
+    Ok(parts)
+}
