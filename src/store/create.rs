@@ -66,7 +66,7 @@ impl Store {
     }
 
     async fn create_once(&self, key: &StoreKey, bytes: &Bytes) -> Result<(), StoreError> {
-        fault::point();
+        fault::point().map_err(|source| self.failed("create", &key.path(), source))?;
         if let (true, Some(folder), Some(path)) = (self.direct, &self.folder, self.local_path(key)?) {
             let (folder, bytes) = (folder.clone(), bytes.clone());
             return super::blocking(move || local::create_durable(&folder, &path, &bytes)).await;

@@ -1,7 +1,9 @@
-//! Dying on purpose, to show that nothing is lost by it. Only in debug builds: a released program has none of this.
+//! Failing and dying on purpose, to show that nothing is lost by it. Only in debug builds: a released program has none of
+//! this.
 //!
-//! With `ESSAIM_FAULT=kill:17` in the environment the process sends itself SIGKILL at the 17th [`point`]: before each
-//! write, between staging a file and giving it its name, before each delete and each sync, in either store.
+//! A [`point`] stands before each write, delete and sync in either store. With `ESSAIM_FAULT` in the environment the
+//! process sends itself SIGKILL at the 17th (`kill:17`), or that operation fails (`fail:17`), or all do from then on
+//! (`down:17`). At a [`moment`] between two steps of one operation the process can be killed too.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +15,58 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static FATAL: OnceLock<u64> = OnceLock::new();
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Fault {
+        Kill,
+        Fail,
+        Down,
+    }
+
+    static FATAL: OnceLock<(Fault, u64)> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
 
-    /// Reads which point is fatal; the first setting of a process counts.
+    /// Reads which point is fatal, and how; the first setting of a process counts.
     pub(super) fn arm(setting: Option<&String>) {
-        if let Some(n) = setting.and_then(|setting| setting.strip_prefix("kill:")).and_then(|n| n.parse().ok()) {
-            FATAL.get_or_init(|| n);
+        let Some((kind, n)) = setting.and_then(|setting| setting.split_once(':')) else { return };
+        let kind = match kind {
+            "kill" => Fault::Kill,
+            "fail" => Fault::Fail,
+            "down" => Fault::Down,
+            _ => return,
+        };
+        if let Ok(n) = n.parse() {
+            FATAL.get_or_init(|| (kind, n));
         }
     }
 
     /// A moment at which the process may die.
-    pub(super) fn point() {
-        let Some(fatal) = FATAL.get() else { return };
-        if PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *fatal {
-            let pid = std::process::id().to_string();
-            let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status();
-            // Nothing may happen between the signal and the end.
-            loop {
-                std::thread::park();
-                debug_assert!(killed.is_ok(), "`kill` is part of every system that tests run on");
-            }
+    pub(super) fn moment() {
+        if let Some((Fault::Kill, fatal)) = FATAL.get()
+            && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *fatal
+        {
+            die();
+        }
+    }
+
+    /// Whether the operation that is about to begin fails; the process may die here as well.
+    pub(super) fn fails() -> bool {
+        let Some((kind, fatal)) = FATAL.get() else { return false };
+        let n = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+        match kind {
+            Fault::Kill if n == *fatal => die(),
+            Fault::Kill => false,
+            Fault::Fail => n == *fatal,
+            Fault::Down => n >= *fatal,
+        }
+    }
+
+    fn die() -> ! {
+        let pid = std::process::id().to_string();
+        let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status();
+        // Nothing may happen between the signal and the end.
+        loop {
+            std::thread::park();
+            debug_assert!(killed.is_ok(), "`kill` is part of every system that tests run on");
         }
     }
 }
@@ -48,7 +81,19 @@ pub(super) fn arm(env: &BTreeMap<String, String>) {
 
 /// A moment at which the process may die.
 #[inline]
-pub(super) fn point() {
+pub(super) fn moment() {
     #[cfg(debug_assertions)]
-    armed::point();
+    armed::moment();
+}
+
+/// Before an operation: it may fail here, or the process die.
+#[inline]
+#[cfg_attr(not(debug_assertions), expect(clippy::unnecessary_wraps, reason = "a debug build can fail here"))]
+pub(super) fn point() -> object_store::Result<()> {
+    #[cfg(debug_assertions)]
+    if armed::fails() {
+        let source = Box::new(std::io::Error::other("failed on purpose"));
+        return Err(object_store::Error::Generic { store: "fault", source });
+    }
+    Ok(())
 }

@@ -31,10 +31,10 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
     staged.push(format!("#{}", rand::random::<u64>()));
     let staged = PathBuf::from(staged);
     let written = write_synced(&staged, bytes).map_err(disk("write", &staged));
-    fault::point();
+    fault::moment();
     // A link fails when the name is taken; a rename would replace what is there.
     let linked = written.and_then(|()| fs::hard_link(&staged, path).map_err(disk("create", path)));
-    fault::point();
+    fault::moment();
     match fs::remove_file(&staged) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

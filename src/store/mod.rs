@@ -127,7 +127,7 @@ impl Store {
     pub async fn put(&self, key: &StoreKey, bytes: Bytes) -> Result<(), StoreError> {
         let path = key.path();
         let options = PutOptions { attributes: self.attributes_of(key), ..Default::default() };
-        fault::point();
+        fault::point().map_err(|source| self.failed("write", &path, source))?;
         match self.handle.put_opts(&self.object_path(&path)?, bytes.into(), options).await {
             Ok(_) => Ok(()),
             Err(source) => Err(self.failed("write", &path, source)),
@@ -235,7 +235,7 @@ impl Store {
     /// Removes an object. One that is not there is fine.
     pub async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let path = key.path();
-        fault::point();
+        fault::point().map_err(|source| self.failed("delete", &path, source))?;
         let deleted = self.handle.delete(&self.object_path(&path)?).await;
         self.none_when_absent("delete", &path, deleted).map(|_| ())
     }
@@ -269,7 +269,7 @@ impl Store {
     /// Makes sure that objects survive a power cut: on a local folder files and folders are brought to the disk;
     /// other stores promise it with every answer.
     pub async fn sync(&self, keys: &[StoreKey]) -> Result<(), StoreError> {
-        fault::point();
+        fault::point().map_err(|source| self.failed("bring to the disk", "", source))?;
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let mut paths = Vec::with_capacity(keys.len());
         for key in keys {

@@ -97,7 +97,7 @@ impl StoreWriter {
     }
 
     async fn send_part(&mut self, part: Bytes) -> object_store::Result<()> {
-        fault::point();
+        fault::point()?;
         let upload = match &mut self.upload {
             Some(upload) => upload,
             none => {
@@ -113,7 +113,7 @@ impl StoreWriter {
     }
 
     async fn complete(&mut self) -> object_store::Result<()> {
-        fault::point();
+        fault::point()?;
         let rest = self.buffer.split().freeze();
         if self.upload.is_none() {
             let options = PutOptions { attributes: self.attributes.clone(), ..Default::default() };
@@ -123,7 +123,7 @@ impl StoreWriter {
         while !self.parts.is_empty() {
             join_one(&mut self.parts).await?;
         }
-        fault::point();
+        fault::point()?;
         match &mut self.upload {
             Some(upload) => upload.complete().await.map(|_| ()),
             None => Ok(()),

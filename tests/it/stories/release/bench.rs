@@ -115,6 +115,13 @@ impl Bench {
         listed.lines().map(line).collect()
     }
 
+    /// How a command ends whose stores fail, once at the n-th point (`fail`) or from there on (`down`), and what it says.
+    pub(super) fn failing_at(&self, kind: &str, n: u64, arguments: &[&str]) -> (i32, String) {
+        let mut command = self.project.command(arguments);
+        let output = command.env("ESSAIM_FAULT", format!("{kind}:{n}")).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
     /// Whether a command was killed at its n-th point; it must succeed when it was not.
     pub(super) fn killed_at(&self, n: u64, arguments: &[&str]) -> bool {
         let mut command = self.project.command(arguments);

@@ -9,10 +9,14 @@ use rstest::rstest;
 
 use super::bench::{Bench, DATASET, Place};
 
+/// From one point that is tried to the next.
+fn step() -> u64 {
+    if std::env::var("ESSAIM_SWEEP").is_ok_and(|sweep| sweep == "all") { 1 } else { 10 }
+}
+
 /// Kills a command at its points, one after the other. After each, everything is as the log says, the listing is one of
 /// `before` and `after`, and once the command and a run have gone through, nothing is left to repair.
 fn sweep(bench: &Bench, arguments: &[&str]) -> (u64, u64) {
-    let step = if std::env::var("ESSAIM_SWEEP").is_ok_and(|sweep| sweep == "all") { 1 } else { 10 };
     bench.keep();
     let before = bench.listed();
     bench.project.essaim(arguments).expect(0);
@@ -35,7 +39,7 @@ fn sweep(bench: &Bench, arguments: &[&str]) -> (u64, u64) {
         let shown = |listed: &BTreeMap<String, bool>| listed.values().filter(|withdrawn| !**withdrawn).count();
         let now = bench.listed();
         assert!(shown(&now) >= shown(&after), "killed at {n}: {now:?} instead of {after:?}");
-        n += step;
+        n += step();
     }
     (tried, n)
 }
@@ -50,6 +54,44 @@ fn a_publication_can_die_at_any_write(#[case] place: Place) {
     let (tried, last) = sweep(&bench, &["run"]);
     assert!(tried >= 4, "only {tried} points up to {last}");
     println!("publish, {place:?}: {tried} points of {last} tried and survived");
+}
+
+/// A store that goes away in the middle of a publication, for a moment or for good.
+#[rstest]
+#[case::once_in_a_folder(Place::Folder, "fail")]
+#[case::for_good_in_a_folder(Place::Folder, "down")]
+#[case::for_good_in_a_bucket(Place::Bucket, "down")]
+fn a_publication_whose_store_fails_at_any_write_says_so_and_spoils_nothing(#[case] place: Place, #[case] kind: &str) {
+    let bench = Bench::new(place);
+    bench.project.run();
+    bench.source(2);
+    bench.keep();
+    let before = bench.listed();
+    bench.project.run();
+    let after = bench.listed();
+    let (mut tried, mut n) = (0, 1);
+    loop {
+        bench.go_back();
+        // A single failure may be made good on the spot; one that lasts is told, as long as there is an n-th point.
+        if !bench.failing_at("down", n, &["run"]).1.contains("failed on purpose") {
+            break;
+        }
+        bench.go_back();
+        let (code, said) = bench.failing_at(kind, n, &["run"]);
+        tried += 1;
+        let verified = bench.project.essaim(&["releases", "verify"]);
+        assert_eq!(verified.code, 0, "failed at {n}: {}{}", verified.stdout, verified.stderr);
+        let listed = bench.listed();
+        assert!(listed == before || listed == after, "failed at {n}: {listed:?}");
+        assert!(code == 1 || listed == after, "failed at {n}, said nothing of it and published nothing: {said}");
+        bench.project.run();
+        let verified = bench.project.essaim(&["releases", "verify"]).expect(0);
+        assert!(verified.stderr.contains("0 faults, 0 stale"), "failed at {n}: {}", verified.stdout);
+        assert_eq!(bench.listed().len(), after.len(), "failed at {n}");
+        n += step();
+    }
+    assert!(tried >= 4, "only {tried} points up to {n}");
+    println!("publish with a store that fails ({kind}), {place:?}: {tried} points of {n} tried and survived");
 }
 
 #[rstest]
