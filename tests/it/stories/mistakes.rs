@@ -2,6 +2,7 @@
 
 mod disclosure;
 mod files;
+mod gate;
 mod many;
 mod meaning;
 mod sql;
