@@ -3,6 +3,7 @@
 mod bench;
 mod changes;
 mod killed;
+mod large;
 mod swept;
 mod withdrawn;
 mod writers;
