@@ -86,6 +86,7 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
         } else {
             printer.talk(&summary::text(&record, &checked.project));
         }
+        printer.talk(&summary::unused(&acceptance.bounds, &record));
         printer.data(&summary::line(&record));
         if record.failed() {
             exit = Exit::Failed;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::printer::Text;
 use crate::config::pipeline::Project;
+use crate::diagnostic::nearest;
 use crate::quality::gate::Verdict;
 use crate::run::{RunOutcome, RunRecord};
 
@@ -108,6 +109,25 @@ fn bounds(out: &mut Text, record: &RunRecord) {
         let accept = broken.join(" --accept ");
         out.line(format_args!("    if this is right: essaim run --accept {accept} --because \"…\""));
     }
+}
+
+/// Ids that were accepted and are no bound, or one that holds; nothing where the gate was not asked.
+pub(super) fn unused(accepted: &[String], record: &RunRecord) -> String {
+    let mut out = Text::default();
+    let known = || record.bounds.iter().map(|bound| bound.id.as_str());
+    for id in accepted.iter().filter(|_| !record.bounds.is_empty()) {
+        match record.bounds.iter().find(|bound| bound.id == **id) {
+            Some(bound) if bound.verdict == Verdict::Held => {
+                out.line(format_args!("  nothing to accept: bound {id} holds"));
+            }
+            Some(_) => {}
+            None => {
+                let meant = nearest(id, known()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                out.line(format_args!("  nothing to accept: there is no bound {id}{meant}"));
+            }
+        }
+    }
+    out.finish()
 }
 
 fn headline(record: &RunRecord) -> String {

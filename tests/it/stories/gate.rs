@@ -206,6 +206,10 @@ fn a_loss_that_a_person_accepts_is_published_with_the_reason() {
     let mut arguments = vec!["run"];
     arguments.extend(bounds.iter().flat_map(|bound| ["--accept", bound]));
     arguments.extend(["--because", "Cinq lieux ont fermé."]);
+    let misspelt = ["run", "--accept", "row:lieux", "--accept", "source_rows:lieux", "--because", "x"];
+    let misspelt = project.essaim(&misspelt).expect(1);
+    let said = "nothing to accept: there is no bound row:lieux; did you mean rows:lieux?";
+    assert!(misspelt.stderr.contains(said), "{}", misspelt.stderr);
     let dry = [arguments.as_slice(), &["--dry-run"]].concat();
     assert_eq!(project.essaim(&dry).expect(0).stdout, "lieux\tdry-run\t-\n");
     project.essaim(&arguments).expect(0);
