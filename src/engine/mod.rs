@@ -70,7 +70,7 @@ pub const DEFAULT_SCHEMA: &str = "public";
 const CONSUMERS_SHOWN: usize = 5;
 
 /// Most memory that a sort keeps aside for its last merge, per partition.
-const SORT_RESERVATION: usize = 10 * 1024 * 1024;
+const SORT_RESERVATION: usize = 32 << 20;
 
 /// What an engine may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,8 +148,11 @@ fn session_config(options: &EngineOptions) -> SessionConfig {
     settings.execution.parquet.schema_force_view_types = false;
     // A recursion has no bound that a check could see.
     settings.execution.enable_recursive_ctes = false;
+    // Sorts side by side each take all the memory that is left when they merge what they spilled, and leave none to the
+    // merge of the two: wide rows then fail whatever the pool.
+    settings.optimizer.repartition_sorts = false;
     // The reservation cannot be spilled: in a small pool the default would leave nothing to sort in.
-    settings.execution.sort_spill_reservation_bytes = (options.memory_bytes / (partitions * 8)).min(SORT_RESERVATION);
+    settings.execution.sort_spill_reservation_bytes = (options.memory_bytes / 6).min(SORT_RESERVATION);
     config
 }
 

@@ -125,6 +125,19 @@ async fn a_large_sort_spills_within_its_memory() {
 }
 
 #[tokio::test]
+async fn a_sort_of_wide_rows_spills_within_its_memory() {
+    let (schema, batch) = numbers(100_000);
+    let engine = Engine::new(&crate::engine::EngineOptions { partitions: 2, ..options(48 << 20) }).unwrap();
+    engine.register_batches(&name("nombres"), Arc::clone(&schema), slices(&batch, BATCH_ROWS)).unwrap();
+    let target = target(&[("texte", DataType::Utf8), ("n", DataType::Int64)]);
+    let sql = "SELECT repeat(texte, 1 + 600 / length(texte)) AS texte, n FROM nombres";
+    let (rows, batches) = run(&engine, sql, &target, &["n"]).await.unwrap();
+    assert_eq!(rows, 100_000);
+    let sorted = batches.iter().flat_map(|batch| batch.column(1).as_primitive::<Int64Type>().values().to_vec());
+    assert!(sorted.eq(0..100_000));
+}
+
+#[tokio::test]
 async fn memory_that_cannot_be_spilled_ends_in_an_error_that_says_so() {
     let (schema, batch) = numbers(400_000);
     let engine = Engine::new(&crate::engine::EngineOptions { partitions: 2, ..options(4 << 20) }).unwrap();
