@@ -1,5 +1,9 @@
 //! Coordinate systems that a source may use.
 
+/// EPSG codes of systems in degrees that are WGS 84 within a metre: itself, in two and three dimensions, ETRS89, RGF93 and
+/// the overseas frames RGAF09, RGFG95, RGR92, RGM04 and RGSPM06.
+pub const WGS_84: [u16; 9] = [4326, 4979, 4258, 4171, 5489, 4624, 4627, 4470, 4463];
+
 /// EPSG codes and titles. [`territory`](crate::territory) knows how each is turned into WGS 84.
 pub const KNOWN: [(u16, &str); 20] = [
     (4326, "WGS 84"),

@@ -7,12 +7,14 @@ use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use super::chunk::{BATCH_ROWS, Chunk, ChunkSink, Reject, Remark, Summary};
+use super::crs;
 use super::decode::notes::Notes;
 use super::decode::{ColumnDecoder, PlaceText, Status};
 use super::duplicates::{Duplicates, Verdict};
 use super::error::NormaliseError;
 use super::reject::{self, Rule};
 use super::row::{Header, RawRow, Rows};
+use super::shift;
 use super::staged_schema;
 use crate::config::pipeline::{Keep, Place, ReaderSpec, Secret, TableSpec};
 
@@ -53,6 +55,10 @@ pub(super) struct Assembler<'a> {
     /// Rows that were in batches.
     staged: u64,
     summary: Summary,
+    /// Part about whose coordinate system a remark was made.
+    crs_of: Option<String>,
+    /// Columns whose cells in the row at hand do not fit what was promised of them.
+    unfit: Vec<usize>,
     /// What the header at hand lacks; a header that grows may still get it.
     lacks: Lacks,
 }
@@ -109,6 +115,8 @@ impl<'a> Assembler<'a> {
             reject_bytes: 0,
             staged: 0,
             summary: Summary::default(),
+            crs_of: None,
+            unfit: Vec::new(),
             lacks: Lacks::default(),
             table,
             sink,
@@ -146,6 +154,7 @@ impl<'a> Assembler<'a> {
     /// Decodes a row into all columns; counts typed cells that are filled, and those that do not fit.
     fn decode(&mut self, row: &RawRow<'_>) -> (usize, usize) {
         let (mut filled, mut unfit) = (0, 0);
+        self.unfit.clear();
         if self.shares_text {
             self.extras.iter_mut().for_each(String::clear);
         }
@@ -159,9 +168,14 @@ impl<'a> Assembler<'a> {
                 self.extras[at] = extra;
                 self.extras[at].clear();
             }
+            // What cannot be read at all says nothing about where it stands.
+            let hints = status == Status::Unknown && !column.was_faulty();
             if column.is_typed() {
-                filled += usize::from(matches!(status, Status::Answered | Status::Unknown));
-                unfit += usize::from(status == Status::Unknown);
+                filled += usize::from(status == Status::Answered || hints);
+                unfit += usize::from(hints);
+            }
+            if hints && column.is_checked() {
+                self.unfit.push(at);
             }
             self.statuses[at] = status;
         }
@@ -179,6 +193,11 @@ impl<'a> Assembler<'a> {
                 "{unfit} cellules remplies sur {filled} ne conviennent pas à leur colonne ({}) : elles sont décalées.",
                 distinct(&names)
             );
+            return Some((reject::SHIFTED.to_owned(), detail));
+        }
+        if self.header.positional
+            && let Some(detail) = shift::told(&mut self.columns, &self.unfit, row, self.numbers.len() + 1)
+        {
             return Some((reject::SHIFTED.to_owned(), detail));
         }
         for &at in &self.key_columns {
@@ -347,9 +366,14 @@ impl Rows for Assembler<'_> {
         let missing = |wanted: &[String], needed_for: &'static str| {
             NormaliseError::missing_column(&self.table.name, &header.part, wanted, needed_for, &header.names)
         };
-        if let Some((column, count)) = self.wanted().find_map(|wanted| header.ambiguous(wanted)) {
-            let (table, part) = (self.table.name.clone(), header.part);
-            return Err(NormaliseError::RepeatedColumn { table, part, column, count });
+        header.refuse_ambiguous(&self.table.name, self.wanted().flatten())?;
+        let others = self.columns.iter().flat_map(ColumnDecoder::wanted_beside);
+        header.refuse_ambiguous(&self.table.name, others)?;
+        if self.crs_of.as_ref() != Some(&header.part)
+            && let Some(remark) = crs::check(self.table, &header)?
+        {
+            self.crs_of = Some(header.part.clone());
+            self.summary.remarks.push(remark);
         }
         let mut lacks = Lacks::default();
         let fed: Vec<usize> = self.columns.iter().filter_map(|column| column.other).collect();

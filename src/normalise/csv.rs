@@ -17,6 +17,12 @@ use crate::id::TableName;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 << 10;
+/// Most bytes looked at to tell an encoding, from the first that is not ASCII on.
+const AHEAD: usize = 1 << 20;
+/// Code of the remark that an encoding was found out.
+const DETECTED: &str = "encodage_detecte";
+/// Code of the remark that it is in doubt.
+const DOUBTFUL: &str = "encodage_douteux";
 /// Most bytes of one record: beyond it a quote was never closed.
 const LONGEST: usize = 16 << 20;
 
@@ -47,11 +53,14 @@ enum Guess {
     Known(Found),
     /// All bytes so far were ASCII.
     Ascii,
-    /// There was a letter in UTF-8.
-    Utf8,
-    /// There was a byte that is not UTF-8, and no letter in UTF-8 before.
-    Windows,
+    /// Most of what is not ASCII is UTF-8; whether something was met that is not.
+    Utf8 { doubted: bool },
+    /// Most of what is not ASCII is not UTF-8; whether something was met that is.
+    Windows { doubted: bool },
 }
+
+/// Code and text of a remark.
+type Said = (&'static str, String);
 
 impl Guess {
     fn new(found: Found) -> Self {
@@ -66,33 +75,79 @@ impl Guess {
             _ => return,
         };
         let detail = format!("L'encodage a été reconnu : {name}.");
-        rows.remark(Remark { part: part.to_owned(), code: "encodage_detecte".to_owned(), detail });
+        rows.remark(Remark { part: part.to_owned(), code: DETECTED.to_owned(), detail });
     }
 
-    /// Looks at a record; gives a remark when something is decided.
-    fn look(&mut self, bytes: &[u8], line: u64) -> Option<(&'static str, String)> {
-        if !matches!(self, Self::Ascii | Self::Utf8) || Charset::ascii_valid_up_to(bytes) == bytes.len() {
-            return None;
+    /// Whether cells that are not UTF-8 are listed one by one. Where UTF-8 was declared, their rows are rejected: a wrong
+    /// declaration must not pass for a few bad letters.
+    fn lists_cells(self) -> bool {
+        matches!(self, Self::Utf8 { .. } | Self::Known(Found::Utf8))
+    }
+
+    /// Decides by what is met from a line on.
+    fn decide(evidence: Evidence, line: u64) -> (Self, Said) {
+        let Evidence { letters, others } = evidence;
+        let detected = |name: &str| (DETECTED, format!("L'encodage a été reconnu : {name}, à la ligne {line}."));
+        let mixed = |what: &str| {
+            let found = format!("{letters} lettres en UTF-8 et {others} octets qui n'en sont pas");
+            (DOUBTFUL, format!("Deux encodages dans un fichier, à partir de la ligne {line} : {found}. {what}"))
+        };
+        match (letters, others) {
+            (_, 0) => (Self::Utf8 { doubted: false }, detected("UTF-8")),
+            (0, _) => (Self::Windows { doubted: false }, detected("Windows-1252")),
+            // A letter in UTF-8 does not come about by chance, except where texts were mangled before.
+            _ if letters >= others => {
+                let said = mixed("Il est lu en UTF-8, et les cellules illisibles sont listées.");
+                (Self::Utf8 { doubted: true }, said)
+            }
+            _ => {
+                let said = mixed("Il est lu en Windows-1252, et les lettres en UTF-8 s'y lisent de travers.");
+                (Self::Windows { doubted: true }, said)
+            }
         }
+    }
+
+    /// Looks at a record that is not ASCII, after the decision; tells the first doubt.
+    fn doubt(&mut self, bytes: &[u8], line: u64) -> Option<Said> {
         let valid = Charset::utf8_valid_up_to(bytes) == bytes.len();
-        match (*self, valid) {
-            (Self::Ascii, true) => {
-                *self = Self::Utf8;
-                Some(("encodage_detecte", format!("L'encodage a été reconnu : UTF-8, à la ligne {line}.")))
-            }
-            (Self::Ascii, false) => {
-                *self = Self::Windows;
-                Some(("encodage_detecte", format!("L'encodage a été reconnu : Windows-1252, à la ligne {line}.")))
-            }
-            (_, false) => {
-                *self = Self::Known(Found::Open);
-                let detail = format!(
+        let detail = match self {
+            Self::Utf8 { doubted } if !*doubted && !valid => {
+                *doubted = true;
+                format!(
                     "Des lettres en UTF-8, puis à la ligne {line} des octets qui n'en sont pas : deux encodages dans un \
-                     fichier. Les lignes illisibles sont rejetées."
-                );
-                Some(("encodage_douteux", detail))
+                     fichier. Il est lu en UTF-8, et les cellules illisibles sont listées."
+                )
             }
-            (_, true) => None,
+            Self::Windows { doubted } if !*doubted && valid => {
+                *doubted = true;
+                format!(
+                    "Le fichier est lu en Windows-1252, et à la ligne {line} des octets seraient des lettres en UTF-8 : \
+                     elles se lisent de travers."
+                )
+            }
+            _ => return None,
+        };
+        Some((DOUBTFUL, detail))
+    }
+}
+
+/// What bytes say about their encoding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Evidence {
+    /// Letters beyond ASCII, in UTF-8.
+    letters: u64,
+    /// Bytes, or torn letters, that are not UTF-8.
+    others: u64,
+}
+
+impl Evidence {
+    /// Counts bytes in. A letter may be cut by their end unless they are `whole`.
+    fn take(&mut self, bytes: &[u8], whole: bool) {
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            self.letters += chunk.valid().bytes().filter(|byte| *byte >= 0xc0).count() as u64;
+            let cut = !whole && chunks.peek().is_none();
+            self.others += u64::from(!chunk.invalid().is_empty() && !cut);
         }
     }
 }
@@ -131,13 +186,29 @@ impl PartReader<'_> {
         Ok(more)
     }
 
-    /// Settles an open encoding, and transcodes the record at hand when it is Windows-1252.
+    /// Settles an open encoding by the first record that is not ASCII and what follows it, and transcodes the record at hand
+    /// when it is Windows-1252.
     fn settle(&mut self, rows: &mut dyn Rows) {
         let row = self.records.row();
-        if let Some((code, detail)) = self.guess.look(row.bytes, row.line().unwrap_or(1)) {
+        if matches!(self.guess, Guess::Known(_)) || Charset::ascii_valid_up_to(row.bytes) == row.bytes.len() {
+            return;
+        }
+        let line = row.line().unwrap_or(1);
+        let said = if self.guess == Guess::Ascii {
+            let mut evidence = Evidence::default();
+            evidence.take(row.bytes, true);
+            let (ahead, whole) = self.records.input.ahead();
+            evidence.take(ahead, whole);
+            let (guess, said) = Guess::decide(evidence, line);
+            self.guess = guess;
+            Some(said)
+        } else {
+            self.guess.doubt(row.bytes, line)
+        };
+        if let Some((code, detail)) = said {
             rows.remark(Remark { part: self.name.clone(), code: code.to_owned(), detail });
         }
-        if self.guess == Guess::Windows {
+        if matches!(self.guess, Guess::Windows { .. }) {
             self.records.transcode();
         }
     }
@@ -172,15 +243,17 @@ impl PartReader<'_> {
             };
             lines.push(row.slots.iter().map(name).collect());
         }
-        Ok(grid::header(&self.name, &lines))
+        Ok(grid::header(&self.name, &lines, &[]))
     }
 
     fn rows(&mut self, number: u64, rows: &mut dyn Rows) -> Result<u64, NormaliseError> {
         let mut body = Body::new(&self.spec.layout, number);
         while self.next()? {
             self.settle(rows);
+            let lists_cells = self.guess.lists_cells();
             body.take(&self.records.row(), rows, |row, rows| match broken_cell(row) {
                 None => rows.row(row),
+                Some(_) if lists_cells => rows.row(&RawRow { slots: &without_broken(row), ..*row }),
                 Some((at, offset, byte)) => {
                     let detail = format!(
                         "L'octet 0x{byte:02X}, à la position {} de la cellule {}, n'est pas de l'UTF-8.",
@@ -212,6 +285,17 @@ fn broken_cell(row: &RawRow<'_>) -> Option<(usize, usize, u8)> {
     })
 }
 
+/// Where the cells of a row are, those that are not UTF-8 marked.
+fn without_broken(row: &RawRow<'_>) -> Vec<Slot> {
+    let mark = |slot: &Slot| match slot {
+        Slot::At(from, to) if std::str::from_utf8(row.bytes.get(*from..*to).unwrap_or(&[])).is_err() => {
+            Slot::Faulty(*from, *to, reject::ENCODING)
+        }
+        slot => *slot,
+    };
+    row.slots.iter().map(mark).collect()
+}
+
 /// Why there is no next record.
 enum Fault {
     Read(std::io::Error),
@@ -226,11 +310,37 @@ struct Input {
     filled: usize,
     offset: u64,
     ended: bool,
+    /// A fault that was met ahead of the reading.
+    fault: Option<std::io::Error>,
 }
 
 impl Input {
+    /// Bytes that come next, at most [`AHEAD`], and whether the part ends with them.
+    fn ahead(&mut self) -> (&[u8], bool) {
+        self.block.copy_within(self.at..self.filled, 0);
+        (self.at, self.filled) = (0, self.filled - self.at);
+        if self.block.len() < AHEAD {
+            self.block.resize(AHEAD, 0);
+        }
+        while self.filled < AHEAD && !self.ended && self.fault.is_none() {
+            match self.inner.read(self.block.get_mut(self.filled..).unwrap_or_default()) {
+                Ok(read) => {
+                    self.ended = read == 0;
+                    self.offset += read as u64;
+                    self.filled += read;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => self.fault = Some(error),
+            }
+        }
+        (self.block.get(..self.filled).unwrap_or(&[]), self.ended)
+    }
+
     /// Reads the next block, which is empty at the end.
     fn refill(&mut self) -> std::io::Result<()> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let read = loop {
             match self.inner.read(&mut self.block) {
                 Ok(read) => break read,
@@ -268,7 +378,7 @@ impl Records {
         }
         Self {
             reader: builder.build(),
-            input: Input { inner, block: vec![0; BLOCK], at: 0, filled: 0, offset: 0, ended: false },
+            input: Input { inner, block: vec![0; BLOCK], at: 0, filled: 0, offset: 0, ended: false, fault: None },
             bytes: vec![0; 16 << 10],
             filled: 0,
             ends: vec![0; 64],

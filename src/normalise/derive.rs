@@ -6,7 +6,8 @@ use super::chunk::Remark;
 use super::error::NormaliseError;
 use super::row::{Header, RawRow, Rows, Slot, tidy};
 use super::scalar::text;
-use crate::config::pipeline::{Derivation, Derived};
+use crate::config::pipeline::{Derivation, Derived, TableSpec};
+use crate::id::TableName;
 
 /// One derivation, ready to be made.
 struct Maker {
@@ -55,6 +56,9 @@ impl Maker {
             Slot::Empty
         };
         let first = self.at.iter().find_map(text_of);
+        // What is made of nothing but a cell that cannot be read cannot be read either.
+        let faulty = self.at.iter().filter_map(|at| slots.get(*at)).find(|slot| matches!(slot, Slot::Faulty(..)));
+        let empty = faulty.copied().filter(|_| first.is_none()).unwrap_or(empty);
         let mut made: Vec<Option<String>> = Vec::new();
         match &self.how {
             How::Take { separator, nth } => made.push(first.and_then(|text| piece(text, separator, *nth))),
@@ -92,6 +96,7 @@ fn piece(text: &str, separator: &str, nth: i32) -> Option<String> {
 
 /// Adds derived columns to the rows that go through.
 pub(super) struct Derive<'a> {
+    table: &'a TableName,
     makers: Vec<Maker>,
     /// Columns of the source.
     width: usize,
@@ -101,9 +106,9 @@ pub(super) struct Derive<'a> {
 }
 
 impl<'a> Derive<'a> {
-    pub(super) fn new(derived: &[Derived], rows: &'a mut dyn Rows) -> Self {
-        let makers = derived.iter().filter_map(Maker::new).collect();
-        Self { makers, width: 0, bytes: Vec::new(), slots: Vec::new(), rows }
+    pub(super) fn new(table: &'a TableSpec, rows: &'a mut dyn Rows) -> Self {
+        let makers = table.derived.iter().filter_map(Maker::new).collect();
+        Self { table: &table.name, makers, width: 0, bytes: Vec::new(), slots: Vec::new(), rows }
     }
 }
 
@@ -111,6 +116,7 @@ impl Rows for Derive<'_> {
     fn header(&mut self, mut header: Header) -> Result<(), NormaliseError> {
         self.width = header.names.len();
         for maker in &mut self.makers {
+            header.refuse_ambiguous(self.table, &maker.from)?;
             maker.at = header.positions(&maker.from);
             for name in maker.names() {
                 if let Some(known) = header.names.iter_mut().find(|known| **known == name) {

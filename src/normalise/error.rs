@@ -72,6 +72,18 @@ pub enum NormaliseError {
         /// What is there, in words.
         known: String,
     },
+    /// The shapes are in another coordinate system than they would be read in.
+    #[error("table `{table}`: part `{part}` declares the coordinate system `{declared}`, {what_to_do}")]
+    OtherCrs {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// The system as it is declared.
+        declared: String,
+        /// What to do, in words.
+        what_to_do: String,
+    },
     /// A CSV has no header record where it is declared.
     #[error(
         "table `{table}`: part `{part}` has no header, its record {header_row} is missing: \
@@ -101,7 +113,7 @@ pub enum NormaliseError {
     /// A name that several source columns bear is asked for.
     #[error(
         "table `{table}`: part `{part}` has {count} columns `{column}`: say which one is meant, \
-         `{column}#1` for the first, `{column}#2` for the second"
+         `{}` for the first, `{}` for the second", numbered[0], numbered[1]
     )]
     RepeatedColumn {
         /// The table.
@@ -112,6 +124,8 @@ pub enum NormaliseError {
         column: String,
         /// How many columns bear it.
         count: usize,
+        /// What the first two of them are called.
+        numbered: Box<[String; 2]>,
     },
     /// A source column without which no row can be judged is not there.
     #[error("table `{table}`: part `{part}` has no column `{column}`, which {needed_for}; {suggestion}")]

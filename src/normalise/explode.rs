@@ -3,8 +3,10 @@
 use super::chunk::Remark;
 use super::error::NormaliseError;
 use super::row::{Header, RawCell, RawRow, Rows, Slot, tidy};
+use super::scalar::html;
 use super::scalar::text;
-use crate::config::pipeline::Explode;
+use crate::config::pipeline::{Explode, TableSpec};
+use crate::id::TableName;
 
 /// Column with the rank of an item in its cell.
 const RANK: &str = "#item";
@@ -18,7 +20,10 @@ enum Item {
 
 /// Hands each item on as a row.
 pub(super) struct Exploded<'a> {
+    table: &'a TableName,
     spec: &'a Explode,
+    /// Whether the items are HTML, so that `;` may end an entity.
+    html: bool,
     /// The source's header.
     header: Header,
     at: Option<usize>,
@@ -31,9 +36,22 @@ pub(super) struct Exploded<'a> {
 }
 
 impl<'a> Exploded<'a> {
-    pub(super) fn new(spec: &'a Explode, rows: &'a mut dyn Rows) -> Self {
-        let header = Header::new("", Vec::new(), false);
-        Self { spec, header, at: None, members: Vec::new(), number: 0, bytes: Vec::new(), slots: Vec::new(), rows }
+    pub(super) fn new(table: &'a TableSpec, spec: &'a Explode, rows: &'a mut dyn Rows) -> Self {
+        let column = tidy(&spec.column);
+        let html =
+            table.mappings.iter().any(|mapping| mapping.html && mapping.from.iter().any(|name| tidy(name) == column));
+        Self {
+            table: &table.name,
+            spec,
+            html,
+            header: Header::new("", Vec::new(), false),
+            at: None,
+            members: Vec::new(),
+            number: 0,
+            bytes: Vec::new(),
+            slots: Vec::new(),
+            rows,
+        }
     }
 
     fn tell(&mut self) -> Result<(), NormaliseError> {
@@ -56,10 +74,8 @@ impl<'a> Exploded<'a> {
             return values.into_iter().filter_map(|value| self.item(value)).collect();
         }
         let whole = String::from_utf8_lossy(cell);
-        let mut pieces = vec![whole.as_ref()];
-        for separator in self.spec.separators.iter().filter(|separator| !separator.is_empty()) {
-            pieces = pieces.into_iter().flat_map(|piece| piece.split(separator.as_str())).collect();
-        }
+        let pieces =
+            if self.html { html::split(&whole, &self.spec.separators) } else { split(&whole, &self.spec.separators) };
         let pieces = pieces.into_iter().map(str::trim).filter(|piece| !piece.is_empty());
         pieces.map(|piece| Item::Text(piece.to_owned())).collect()
     }
@@ -132,8 +148,18 @@ impl<'a> Exploded<'a> {
     }
 }
 
+/// The pieces of a text between separators.
+fn split<'t>(text: &'t str, separators: &[String]) -> Vec<&'t str> {
+    let mut pieces = vec![text];
+    for separator in separators.iter().filter(|separator| !separator.is_empty()) {
+        pieces = pieces.into_iter().flat_map(|piece| piece.split(separator.as_str())).collect();
+    }
+    pieces
+}
+
 impl Rows for Exploded<'_> {
     fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        header.refuse_ambiguous(self.table, [&self.spec.column])?;
         self.at = header.position(&self.spec.column);
         self.header = header;
         self.tell()
@@ -144,11 +170,12 @@ impl Rows for Exploded<'_> {
             self.number += 1;
             return self.rows.row(&RawRow { number: self.number, ..*row });
         }
-        let items = match self.at.map(|at| (at, row.cell(at))) {
+        let (at, items) = match self.at.map(|at| (at, row.cell(at))) {
             Some((at, RawCell::Bytes(cell) | RawCell::Typed(cell))) => (at, self.items(cell)),
+            // Nobody knows how many items it has: it is one, which its column lists.
+            Some((at, RawCell::Faulty(..))) => (at, vec![Item::Object(Vec::new())]),
             _ => (0, Vec::new()),
         };
-        let (at, items) = items;
         if items.is_empty() {
             self.rows.ignore(1);
         }

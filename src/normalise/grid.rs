@@ -1,7 +1,5 @@
 //! What CSV files and spreadsheets have in common: header lines, blank records, a footer.
 
-use std::collections::HashMap;
-
 use super::error::NormaliseError;
 use super::reject;
 use super::row::{GROUP, Header, RawRow, Rows, Slot, tidy};
@@ -9,16 +7,18 @@ use super::scalar::text;
 use crate::config::pipeline::Layout;
 
 /// Makes the header of a part from its lines, outermost first. Blank cells of the upper lines belong to the group on
-/// their left, except in a column that has no name in the last line.
-pub(super) fn header(part: &str, lines: &[Vec<String>]) -> Header {
+/// their left, except in a column that has no name in the last line, and in a line of which `whole` says that each group
+/// is written into all of its columns already.
+pub(super) fn header(part: &str, lines: &[Vec<String>], whole: &[bool]) -> Header {
     let Some((last, upper)) = lines.split_last() else { return Header::new(part, Vec::new(), true) };
     let width = lines.iter().map(Vec::len).max().unwrap_or(0);
     let mut names = vec![String::new(); width];
-    for line in upper {
+    for (nth, line) in upper.iter().enumerate() {
+        let whole = whole.get(nth).copied().unwrap_or(false);
         let mut group = String::new();
         for (at, name) in names.iter_mut().enumerate() {
             let cell = line.get(at).map_or("", String::as_str);
-            if !tidy(cell).is_empty() {
+            if whole || !tidy(cell).is_empty() {
                 group = tidy(cell);
             }
             if !group.is_empty() {
@@ -36,24 +36,7 @@ pub(super) fn header(part: &str, lines: &[Vec<String>]) -> Header {
             name.clear();
         }
     }
-    numbered(part, names)
-}
-
-/// A header whose repeated names are numbered.
-fn numbered(part: &str, mut names: Vec<String>) -> Header {
-    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-    for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-        places.entry(name.clone()).or_default().push(at);
-    }
-    let mut repeated: Vec<String> = Vec::new();
-    for (name, places) in places.into_iter().filter(|(_, places)| places.len() > 1) {
-        for (nth, at) in places.into_iter().enumerate() {
-            names[at] = format!("{name}#{}", nth + 1);
-        }
-        repeated.push(name);
-    }
-    repeated.sort_unstable();
-    Header { repeated, ..Header::new(part, names, true) }
+    Header::numbered(part, names, true)
 }
 
 /// Hands records on as rows: blank ones are rejected, unless nothing but blank ones follows; the footer ends the rows.
@@ -113,7 +96,7 @@ impl<'a> Body<'a> {
 /// The first cell with something in it.
 fn first_filled<'a>(row: &RawRow<'a>) -> Option<&'a [u8]> {
     row.slots.iter().find_map(|slot| match slot {
-        Slot::At(from, to) | Slot::Typed(from, to) => {
+        Slot::At(from, to) | Slot::Typed(from, to) | Slot::Faulty(from, to, _) => {
             row.bytes.get(*from..*to).filter(|cell| !text::trim(cell).is_empty())
         }
         Slot::Empty | Slot::Missing | Slot::Masked => None,
@@ -123,11 +106,12 @@ fn first_filled<'a>(row: &RawRow<'a>) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalise::row::Repeated;
 
     fn names(lines: &[&[&str]]) -> Vec<String> {
         let lines: Vec<Vec<String>> =
             lines.iter().map(|line| line.iter().map(|cell| (*cell).to_owned()).collect()).collect();
-        header("p", &lines).names
+        header("p", &lines, &[]).names
     }
 
     #[test]
@@ -143,17 +127,41 @@ mod tests {
 
     #[test]
     fn repeated_names_are_numbered() {
-        let header = header("p", &[["a", "b", "a"].map(str::to_owned).to_vec()]);
+        let header = header("p", &[["a", "b", "a"].map(str::to_owned).to_vec()], &[]);
         assert_eq!(header.names, ["a#1", "b", "a#2"]);
-        assert_eq!(header.repeated, ["a"]);
+        assert_eq!(header.repeated, [Repeated { name: "a".into(), at: vec![0, 2] }]);
         assert_eq!(header.position("a"), None);
         assert_eq!((header.position("a#2"), header.position("#2"), header.position("#4")), (Some(2), Some(1), None));
     }
 
     #[test]
+    fn a_number_that_a_name_has_already_is_not_given_twice() {
+        let header = header("p", &[["Nom", "Nom", "Nom#1"].map(str::to_owned).to_vec()], &[]);
+        assert_eq!(header.names, ["Nom#1#1", "Nom#2", "Nom#1#2"]);
+        let table = "t".parse().unwrap();
+        let refused =
+            |name: &str| header.refuse_ambiguous(&table, &[name.to_owned()]).map_err(|error| error.to_string());
+        let error = refused("Nom").unwrap_err();
+        assert!(
+            error.ends_with("2 columns `Nom`: say which one is meant, `Nom#1#1` for the first, `Nom#2` for the second")
+        );
+        let error = refused("Nom#1").unwrap_err();
+        assert!(error.ends_with("`Nom#1#1` for the first, `Nom#1#2` for the second"), "{error}");
+        assert_eq!(refused("Nom#2"), Ok(()));
+    }
+
+    #[test]
+    fn groups_that_are_written_into_all_their_columns_do_not_spread() {
+        let lines = [["Publics", "Publics", "", "Lieu"], ["Jeunes", "Aînés", "Nom", "Commune"]];
+        let lines = lines.map(|line| line.map(str::to_owned).to_vec());
+        let found = header("p", &lines, &[true]).names;
+        assert_eq!(found, ["Publics > Jeunes", "Publics > Aînés", "Nom", "Lieu > Commune"]);
+    }
+
+    #[test]
     fn the_last_part_of_a_name_is_enough_when_one_column_has_it() {
-        let header =
-            header("p", &[["G", "", "H"].map(str::to_owned).to_vec(), ["a", "b", "b"].map(str::to_owned).to_vec()]);
+        let lines = [["G", "", "H"], ["a", "b", "b"]].map(|line| line.map(str::to_owned).to_vec());
+        let header = header("p", &lines, &[]);
         assert_eq!(header.position("a"), Some(0));
         assert_eq!(header.position("b"), None);
         assert_eq!(header.position("H > b"), Some(2));

@@ -41,7 +41,7 @@ impl Rows for Looker {
             if let (RawCell::Typed(_), Some(typed)) = (cell, self.look.typed.get_mut(at)) {
                 *typed = true;
             }
-            String::from_utf8_lossy(cell.bytes().unwrap_or(b"")).trim().to_owned()
+            String::from_utf8_lossy(cell.shown().unwrap_or(b"")).trim().to_owned()
         });
         let cells = cells.collect();
         self.look.rows.push(cells);

@@ -21,6 +21,7 @@
 mod assemble;
 mod charset;
 mod chunk;
+mod crs;
 mod csv;
 mod decode;
 mod derive;
@@ -36,6 +37,7 @@ mod row;
 mod sample;
 mod scalar;
 mod sheet;
+mod shift;
 mod unpack;
 mod witness;
 mod yeswiki;
@@ -154,9 +156,9 @@ impl Normaliser {
         let mut rows = Assembler::new(&self.table, &self.key, sink);
         let table = &self.table;
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
-        let mut derived = Derive::new(&table.derived, &mut rows);
+        let mut derived = Derive::new(table, &mut rows);
         let columns = match &table.explode {
-            Some(explode) => self.witnessed(parts, &mut Exploded::new(explode, &mut derived))?,
+            Some(explode) => self.witnessed(parts, &mut Exploded::new(table, explode, &mut derived))?,
             None => self.witnessed(parts, &mut derived)?,
         };
         Ok(Summary { source_columns: columns, ..rows.finish()? })

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray as _, Float32Array, Float64Array, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -17,7 +17,9 @@ use crate::id::TableName;
 
 const FORMAT: FormatOptions<'static> = FormatOptions::new()
     .with_datetime_format(Some("%Y-%m-%dT%H:%M:%S%.f"))
-    .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
+    .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"))
+    // The time on the clocks of the zone that the file names.
+    .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
 
 /// Reads all parts; rows are numbered through.
 pub(super) fn read(table: &TableName, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<(), NormaliseError> {
@@ -36,7 +38,7 @@ pub(super) fn read(table: &TableName, parts: Vec<Part>, rows: &mut dyn Rows) -> 
         for field in builder.schema().fields() {
             names_of(field.name(), field.data_type(), &mut names);
         }
-        rows.header(Header::new(&part, names, false))?;
+        rows.header(Header::numbered(&part, names, false))?;
         for batch in builder.build().map_err(|error| wrong(error.into()))? {
             let batch = batch.map_err(|error| wrong(error.into()))?;
             hand_on(&batch, &mut number, rows).map_err(|failure| match failure {
@@ -89,10 +91,19 @@ fn leaves_of(array: &ArrayRef, outer: &[ArrayRef], leaves: &mut Vec<Leaf>) {
 enum Writer<'a> {
     Text(ArrayFormatter<'a>),
     Typed(ArrayFormatter<'a>),
+    /// Whole floats without `.0`, none with an exponent: a SIRET may be one.
+    Float(&'a Float64Array),
+    Float32(&'a Float32Array),
     List(&'a ArrayRef),
 }
 
 fn writer(array: &ArrayRef) -> Result<Writer<'_>, ArrowError> {
+    if let Some(floats) = array.as_primitive_opt() {
+        return Ok(Writer::Float(floats));
+    }
+    if let Some(floats) = array.as_primitive_opt() {
+        return Ok(Writer::Float32(floats));
+    }
     let kind = match array.data_type() {
         DataType::Dictionary(_, value) => value.as_ref(),
         kind => kind,
@@ -122,6 +133,8 @@ fn hand_on(batch: &RecordBatch, number: &mut u64, rows: &mut dyn Rows) -> Result
             let from = bytes.len();
             let written = match writer {
                 Writer::Text(text) | Writer::Typed(text) => write!(bytes, "{}", text.value(row)),
+                Writer::Float(floats) => write!(bytes, "{}", floats.value(row)),
+                Writer::Float32(floats) => write!(bytes, "{}", floats.value(row)),
                 Writer::List(array) => write!(bytes, "{}", list(array, row)?),
             };
             debug_assert!(written.is_ok(), "a buffer takes everything");
@@ -147,7 +160,8 @@ fn list(array: &ArrayRef, row: usize) -> Result<Value, ArrowError> {
         if items.is_null(at) {
             return Value::Null;
         }
-        let text = text.value(at).to_string();
+        let floats = items.as_primitive_opt::<Float64Type>();
+        let text = floats.map_or_else(|| text.value(at).to_string(), |floats| floats.value(at).to_string());
         let number = items.data_type().is_numeric().then(|| serde_json::from_str(&text).ok()).flatten();
         number.unwrap_or(Value::String(text))
     };

@@ -25,13 +25,17 @@ pub const BLANK: &str = "ligne_vide";
 pub const UNREADABLE: &str = "ligne_illisible";
 /// The row's bytes are not text in the declared encoding.
 pub const ENCODING: &str = "texte_illisible";
+/// A cell whose formula came to an error; of a cell, never of a row.
+pub const FORMULA: &str = "erreur_de_formule";
 /// The entry belongs to another form.
 pub const OTHER_FORM: &str = "autre_formulaire";
 
 /// A reject with the cells of its row.
 pub(super) fn reject(row: &RawRow<'_>, header: &Header, reason: &str, detail: String) -> Reject {
     let text_of = |at: usize| match row.cell(at) {
-        RawCell::Bytes(bytes) | RawCell::Typed(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        RawCell::Bytes(bytes) | RawCell::Typed(bytes) | RawCell::Faulty(bytes, _) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
         RawCell::Empty | RawCell::Masked => Some(String::new()),
         RawCell::Missing => None,
     };
@@ -99,7 +103,7 @@ impl Rule {
     /// Whether the rule takes the row out. A cell that is not there counts as empty.
     pub(super) fn rejects(&mut self, row: &RawRow<'_>, header: &Header) -> bool {
         let Some(at) = self.at else { return false };
-        let bytes = row.cell(at).bytes().unwrap_or(b"");
+        let bytes = row.cell(at).shown().unwrap_or(b"");
         if let Some(known) = self.seen.get(bytes) {
             return *known;
         }
@@ -127,7 +131,7 @@ impl Rule {
 
     /// What happened, in a sentence.
     pub(super) fn detail(&self, row: &RawRow<'_>) -> String {
-        let bytes = self.at.and_then(|at| row.cell(at).bytes()).unwrap_or(b"");
+        let bytes = self.at.and_then(|at| row.cell(at).shown()).unwrap_or(b"");
         let value = String::from_utf8_lossy(bytes).trim().to_owned();
         let shown = if value.is_empty() { "est vide".to_owned() } else { format!("vaut « {value} »") };
         format!("La colonne `{}` {shown} : une règle du projet écarte la ligne.", self.column[0])

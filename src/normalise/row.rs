@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::chunk::Remark;
 use super::error::NormaliseError;
 use super::scalar::text;
+use crate::id::TableName;
 
 /// Where a cell is in its row's bytes, or why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(super) enum Slot {
     /// The same, written by the reader from a value that has a type in the source: a number with a decimal point, an
     /// ISO 8601 date or date-time, `true` or `false`, a JSON list.
     Typed(usize, usize),
+    /// The same, of a cell that cannot be read: an error of a formula, bytes that are no text. With a stable code.
+    Faulty(usize, usize, &'static str),
     /// Nothing was answered.
     Empty,
     /// The source has no such cell in this row: it was not shown.
@@ -31,6 +34,8 @@ pub(super) enum RawCell<'a> {
     Bytes(&'a [u8]),
     /// A value that has a type in the source: see [`Slot::Typed`].
     Typed(&'a [u8]),
+    /// A cell that cannot be read, and why: it is listed as one that does not fit.
+    Faulty(&'a [u8], &'static str),
     /// Nothing was answered.
     Empty,
     /// Not shown.
@@ -40,11 +45,19 @@ pub(super) enum RawCell<'a> {
 }
 
 impl<'a> RawCell<'a> {
-    /// The bytes, when there are any.
+    /// The bytes, when there are any that can be read.
     pub(super) fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) | Self::Typed(bytes) => Some(bytes),
-            Self::Empty | Self::Missing | Self::Masked => None,
+            Self::Faulty(..) | Self::Empty | Self::Missing | Self::Masked => None,
+        }
+    }
+
+    /// What a person who looks at the source sees, which may not be readable.
+    pub(super) fn shown(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Faulty(bytes, _) => Some(bytes),
+            cell => cell.bytes(),
         }
     }
 
@@ -74,13 +87,15 @@ impl<'a> RawRow<'a> {
         match self.slots.get(at) {
             Some(Slot::At(from, to)) => self.bytes.get(*from..*to).map_or(RawCell::Missing, RawCell::Bytes),
             Some(Slot::Typed(from, to)) => self.bytes.get(*from..*to).map_or(RawCell::Missing, RawCell::Typed),
+            Some(Slot::Faulty(from, to, code)) => RawCell::Faulty(self.bytes.get(*from..*to).unwrap_or(&[]), code),
             Some(Slot::Empty) => RawCell::Empty,
             Some(Slot::Masked) => RawCell::Masked,
             Some(Slot::Missing) | None => RawCell::Missing,
         }
     }
 
-    /// The first filled cell of some; when none is, what the first of them that the row has says.
+    /// The first filled cell of some; when none is, one that cannot be read, else what the first of them that the row has
+    /// says.
     pub(super) fn first_filled(&self, at: &[usize], missing: &[String]) -> RawCell<'a> {
         if let [only] = at {
             return self.cell(*only);
@@ -90,7 +105,8 @@ impl<'a> RawRow<'a> {
             if cell.is_filled(missing) {
                 return cell;
             }
-            if nothing == RawCell::Missing {
+            let faulty = |cell| matches!(cell, RawCell::Faulty(..));
+            if nothing == RawCell::Missing || (faulty(cell) && !faulty(nothing)) {
                 nothing = cell;
             }
         }
@@ -125,18 +141,53 @@ pub(super) struct Header {
     /// Options of the columns that are closed questions with keys; empty when there are none at all.
     pub(super) options: Vec<Option<Arc<Options>>>,
     /// Names that several columns bear; [`Header::names`] numbers these columns: `Name#1`, `Name#2`.
-    pub(super) repeated: Vec<String>,
+    pub(super) repeated: Vec<Repeated>,
     /// Whether cells are told by their position, so that each row must have as many as the header.
     pub(super) positional: bool,
     /// Whether columns come to be known row by row: the header may be told again, longer, for the same part.
     pub(super) grows: bool,
+    /// Coordinate system that the part declares for its shapes, as it is written there.
+    pub(super) crs: Option<String>,
+}
+
+/// A name that several columns bear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Repeated {
+    /// The name.
+    pub(super) name: String,
+    /// Positions of the columns.
+    pub(super) at: Vec<usize>,
 }
 
 impl Header {
     /// A header of columns that all have a name of their own.
     pub(super) fn new(part: impl Into<String>, names: Vec<String>, positional: bool) -> Self {
         let (options, repeated) = (Vec::new(), Vec::new());
-        Self { part: part.into(), names, options, repeated, positional, grows: false }
+        Self { part: part.into(), names, options, repeated, positional, grows: false, crs: None }
+    }
+
+    /// A header whose repeated names are numbered, until all columns have a name of their own.
+    pub(super) fn numbered(part: &str, mut names: Vec<String>, positional: bool) -> Self {
+        let mut repeated: Vec<Repeated> = Vec::new();
+        loop {
+            let mut places: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+            for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+                places.entry(name).or_default().push(at);
+            }
+            let several = places.into_iter().filter(|(_, at)| at.len() > 1);
+            let found: Vec<Repeated> = several.map(|(name, at)| Repeated { name: name.to_owned(), at }).collect();
+            if found.is_empty() {
+                break;
+            }
+            for Repeated { name, at } in &found {
+                for (nth, at) in at.iter().enumerate() {
+                    names[*at] = format!("{name}#{}", nth + 1);
+                }
+            }
+            repeated.extend(found);
+        }
+        repeated.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Self { repeated, ..Self::new(part, names, positional) }
     }
 
     /// Position of a source column: by its name, by `#3` for the third, by the last part of `Group > Name` when one
@@ -165,12 +216,29 @@ impl Header {
         found
     }
 
-    /// One of some names that several columns bear, and how many do.
-    pub(super) fn ambiguous(&self, wanted: &[String]) -> Option<(String, usize)> {
-        let name = wanted.iter().map(|name| tidy(name)).find(|name| self.repeated.contains(name))?;
-        let start = format!("{name}#");
-        let count = self.names.iter().filter(|known| known.starts_with(&start)).count();
-        Some((name, count))
+    /// Fails when one of some names is borne by several columns.
+    pub(super) fn refuse_ambiguous<'w>(
+        &self,
+        table: &TableName,
+        wanted: impl IntoIterator<Item = &'w String>,
+    ) -> Result<(), NormaliseError> {
+        if self.repeated.is_empty() {
+            return Ok(());
+        }
+        let of = |name: &String| self.repeated.iter().find(|repeated| repeated.name == *name);
+        let mut asked = wanted.into_iter().map(|name| tidy(name)).filter(|name| !self.names.contains(name));
+        let Some((column, repeated)) = asked.find_map(|name| of(&name).map(|known| (name, known))) else {
+            return Ok(());
+        };
+        let mut names = repeated.at.iter().filter_map(|at| self.names.get(*at)).cloned();
+        let (first, second) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+        Err(NormaliseError::RepeatedColumn {
+            table: table.clone(),
+            part: self.part.clone(),
+            column,
+            count: repeated.at.len(),
+            numbered: Box::new([first, second]),
+        })
     }
 
     /// Positions of the columns to read, the first filled one of each row. Of closed questions with keys only the first

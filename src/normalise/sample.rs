@@ -92,10 +92,10 @@ impl Normaliser {
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
         let header = Header::new("", Vec::new(), false);
         let mut sampler = Sampler { rows: &mut rows, header, raw: Vec::new(), most };
-        let mut derived = Derive::new(&table.derived, &mut sampler);
+        let mut derived = Derive::new(table, &mut sampler);
         let outcome = match &table.explode {
             Some(explode) => {
-                let mut exploded = Exploded::new(explode, &mut derived);
+                let mut exploded = Exploded::new(table, explode, &mut derived);
                 read(&table.reader, table.members.as_deref(), &table.name, parts, &mut exploded)
             }
             None => read(&table.reader, table.members.as_deref(), &table.name, parts, &mut derived),

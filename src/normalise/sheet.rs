@@ -6,7 +6,10 @@
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 
-use calamine::{Data, DataRef, ExcelDateTime, Ods, Range, Reader as _, SheetVisible, Xls, Xlsx};
+use calamine::{
+    Data, DataRef, ExcelDateTime, Ods, Range, Reader as _, SheetVisible, Xls, Xlsx, XlsxCellReader, XlsxError,
+};
+use rustc_hash::FxHashMap;
 
 use super::Part;
 use super::charset::peek;
@@ -162,13 +165,48 @@ impl Sheet<'_> {
             let merged = book.merge_cells_by_sheet_name(&name).map_err(|error| self.broken(error))?;
             self.merged = merged.into_iter().map(|cells| (cells.start, cells.end)).collect();
         }
-        let mut cells = book.worksheet_cells_reader(&name).map_err(|error| self.broken(error))?;
-        while let Some(cell) = cells.next_cell().map_err(|error| self.broken(error))? {
+        let mut strange = Strange::default();
+        let mut done = 0;
+        loop {
+            let mut cells = book.worksheet_cells_reader(&name).map_err(|error| self.broken(error))?;
+            let Some(at) = self.read_cells(&mut cells, done, &strange)? else { return Ok(()) };
+            done = at;
+            drop(cells);
+            let cells = book.worksheet_cells_reader(&name).map_err(|error| self.broken(error))?;
+            strange = strange_cells(cells).map_err(|error| self.broken(error))?;
+        }
+    }
+
+    /// Reads cells from the `done`th on. Gives the number of the first that has an error of an unknown name and is not among
+    /// the `strange` ones, none at the end.
+    fn read_cells(
+        &mut self,
+        cells: &mut XlsxCellReader<'_, BufReader<File>>,
+        done: u64,
+        strange: &Strange,
+    ) -> Result<Option<u64>, NormaliseError> {
+        for at in 0.. {
+            // Where a cell is, is told without looking at its value.
+            let known = strange.get(&at);
+            if at < done || known.is_some() {
+                let Some(cell) = cells.next_formula().map_err(|error| self.broken(error))? else { break };
+                let (row, column) = cell.get_position();
+                if let Some(text) = known.filter(|_| at >= done) {
+                    self.faulty(u64::from(row) + 1, column as usize, text)?;
+                }
+                continue;
+            }
+            let cell = match cells.next_cell() {
+                Ok(Some(cell)) => cell,
+                Ok(None) => break,
+                Err(error) if strange_text(&error).is_some() => return Ok(Some(at)),
+                Err(error) => return Err(self.broken(error)),
+            };
             let (row, column) = cell.get_position();
             let value = cell.get_value();
             self.cell(u64::from(row) + 1, column as usize, value)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn read_whole<R>(&mut self, mut book: R) -> Result<(), NormaliseError>
@@ -186,28 +224,48 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    /// Takes a cell in; the row before it ends when it is of another one.
+    /// Takes a cell in.
     fn cell(&mut self, row: u64, column: usize, value: &DataRef<'_>) -> Result<(), NormaliseError> {
-        if self.row != Some(row) {
-            self.end_row()?;
-            self.row = Some(row);
+        if let DataRef::Error(error) = value {
+            return self.faulty(row, column, &error.to_string());
         }
+        self.begin(row)?;
         let from = self.bytes.len();
         let slot = match write(value, &mut self.bytes) {
             Some(true) => Slot::Typed(from, self.bytes.len()),
             Some(false) => Slot::At(from, self.bytes.len()),
-            None => {
-                self.errors += u64::from(matches!(value, DataRef::Error(_)));
-                return Ok(());
-            }
+            None => return Ok(()),
         };
+        self.put(column, slot);
+        Ok(())
+    }
+
+    /// Takes a cell in whose formula came to an error.
+    fn faulty(&mut self, row: u64, column: usize, error: &str) -> Result<(), NormaliseError> {
+        self.begin(row)?;
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(error.as_bytes());
+        self.errors += 1;
+        self.put(column, Slot::Faulty(from, self.bytes.len(), reject::FORMULA));
+        Ok(())
+    }
+
+    /// The row before ends when the next cell is of another one.
+    fn begin(&mut self, row: u64) -> Result<(), NormaliseError> {
+        if self.row != Some(row) {
+            self.end_row()?;
+            self.row = Some(row);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, column: usize, slot: Slot) {
         if self.slots.len() <= column {
             self.slots.resize(column + 1, Slot::Empty);
         }
         if let Some(place) = self.slots.get_mut(column) {
             *place = slot;
         }
-        Ok(())
     }
 
     fn end_row(&mut self) -> Result<(), NormaliseError> {
@@ -218,7 +276,7 @@ impl Sheet<'_> {
             let first = last + 1 - (self.lines.len() as u64).min(last);
             if let Some(at) = number.checked_sub(first) {
                 let texts = self.slots.iter().map(|slot| match slot {
-                    Slot::At(from, to) | Slot::Typed(from, to) => {
+                    Slot::At(from, to) | Slot::Typed(from, to) | Slot::Faulty(from, to, _) => {
                         String::from_utf8_lossy(self.bytes.get(*from..*to).unwrap_or(&[])).into_owned()
                     }
                     _ => String::new(),
@@ -266,24 +324,29 @@ impl Sheet<'_> {
                 header_row: self.spec.layout.header_row,
             });
         }
-        self.spread_merged();
-        let header = grid::header(self.part, &self.lines);
+        let whole = self.spread_merged();
+        let header = grid::header(self.part, &self.lines, &whole);
         let width = header.names.len();
         self.rows.header(header)?;
         self.width = Some(width);
         Ok(width)
     }
 
-    /// Writes the text of merged header cells into each cell that they cover, so that no group reaches beyond its own.
-    fn spread_merged(&mut self) {
+    /// Writes the text of merged header cells into each cell that they cover. Tells of which lines no group reaches beyond
+    /// its own cells: those in which some were merged.
+    fn spread_merged(&mut self) -> Vec<bool> {
         let first = self.spec.layout.header_row.max(1).saturating_sub(self.lines.len() as u64);
         let count = self.lines.len();
+        let mut whole = vec![false; count];
         for ((top, left), (bottom, right)) in std::mem::take(&mut self.merged) {
             let Some(at) = u64::from(top).checked_sub(first).and_then(|at| usize::try_from(at).ok()) else { continue };
             let (left, right) = (left as usize, right as usize);
             let Some(text) = self.lines.get(at).and_then(|line| line.get(left)).cloned() else { continue };
             if text.is_empty() {
                 continue;
+            }
+            if let Some(whole) = whole.get_mut(at) {
+                *whole |= left < right;
             }
             let rows_down = usize::try_from(bottom - top).unwrap_or(0);
             let last = at + rows_down;
@@ -301,18 +364,45 @@ impl Sheet<'_> {
                 line.iter_mut().take(right + 1).skip(left).for_each(|cell| cell.clone_from(&text));
             }
         }
+        whole
     }
 
     fn finish(mut self) -> Result<u64, NormaliseError> {
         self.end_row()?;
         self.tell_header()?;
         if self.errors > 0 {
-            let detail =
-                format!("{} cellules portent une erreur de formule : elles sont lues comme vides.", self.errors);
+            let detail = format!("{} cellules portent une erreur de formule : elles n'ont pas de valeur.", self.errors);
             let remark = Remark { part: self.part.to_owned(), code: "cellules_en_erreur".to_owned(), detail };
             self.rows.remark(remark);
         }
         Ok(self.body.finish(self.rows))
+    }
+}
+
+/// Cells whose errors have names that the library does not know (`#SPILL!`), by their number in the sheet.
+type Strange = FxHashMap<u64, String>;
+
+/// Finds all of them.
+fn strange_cells(mut cells: XlsxCellReader<'_, BufReader<File>>) -> Result<Strange, XlsxError> {
+    let mut strange = Strange::default();
+    for at in 0.. {
+        match cells.next_cell() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                let Some(text) = strange_text(&error).map(str::to_owned) else { return Err(error) };
+                strange.insert(at, text);
+            }
+        }
+    }
+    Ok(strange)
+}
+
+/// The text of a cell that the library cannot make sense of, and can go on after.
+fn strange_text(error: &XlsxError) -> Option<&str> {
+    match error {
+        XlsxError::CellError(text) | XlsxError::Unrecognized { typ: "boolean cell value", val: text } => Some(text),
+        _ => None,
     }
 }
 

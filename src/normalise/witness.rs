@@ -19,6 +19,8 @@ impl<'a> Witness<'a> {
 
 impl Rows for Witness<'_> {
     fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        // A column whose name turned out to be another's too has a number now.
+        self.columns.retain(|column| !header.repeated.iter().any(|repeated| repeated.name == *column));
         let known = self.columns.len();
         for name in header.names.iter().filter(|name| !name.is_empty()) {
             // A header that grows begins with what is known.

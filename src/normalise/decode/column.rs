@@ -7,11 +7,12 @@ use arrow::array::{ArrayRef, BinaryArray, StringArray};
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
-use super::code::{CodeSet, OneCode, pieces, separator_of};
-use super::gather::{Gathered, Gatherer, ITEMS, NotShown, Replacements, listed};
+use super::code::{CodeSet, OneCode, separator_of};
+use super::gather::{Gathered, Gatherer, NotShown, Replacements};
+use super::list::TextLists;
 use super::notes::Notes;
 use super::numbers::Numbers;
-use super::store::{Lists, Values};
+use super::store::Values;
 use super::text::{Form, Html, Keyed, TextColumn};
 use super::{Cell, Fit, Status};
 use crate::config::pipeline::{Mapping, Secret};
@@ -36,6 +37,17 @@ enum Origin {
     Absent,
 }
 
+/// What is promised of cells that one from elsewhere would not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promise {
+    /// Any text will do.
+    Nothing,
+    /// A pattern that texts match.
+    Pattern,
+    /// A type.
+    Type,
+}
+
 /// What a column holds.
 #[derive(Debug)]
 enum Held {
@@ -47,7 +59,7 @@ enum Held {
     DateTime(Values<i64>, Dates),
     Code(OneCode),
     Codes(CodeSet),
-    Texts(Lists, Vec<u8>, Option<Arc<Options>>),
+    Texts(TextLists),
     /// Shapes are made by models, no source has them; also a public id in a column that holds no text.
     Nothing(usize, Column),
 }
@@ -73,7 +85,9 @@ pub(in crate::normalise) struct ColumnDecoder {
     other_at: Vec<usize>,
     held: Held,
     statuses: Option<(Values<i16>, ArrayRef)>,
-    typed: bool,
+    promise: Promise,
+    /// Whether the last cell could not be read at all.
+    faulty: bool,
 }
 
 impl ColumnDecoder {
@@ -106,7 +120,7 @@ impl ColumnDecoder {
             Kind::DateTime => Held::DateTime(Values::new(), dates()),
             Kind::Code => Held::Code(OneCode::new(column, mapping, html, missing)),
             Kind::Codes => Held::Codes(CodeSet::new(column, mapping, html, missing)),
-            Kind::Texts => Held::Texts(Lists::new(), separator_of(mapping), None),
+            Kind::Texts => Held::Texts(TextLists::new(separator_of(mapping), html)),
             Kind::Geometry => Held::Nothing(0, column.clone()),
         };
         let dictionary = || -> ArrayRef { Arc::new(StringArray::from_iter_values(STATUSES)) };
@@ -129,13 +143,24 @@ impl ColumnDecoder {
             other_at: Vec::new(),
             held,
             statuses: column.status.then(|| (Values::new(), dictionary())),
-            typed: !matches!(column.kind, Kind::Text | Kind::Texts | Kind::Geometry),
+            promise: match column.kind {
+                Kind::Text if column.pattern.is_some() => Promise::Pattern,
+                Kind::Text | Kind::Texts | Kind::Geometry => Promise::Nothing,
+                _ => Promise::Type,
+            },
+            faulty: false,
         }
     }
 
     /// Names of the source columns that may fill this one.
     pub(in crate::normalise) fn wanted(&self) -> &[String] {
         &self.from
+    }
+
+    /// Names of the source columns that say more about its cells: options of their own, free text.
+    pub(in crate::normalise) fn wanted_beside(&self) -> impl Iterator<Item = &String> {
+        let named = self.ticks.as_ref().map_or(&[][..], Gatherer::named);
+        named.iter().map(|(_, name)| name).chain(&self.other_from)
     }
 
     /// Finds the source column; `false` when one is declared and the source does not have it.
@@ -152,7 +177,8 @@ impl ColumnDecoder {
         let options = self.at.first().and_then(|at| header.options_of(*at));
         match &mut self.held {
             Held::Text(texts) => texts.bind(options),
-            Held::Boolean(_, _, known) | Held::Texts(_, _, known) => *known = options.cloned(),
+            Held::Boolean(_, _, known) => *known = options.cloned(),
+            Held::Texts(texts) => texts.bind(options),
             Held::Code(code) => code.bind(options),
             Held::Codes(codes) => codes.bind(options),
             _ => {}
@@ -162,7 +188,24 @@ impl ColumnDecoder {
 
     /// Whether a cell that does not fit hints at a shifted row.
     pub(in crate::normalise) fn is_typed(&self) -> bool {
-        self.typed && matches!(self.origin, Origin::Cells | Origin::Ticks)
+        self.promise == Promise::Type && matches!(self.origin, Origin::Cells | Origin::Ticks)
+    }
+
+    /// Whether its cells can tell that a row is shifted.
+    pub(in crate::normalise) fn is_checked(&self) -> bool {
+        self.promise != Promise::Nothing && self.origin == Origin::Cells
+    }
+
+    /// Whether the last cell could not be read at all.
+    pub(in crate::normalise) fn was_faulty(&self) -> bool {
+        self.faulty
+    }
+
+    /// What the cell of a row would be here; the column keeps its `len` rows.
+    pub(in crate::normalise) fn would_be(&mut self, row: &RawRow<'_>, len: usize) -> Status {
+        let status = self.push(row, "", None, &mut Notes::default());
+        self.truncate(len);
+        status
     }
 
     /// Appends the cell of a row. `extra` is free text that another column has for this one, `free` takes this one's.
@@ -173,6 +216,7 @@ impl ColumnDecoder {
         free: Option<&mut String>,
         notes: &mut Notes,
     ) -> Status {
+        self.faulty = false;
         let mut gathered = "";
         let raw = match self.origin {
             Origin::Ticks => match &mut self.ticks {
@@ -183,6 +227,7 @@ impl ColumnDecoder {
                     }
                     Gathered::Masked => RawCell::Masked,
                     Gathered::NotShown => RawCell::Missing,
+                    Gathered::Faulty(at) => row.cell(at),
                 },
                 None => RawCell::Missing,
             },
@@ -195,6 +240,9 @@ impl ColumnDecoder {
             raw => raw,
         };
         let other = row.first_filled(&self.other_at, &self.missing);
+        if let RawCell::Faulty(bytes, reason) = other {
+            notes.unfit(&self.name, &String::from_utf8_lossy(bytes), reason);
+        }
         let other = if other.is_filled(&self.missing) { other.bytes().map_or(&b""[..], text::trim) } else { b"" };
         let other = if gathered.is_empty() { std::str::from_utf8(other).unwrap_or("") } else { gathered };
         let raw = match raw {
@@ -202,6 +250,9 @@ impl ColumnDecoder {
             RawCell::Empty | RawCell::Missing if !other.is_empty() => RawCell::Bytes(b""),
             raw => raw,
         };
+        if let (RawCell::Faulty(bytes, reason), false) = (raw, extra.is_empty()) {
+            notes.unfit(&self.name, &String::from_utf8_lossy(bytes), reason);
+        }
         let joined = (!extra.is_empty()).then(|| join(raw, extra));
         let raw = joined.as_ref().map_or(raw, |text| RawCell::Bytes(text.as_bytes()));
         let status = match raw {
@@ -224,6 +275,11 @@ impl ColumnDecoder {
                         Status::Unknown
                     }
                 }
+            }
+            RawCell::Faulty(bytes, reason) => {
+                self.faulty = true;
+                notes.unfit(&self.name, &String::from_utf8_lossy(text::trim(bytes)), reason);
+                Status::Unknown
             }
             RawCell::Empty => Status::Empty,
             RawCell::Missing => Status::NotShown,
@@ -261,7 +317,7 @@ impl ColumnDecoder {
     pub(in crate::normalise) fn bytes(&self) -> usize {
         match &self.held {
             Held::Text(column) => column.texts.bytes(),
-            Held::Texts(lists, ..) => lists.bytes(),
+            Held::Texts(texts) => texts.lists.bytes(),
             _ => 0,
         }
     }
@@ -329,7 +385,7 @@ fn join(raw: RawCell<'_>, extra: &str) -> String {
             let own = String::from_utf8_lossy(text::trim(bytes)).into_owned();
             if own.is_empty() || own == extra { extra.to_owned() } else { format!("{own} ; {extra}") }
         }
-        RawCell::Empty | RawCell::Missing | RawCell::Masked => extra.to_owned(),
+        RawCell::Faulty(..) | RawCell::Empty | RawCell::Missing | RawCell::Masked => extra.to_owned(),
     }
 }
 
@@ -372,7 +428,7 @@ impl Held {
                 Ok(value) => keep(values, value, Fit::Answered),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::Texts(lists, separator, options) => push_list(lists, trimmed, separator, options.as_deref()),
+            Self::Texts(texts) => texts.push(trimmed),
             Self::Nothing(..) | Self::Code(_) | Self::Codes(_) => Fit::Unfit("type_non_lu"),
         }
     }
@@ -386,7 +442,7 @@ impl Held {
             Self::Date(values, _) => values.push(None),
             Self::Code(code) => code.values.push(None),
             Self::Codes(codes) => codes.values.push(None),
-            Self::Texts(lists, ..) => lists.end(false),
+            Self::Texts(texts) => texts.lists.end(false),
             Self::Nothing(rows, _) => *rows += 1,
         }
     }
@@ -400,7 +456,7 @@ impl Held {
             Self::Date(values, _) => values.truncate(len),
             Self::Code(code) => code.values.truncate(len),
             Self::Codes(codes) => codes.values.truncate(len),
-            Self::Texts(lists, ..) => lists.truncate(len),
+            Self::Texts(texts) => texts.lists.truncate(len),
             Self::Nothing(rows, _) => *rows = len,
         }
     }
@@ -415,7 +471,7 @@ impl Held {
             Self::DateTime(values, _) => values.finish::<TimestampMicrosecondType>(),
             Self::Code(code) => code.finish()?,
             Self::Codes(codes) => codes.finish(),
-            Self::Texts(lists, ..) => lists.finish()?,
+            Self::Texts(texts) => texts.lists.finish()?,
             Self::Nothing(rows, column) => {
                 let rows = std::mem::take(rows);
                 match column.kind {
@@ -440,30 +496,4 @@ fn boolean(trimmed: &[u8], booleans: &Booleans, options: Option<&Options>) -> Re
     let Ok(text) = std::str::from_utf8(trimmed) else { return Err("texte_illisible") };
     let by_label = options.and_then(|options| options.label(text)).and_then(|label| booleans.read(label).ok());
     by_label.map_or_else(|| booleans.read(text), Ok)
-}
-
-/// A list of texts: of a closed question the labels.
-fn push_list(lists: &mut Lists, trimmed: &[u8], separator: &[u8], options: Option<&Options>) -> Fit {
-    let list = if options.is_none() { listed(trimmed) } else { None };
-    let (trimmed, separator): (&[u8], &[u8]) = match &list {
-        Some(items) => (items, &[ITEMS]),
-        None if options.is_some() => (trimmed, b","),
-        None => (trimmed, separator),
-    };
-    let mut any = false;
-    for piece in pieces(trimmed, separator) {
-        let piece = String::from_utf8_lossy(text::trim(piece));
-        let piece = text::without_noise(&piece);
-        let item = options.and_then(|options| options.label(&piece)).map_or(&*piece, str::trim);
-        if !item.is_empty() {
-            lists.push_item(item);
-            any = true;
-        }
-    }
-    if any {
-        lists.end(true);
-        Fit::Answered
-    } else {
-        Fit::Empty
-    }
 }

@@ -102,6 +102,8 @@ pub(super) enum Gathered {
     NotShown,
     /// The source holds all of them back.
     Masked,
+    /// The cell at this position cannot be read, so that nobody knows which options are ticked.
+    Faulty(usize),
 }
 
 /// Gathers one column per option into one cell.
@@ -140,6 +142,14 @@ impl Gatherer {
         }
     }
 
+    /// Codes and names of the columns, where they are declared one by one.
+    pub(super) fn named(&self) -> &[(String, String)] {
+        match &self.ticks.columns {
+            OptionColumns::Named(named) => named,
+            OptionColumns::Pattern(_) => &[],
+        }
+    }
+
     /// Finds the columns; `false` when the source has none of them.
     pub(super) fn bind(&mut self, header: &Header) -> bool {
         self.columns = match &self.ticks.columns {
@@ -171,11 +181,14 @@ impl Gatherer {
     pub(super) fn gather(&mut self, row: &RawRow<'_>, missing: &[String], not_shown: &mut NotShown) -> Gathered {
         self.items.clear();
         self.other.clear();
-        let (mut shown, mut masked) = (false, false);
+        let (mut shown, mut masked, mut faulty) = (false, false, None);
         let columns = std::mem::take(&mut self.columns);
         for column in &columns {
             let cell = row.cell(column.at);
             masked |= cell == RawCell::Masked;
+            if matches!(cell, RawCell::Faulty(..)) {
+                faulty.get_or_insert(column.at);
+            }
             let Some(bytes) = cell.bytes() else {
                 shown |= cell == RawCell::Empty;
                 continue;
@@ -200,10 +213,11 @@ impl Gatherer {
             }
         }
         self.columns = columns;
-        match (shown, masked) {
-            (true, _) => Gathered::Items,
-            (false, true) => Gathered::Masked,
-            (false, false) => Gathered::NotShown,
+        match (faulty, shown, masked) {
+            (Some(at), ..) => Gathered::Faulty(at),
+            (None, true, _) => Gathered::Items,
+            (None, false, true) => Gathered::Masked,
+            (None, false, false) => Gathered::NotShown,
         }
     }
 

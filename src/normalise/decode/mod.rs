@@ -3,6 +3,7 @@
 mod code;
 mod column;
 mod gather;
+mod list;
 pub(super) mod notes;
 mod numbers;
 mod place;

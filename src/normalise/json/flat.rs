@@ -43,6 +43,8 @@ pub(super) struct Flattener<'a> {
     slots: Vec<Slot>,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
+    /// Coordinate system that the document declares.
+    crs: Option<String>,
     /// Columns that the header has; none before it was told.
     told: Option<usize>,
     /// Why the reading was stopped, when it was not the document's fault.
@@ -66,6 +68,7 @@ impl<'a> Flattener<'a> {
             slots: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            crs: None,
             told: None,
             failure: None,
         }
@@ -123,8 +126,8 @@ impl<'a> Flattener<'a> {
 
     /// Tells the header, and hands on the rows that waited for it.
     fn tell(&mut self) -> Result<(), NormaliseError> {
-        let header = Header::new(&self.part, self.names.clone(), false);
-        self.rows.header(Header { grows: true, ..header })?;
+        let header = Header::numbered(&self.part, self.names.clone(), false);
+        self.rows.header(Header { grows: true, crs: self.crs.clone(), ..header })?;
         self.told = Some(self.names.len());
         for mut waiting in std::mem::take(&mut self.waiting) {
             waiting.slots.resize(self.names.len(), Slot::Missing);
@@ -180,12 +183,32 @@ impl<'a> Flattener<'a> {
         self.put(name, Slot::Typed(from, self.bytes.len()));
     }
 
-    /// The name of the value at hand.
-    fn name(&self) -> String {
-        match self.geo {
-            true if self.path == "id" => "#id".to_owned(),
-            true => self.path.strip_prefix("properties.").unwrap_or(&self.path).to_owned(),
-            false => self.path.clone(),
+    /// Whether the document is GeoJSON.
+    pub(super) fn is_geo(&self) -> bool {
+        self.geo
+    }
+
+    /// Takes in which coordinate system the document declares; rows may have been handed on before.
+    pub(super) fn declare_crs(&mut self, crs: &Value) -> Result<(), NormaliseError> {
+        let member = |name: &str| crs.get("properties").and_then(|properties| properties.get(name));
+        self.crs = match (member("name").and_then(Value::as_str), member("code")) {
+            _ if crs.is_null() => None,
+            (Some(name), _) => Some(name.to_owned()),
+            (None, Some(code)) => {
+                Some(format!("EPSG:{}", code.as_str().map_or_else(|| code.to_string(), str::to_owned)))
+            }
+            (None, None) => Some(crs.to_string().chars().take(200).collect()),
+        };
+        if self.told.is_some() { self.tell() } else { Ok(()) }
+    }
+
+    /// The name of the value at hand; none for a member of a feature that is no column.
+    fn name(&self) -> Option<String> {
+        match (self.geo, self.path.as_str()) {
+            (true, "id") => Some("#id".to_owned()),
+            (true, "type" | "bbox" | "properties" | "geometry") => None,
+            (true, path) => Some(path.strip_prefix("properties.").unwrap_or(path).to_owned()),
+            (false, path) => Some(path.to_owned()),
         }
     }
 
@@ -202,8 +225,9 @@ impl<'a> Flattener<'a> {
             }
             return;
         }
-        let name = self.name();
-        self.typed(&name, Value::Array(list.to_vec()));
+        if let Some(name) = self.name() {
+            self.typed(&name, Value::Array(list.to_vec()));
+        }
     }
 }
 
@@ -259,9 +283,13 @@ impl Cells<'_, '_> {
         self.flat.depth == 0
     }
 
+    /// Name of the column that the value is of.
+    fn column(&self) -> Option<String> {
+        if self.is_row() { None } else { self.flat.name() }
+    }
+
     fn typed(self, value: impl fmt::Display) -> bool {
-        if !self.is_row() {
-            let name = self.flat.name();
+        if let Some(name) = self.column() {
             self.flat.typed(&name, value);
         }
         false
@@ -307,16 +335,14 @@ impl<'de> Visitor<'de> for Cells<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<bool, E> {
-        if !self.is_row() {
-            let name = self.flat.name();
+        if let Some(name) = self.column() {
             self.flat.text(&name, text);
         }
         Ok(false)
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<bool, E> {
-        if !self.is_row() {
-            let name = self.flat.name();
+        if let Some(name) = self.column() {
             self.flat.put(&name, Slot::Empty);
         }
         Ok(false)

@@ -5,6 +5,7 @@ mod flat;
 use std::io::{BufRead as _, BufReader, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use self::flat::{Flattener, RowSeed};
 use super::Part;
@@ -17,6 +18,8 @@ use crate::id::TableName;
 
 /// Most bytes of one line of JSON lines.
 const LONGEST: usize = 16 << 20;
+/// Member of a GeoJSON document that declares its coordinate system.
+const CRS: &str = "crs";
 /// Column with the name of a row, where rows are the members of an object.
 const NAME: &str = "#name";
 
@@ -56,13 +59,28 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Counts the bytes that were read.
+struct Counted {
+    input: Box<dyn Read + Send>,
+    bytes: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.input.read(out)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
 fn read_document(
     input: Box<dyn Read + Send>,
     table: &TableName,
     path: &[String],
     flat: &mut Flattener<'_>,
 ) -> Result<(), NormaliseError> {
-    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, input));
+    let mut input = Counted { input, bytes: 0 };
+    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut input));
     let mut known = Vec::new();
     let found = ListSeed { path, known: &mut known, flat }.deserialize(&mut deserializer);
     let found = found.and_then(|found| deserializer.end().map(|()| found));
@@ -83,6 +101,11 @@ fn read_document(
                 format!("there is {}: write one of them in `rows`", crate::diagnostic::quoted(&names))
             },
         }),
+        // The bytes ended before the document did, or could not be had: no fault of the JSON.
+        Err(source) if source.is_io() => {
+            let (table, offset) = (table.clone(), input.bytes);
+            Err(NormaliseError::Read { table, part, offset, source: source.into() })
+        }
         Err(source) => {
             let (line, column) = (source.line(), source.column());
             Err(NormaliseError::Json { table: table.clone(), part, line, column, source })
@@ -91,7 +114,7 @@ fn read_document(
 }
 
 fn read_lines(input: Box<dyn Read + Send>, table: &TableName, flat: &mut Flattener<'_>) -> Result<(), NormaliseError> {
-    let mut input = BufReader::with_capacity(1 << 16, input);
+    let mut input = BufReader::with_capacity(1 << 16, Counted { input, bytes: 0 });
     let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
         line.clear();
@@ -100,7 +123,7 @@ fn read_lines(input: Box<dyn Read + Send>, table: &TableName, flat: &mut Flatten
         let read = read.map_err(|source| NormaliseError::Read {
             table: table.clone(),
             part: part.clone(),
-            offset: 0,
+            offset: input.get_ref().bytes,
             source,
         })?;
         number += 1;
@@ -148,6 +171,11 @@ impl ListSeed<'_, '_> {
         } else {
             flat.refuse("L'élément de la liste n'est pas un objet JSON.".to_owned(), b"")
         };
+        Self::stop(flat, outcome)
+    }
+
+    /// Ends the reading for a reason that is not the document's.
+    fn stop<E: serde::de::Error>(flat: &mut Flattener<'_>, outcome: Result<(), NormaliseError>) -> Result<(), E> {
         outcome.map_err(|failure| {
             flat.failure = Some(failure);
             E::custom("stopped")
@@ -197,6 +225,10 @@ impl<'de> Visitor<'de> for ListSeed<'_, '_> {
             if name == *first && !found {
                 found =
                     members.next_value_seed(ListSeed { path: rest, known: &mut *self.known, flat: &mut *self.flat })?;
+            } else if self.flat.is_geo() && name == CRS {
+                let declared = members.next_value::<Value>()?;
+                let outcome = self.flat.declare_crs(&declared);
+                Self::stop(self.flat, outcome)?;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }

@@ -192,14 +192,13 @@ impl Dates {
     }
 }
 
-/// Microseconds of a fraction of a second, `.` and one to six digits; 0 for nothing.
+/// Microseconds of a fraction of a second, `.` and one to nine digits; 0 for nothing.
 fn fraction(rest: &[u8]) -> Option<i64> {
     match rest {
         [] => Some(0),
-        [b'.', tail @ ..] if (1..=6).contains(&tail.len()) => {
+        [b'.', tail @ ..] if (1..=9).contains(&tail.len()) => {
             let (value, _) = digits(tail, tail.len())?;
-            let scale = 10_i64.pow(6 - u32::try_from(tail.len()).ok()?);
-            Some(i64::from(value) * scale)
+            Some(i64::from(value) * 10_i64.pow(9 - u32::try_from(tail.len()).ok()?) / 1_000)
         }
         _ => None,
     }

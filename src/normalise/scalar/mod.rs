@@ -4,6 +4,7 @@
 
 pub(super) mod boolean;
 pub(super) mod date;
+pub(super) mod html;
 pub(super) mod number;
 pub(super) mod siret;
 pub(super) mod text;

@@ -2,6 +2,8 @@
 
 mod cells;
 mod csv;
+mod figures;
+mod readers;
 mod roundtrip;
 mod rows;
 mod yeswiki;

@@ -217,3 +217,38 @@ fn very_long_texts_end_a_batch_early() {
     assert!(out.chunks.len() > 1 && out.chunks.iter().all(|chunk| chunk.batch.num_rows() <= 33));
     assert_eq!(summary.kept, 40);
 }
+
+const PLACES: &str = r#"{"name": "nom", "type": "string"}, {"name": "n", "type": "integer"}, {"name": "d", "type": "date"},
+    {"name": "cp", "type": "string", "constraints": {"pattern": "^\\d{5}$"}}, {"name": "t", "type": "string"}"#;
+
+#[rstest]
+// The comma of `Le Lieu, Lyon` was not quoted, and the last cell is missing.
+#[case::to_the_right("k,Le Lieu, Lyon,12,2024-01-01,69001", "droite", 3)]
+#[case::to_the_left("k,12,2024-01-01,69001,x,", "gauche", 3)]
+#[case::from_the_middle_on("k,Le Lieu,12,a,2024-01-01,69001", "droite", 2)]
+fn a_shifted_row_with_as_many_cells_as_the_header_is_rejected(
+    #[case] line: &str,
+    #[case] side: &str,
+    #[case] cells: usize,
+) {
+    let (summary, out) = run_csv(&keyed_table(PLACES, &[]), format!("id,nom,n,d,cp,t\n{line}\nz,Autre,1,,,\n"));
+    assert_eq!(out.rejects(), [(1, Some(2), "cellules_decalees")]);
+    let reject = &out.chunks[0].rejects[0];
+    assert_eq!(
+        reject.detail,
+        format!(
+            "{cells} cellules ne conviennent pas à leur colonne et conviennent à une cellule plus à {side} : elles sont \
+             décalées."
+        )
+    );
+    assert_eq!(reject.raw.len(), 6, "with all its cells");
+    assert_eq!((summary.kept, summary.unfit, out.column("nom")), (1, 0, vec!["Autre".to_owned()]));
+}
+
+#[rstest]
+#[case::wrong_in_themselves("k,Le Lieu,douze,hier,69001,x", 2)]
+#[case::one_cell_alone("k,Le Lieu,douze,2024-01-01,69001,x", 1)]
+fn cells_that_would_not_fit_elsewhere_are_listed_and_their_row_stays(#[case] line: &str, #[case] unfit: u64) {
+    let (summary, _) = run_csv(&keyed_table(PLACES, &[]), format!("id,nom,n,d,cp,t\n{line}\n"));
+    assert_eq!((summary.kept, summary.rejected, summary.unfit), (1, 0, unfit));
+}

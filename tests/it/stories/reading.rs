@@ -1,6 +1,7 @@
 //! From bytes to rows: the registry with its planted dirt, row by row against the answer sheet, and the recorded answers of
 //! two versions of `YesWiki`, cell by cell against a second reading.
 
+mod dirt;
 mod yeswiki;
 
 use std::collections::{BTreeMap, BTreeSet};
