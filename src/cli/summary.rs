@@ -162,5 +162,11 @@ fn places(out: &mut Text, record: &RunRecord, project: &Project) {
         out.line(format_args!("    latest/ is stale and will be repaired by the next run: {reason}"));
     }
     let private = project.private_store.trim_end_matches('/');
+    if !record.owners.is_empty() {
+        let run = &record.run;
+        out.line(format_args!(
+            "    {private}/runs/{run}/proprietaires/   a page and a list for the owner of each registry, to be sent"
+        ));
+    }
     out.line(format_args!("    {private}/runs/{}/   record, rejects, corrections (private)", record.run));
 }

@@ -177,6 +177,18 @@ pub enum OptionColumns {
     Named(Vec<(String, String)>),
 }
 
+/// Whether a name that a pipeline file has, or a pattern with one `*`, means a source column. Runs of blanks are one.
+pub fn means(name: &str, column: &str) -> bool {
+    let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (name, column) = (tidy(name), tidy(column));
+    match name.split_once('*') {
+        Some((start, end)) => {
+            column.len() >= start.len() + end.len() && column.starts_with(start) && column.ends_with(end)
+        }
+        None => name == column,
+    }
+}
+
 /// A question with one source column per option. A cell is ticked, not ticked, or is itself an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticks {

@@ -14,6 +14,7 @@ use super::duplicates::{Duplicates, Verdict};
 use super::error::NormaliseError;
 use super::reject::{self, Rule};
 use super::row::{Header, RawRow, Rows};
+use super::shape::ColumnShape;
 use super::shift;
 use super::staged_schema;
 use crate::config::pipeline::{Keep, Place, ReaderSpec, Secret, TableSpec};
@@ -46,6 +47,8 @@ pub(super) struct Assembler<'a> {
     key: String,
     statuses: Vec<Status>,
     numbers: Vec<u64>,
+    /// Lines at which the rows start; 0 where the source has none.
+    lines: Vec<u64>,
     /// Bytes of the rows of this batch: more than their texts take, or what those were found to take.
     row_bytes: usize,
     duplicates: Duplicates,
@@ -62,6 +65,9 @@ pub(super) struct Assembler<'a> {
     /// What the header at hand lacks; a header that grows may still get it.
     lacks: Lacks,
 }
+
+/// Why a row must go: reason, explanation, and the column that decided.
+type Why = (String, String, Option<String>);
 
 /// What a header lacks.
 #[derive(Debug, Default)]
@@ -108,15 +114,16 @@ impl<'a> Assembler<'a> {
             key: String::new(),
             columns,
             numbers: Vec::new(),
+            lines: Vec::new(),
             row_bytes: 0,
             duplicates: Duplicates::default(),
             notes: Notes::default(),
             rejects: Vec::new(),
             reject_bytes: 0,
             staged: 0,
-            summary: Summary::default(),
             crs_of: None,
             unfit: Vec::new(),
+            summary: Summary { shapes: contract.columns.iter().map(ColumnShape::new).collect(), ..Summary::default() },
             lacks: Lacks::default(),
             table,
             sink,
@@ -129,7 +136,7 @@ impl<'a> Assembler<'a> {
         for (row, winner) in self.duplicates.displaced() {
             let detail = format!("Même clé que la ligne {winner}, plus récente, qui est gardée.");
             let reason = reject::DUPLICATE.to_owned();
-            self.take_reject(Reject { row, line: None, reason, detail, raw: Vec::new() });
+            self.take_reject(Reject { row, line: None, reason, column: None, detail, raw: Vec::new() });
             self.summary.duplicates.push(row);
         }
         self.send(true)?;
@@ -162,7 +169,9 @@ impl<'a> Assembler<'a> {
             let Some(column) = self.columns.get_mut(at) else { continue };
             let extra = std::mem::take(&mut self.extras[at]);
             let free = column.other.and_then(|other| self.extras.get_mut(other));
+            let listed = self.notes.unfit.len();
             let status = column.push(row, &extra, free, &mut self.notes);
+            self.summary.shapes[at].take(status, self.notes.unfit.get(listed..).unwrap_or(&[]));
             if !extra.is_empty() {
                 // Keep the room that the text had.
                 self.extras[at] = extra;
@@ -186,30 +195,30 @@ impl<'a> Assembler<'a> {
     }
 
     /// Why the row that was just decoded must go; none when it stays.
-    fn judge(&mut self, row: &RawRow<'_>, (filled, unfit): (usize, usize)) -> Option<(String, String)> {
+    fn judge(&mut self, row: &RawRow<'_>, (filled, unfit): (usize, usize)) -> Option<Why> {
         if (self.header.positional || self.header.grows) && reject::is_shifted(filled, unfit) {
             let names: Vec<&str> = self.notes.of_row().iter().map(|cell| cell.column.as_str()).collect();
             let detail = format!(
                 "{unfit} cellules remplies sur {filled} ne conviennent pas à leur colonne ({}) : elles sont décalées.",
                 distinct(&names)
             );
-            return Some((reject::SHIFTED.to_owned(), detail));
+            return Some((reject::SHIFTED.to_owned(), detail, None));
         }
         if self.header.positional
             && let Some(detail) = shift::told(&mut self.columns, &self.unfit, row, self.numbers.len() + 1)
         {
-            return Some((reject::SHIFTED.to_owned(), detail));
+            return Some((reject::SHIFTED.to_owned(), detail, None));
         }
         for &at in &self.key_columns {
             if self.statuses[at] != Status::Answered {
-                return Some((reject::KEY.to_owned(), self.why("La clé", at)));
+                return Some(self.why(reject::KEY, "La clé", at));
             }
         }
         if let Some(&at) = self.required.iter().find(|at| self.statuses[**at] != Status::Answered) {
-            return Some((reject::REQUIRED.to_owned(), self.why("La colonne requise", at)));
+            return Some(self.why(reject::REQUIRED, "La colonne requise", at));
         }
         if let Some(rule) = self.rules.iter_mut().find_map(|rule| rule.rejects(row, &self.header).then_some(rule)) {
-            return Some((rule.reason.clone(), rule.detail(row)));
+            return Some((rule.reason.clone(), rule.detail(row), Some(rule.column[0].clone())));
         }
         self.key.clear();
         for (nth, &at) in self.key_columns.iter().enumerate() {
@@ -222,7 +231,7 @@ impl<'a> Assembler<'a> {
     }
 
     /// Whether an earlier row with the same key stays in this one's place.
-    fn rival(&mut self, row: u64) -> Option<(String, String)> {
+    fn rival(&mut self, row: u64) -> Option<Why> {
         if self.key_columns.is_empty() {
             return None;
         }
@@ -235,18 +244,19 @@ impl<'a> Assembler<'a> {
             Verdict::Stays => None,
             Verdict::Loses(other) if newest => {
                 let detail = format!("Même clé que la ligne {other}, qui n'est pas plus ancienne.");
-                Some((reject::DUPLICATE.to_owned(), detail))
+                Some((reject::DUPLICATE.to_owned(), detail, None))
             }
             Verdict::Loses(other) => {
-                Some((reject::DUPLICATE.to_owned(), format!("Même clé que la ligne {other}, qui est gardée.")))
+                let detail = format!("Même clé que la ligne {other}, qui est gardée.");
+                Some((reject::DUPLICATE.to_owned(), detail, None))
             }
         }
     }
 
     /// Says why a cell has no value.
-    fn why(&self, what: &str, at: usize) -> String {
+    fn why(&self, reason: &str, what: &str, at: usize) -> Why {
         let name = &self.columns[at].name;
-        match self.statuses[at] {
+        let detail = match self.statuses[at] {
             Status::Masked => format!("{what} `{name}` est masquée par la source."),
             Status::NotShown => format!("{what} `{name}` n'est pas dans la source pour cette ligne."),
             Status::Unknown => {
@@ -255,7 +265,8 @@ impl<'a> Assembler<'a> {
                 format!("{what} `{name}` ne se lit pas : « {value} » ({reason}).")
             }
             Status::Empty | Status::Answered => format!("{what} `{name}` est vide."),
-        }
+        };
+        (reason.to_owned(), detail, Some(name.clone()))
     }
 
     fn cut_back(&mut self) {
@@ -307,8 +318,10 @@ impl<'a> Assembler<'a> {
         self.summary.unfit += self.notes.unfit.len() as u64;
         self.summary.corrections += self.notes.corrections.len() as u64;
         self.reject_bytes = 0;
+        let lines = if rows { std::mem::take(&mut self.lines) } else { Vec::new() };
         let chunk = Chunk {
             batch,
+            lines,
             rejects: std::mem::take(&mut self.rejects),
             unfit: std::mem::take(&mut self.notes.unfit),
             corrections: std::mem::take(&mut self.notes.corrections),
@@ -318,8 +331,10 @@ impl<'a> Assembler<'a> {
 
     fn finish_columns(&mut self) -> Result<Vec<ArrayRef>, arrow::error::ArrowError> {
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
-        for column in &mut self.columns {
-            arrays.push(column.finish()?);
+        for (column, shape) in self.columns.iter_mut().zip(&mut self.summary.shapes) {
+            let array = column.finish()?;
+            shape.count(&array);
+            arrays.push(array);
         }
         for column in &mut self.columns {
             if let Some(statuses) = column.finish_statuses() {
@@ -414,15 +429,17 @@ impl Rows for Assembler<'_> {
         self.summary.read += 1;
         self.notes.begin(row.number);
         let counts = self.decode(row);
-        if let Some((reason, detail)) = self.judge(row, counts) {
+        if let Some((reason, detail, column)) = self.judge(row, counts) {
             self.cut_back();
-            let reject = reject::reject(row, &self.header, &reason, detail);
+            let reject = reject::reject(row, &self.header, &reason, detail, column);
             self.take_reject(reject);
         } else {
+            let line = row.line();
             self.numbers.push(row.number);
+            self.lines.push(line.unwrap_or(0));
             self.row_bytes += row.bytes.len();
             if !self.notes.is_clean() {
-                self.notes.keep(&self.key.replace(KEY_SEPARATOR, " | "));
+                self.notes.keep(&self.key.replace(KEY_SEPARATOR, " | "), line);
             }
         }
         self.send_when_due()
@@ -430,7 +447,7 @@ impl Rows for Assembler<'_> {
 
     fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
         self.summary.read += 1;
-        let reject = reject::reject(row, &self.header, reason, detail);
+        let reject = reject::reject(row, &self.header, reason, detail, None);
         self.take_reject(reject);
         self.send_when_due()
     }

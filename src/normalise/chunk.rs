@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 
 use super::error::SinkError;
+use super::shape::ColumnShape;
 
 /// Rows of one batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -18,6 +19,8 @@ pub struct Reject {
     pub line: Option<u64>,
     /// Stable code: one of [`reject`](super::reject), or the reason of a declared rule.
     pub reason: String,
+    /// Column that decided: of the contract, or of the source where a declared rule looks at it.
+    pub column: Option<String>,
     /// What happened, in a sentence. May quote cells: for the private store only.
     pub detail: String,
     /// Source columns and cells, as they were read; empty when the row was dropped after its batch had left.
@@ -31,6 +34,8 @@ pub struct Reject {
 pub struct UnfitCell {
     /// Number of the row in the source.
     pub row: u64,
+    /// Line at which it starts, where the source has lines.
+    pub line: Option<u64>,
     /// The row's primary key, as text.
     pub key: String,
     /// Column of the contract.
@@ -46,6 +51,8 @@ pub struct UnfitCell {
 pub struct Correction {
     /// Number of the row in the source.
     pub row: u64,
+    /// Line at which it starts, where the source has lines.
+    pub line: Option<u64>,
     /// The row's primary key, as text.
     pub key: String,
     /// Column of the contract.
@@ -77,6 +84,8 @@ pub struct Remark {
 pub struct Chunk {
     /// Rows, with the schema of [`staged_schema`](super::staged_schema).
     pub batch: RecordBatch,
+    /// Lines at which its rows start; 0 where the source has none.
+    pub lines: Vec<u64>,
     /// Rows kept out.
     pub rejects: Vec<Reject>,
     /// Cells that do not fit.
@@ -117,4 +126,6 @@ pub struct Summary {
     pub remarks: Vec<Remark>,
     /// Columns that the source has, in the order in which they were met.
     pub source_columns: Vec<String>,
+    /// What the cells of each column were like, in the order of the contract.
+    pub shapes: Vec<ColumnShape>,
 }

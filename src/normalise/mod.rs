@@ -36,6 +36,7 @@ pub mod reject;
 mod row;
 mod sample;
 mod scalar;
+mod shape;
 mod sheet;
 mod shift;
 mod unpack;
@@ -54,6 +55,7 @@ pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, 
 pub use self::error::{NormaliseError, SinkError};
 pub use self::look::{Look, look};
 pub use self::sample::{RawSample, Sample};
+pub use self::shape::{ColumnShape, fitting};
 
 use self::assemble::Assembler;
 use self::derive::Derive;

@@ -31,7 +31,13 @@ pub const FORMULA: &str = "erreur_de_formule";
 pub const OTHER_FORM: &str = "autre_formulaire";
 
 /// A reject with the cells of its row.
-pub(super) fn reject(row: &RawRow<'_>, header: &Header, reason: &str, detail: String) -> Reject {
+pub(super) fn reject(
+    row: &RawRow<'_>,
+    header: &Header,
+    reason: &str,
+    detail: String,
+    column: Option<String>,
+) -> Reject {
     let text_of = |at: usize| match row.cell(at) {
         RawCell::Bytes(bytes) | RawCell::Typed(bytes) | RawCell::Faulty(bytes, _) => {
             Some(String::from_utf8_lossy(bytes).into_owned())
@@ -41,7 +47,7 @@ pub(super) fn reject(row: &RawRow<'_>, header: &Header, reason: &str, detail: St
     };
     let name_of = |at: usize| header.names.get(at).cloned().unwrap_or_else(|| format!("(cellule {})", at + 1));
     let raw = (0..row.slots.len()).filter_map(|at| text_of(at).map(|text| (name_of(at), text))).collect();
-    Reject { row: row.number, line: row.line(), reason: reason.to_owned(), detail, raw }
+    Reject { row: row.number, line: row.line(), reason: reason.to_owned(), column, detail, raw }
 }
 
 /// About how many bytes a reject holds.
@@ -58,7 +64,7 @@ pub(super) fn is_shifted(filled: usize, unfit: usize) -> bool {
 /// A declared rule, ready to be asked.
 #[derive(Debug)]
 pub(super) struct Rule {
-    column: [String; 1],
+    pub(super) column: [String; 1],
     values: Vec<String>,
     folded: Vec<String>,
     matches: Option<Regex>,

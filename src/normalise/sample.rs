@@ -52,7 +52,7 @@ impl Sampler<'_, '_> {
         if self.raw.len() >= self.most {
             return Err(NormaliseError::Enough);
         }
-        let kept = reject::reject(row, &self.header, "", String::new());
+        let kept = reject::reject(row, &self.header, "", String::new(), None);
         self.raw.push(RawSample { row: kept.row, cells: kept.raw });
         Ok(())
     }

@@ -249,7 +249,7 @@ impl Lines {
 }
 
 /// A number with narrow no-break spaces between thousands.
-fn whole(number: u64) -> String {
+pub(super) fn whole(number: u64) -> String {
     let digits = number.to_string();
     let mut written = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -8,6 +8,7 @@ pub mod format;
 pub mod freshness;
 pub mod gc;
 pub mod metadata;
+pub mod owner;
 pub mod verify;
 pub mod withdraw;
 

@@ -6,6 +6,7 @@ use crate::engine::EngineError;
 use crate::id::{SourceId, TableName};
 use crate::normalise::NormaliseError;
 use crate::publish::PublishError;
+use crate::publish::owner::OwnerError;
 use crate::source::SourceError;
 use crate::store::StoreError;
 use crate::territory::TerritoryError;
@@ -67,10 +68,10 @@ pub enum RunError {
         /// What is wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A source has no longer the columns that a table reads.
+    /// A source has no longer the columns that a table reads, or their cells no longer fit.
     #[error(
         "the source of table `{table}` changed since it was last read; correct the pipeline, or let the table go on \
-         without these columns with drift = \"nulls\""
+         without these cells with drift = \"nulls\""
     )]
     Drift {
         /// The table.
@@ -131,6 +132,14 @@ pub enum RunError {
         which: &'static str,
         /// Why.
         source: Box<StoreError>,
+    },
+    /// What is told to the owner of a source cannot be written.
+    #[error("cannot tell the owner of source `{id}` what was found")]
+    Owner {
+        /// The source.
+        id: SourceId,
+        /// Why.
+        source: Box<OwnerError>,
     },
     /// The release could not be written.
     #[error("cannot publish")]

@@ -8,6 +8,13 @@ use crate::normalise::{Correction, Reject, UnfitCell};
 
 use super::error::RunError;
 
+/// Columns of the list of rejects; `cellules` says whose columns the cells of `brut` are.
+const REJECTS: [&str; 7] = ["ligne", "position", "motif", "colonne", "explication", "cellules", "brut"];
+/// The cells of a reject are those of the source.
+const OF_SOURCE: &str = "source";
+/// The cells of a reject are those of the table.
+pub(super) const OF_TABLE: &str = "table";
+
 /// One list that grows while a table is read.
 #[derive(Debug)]
 struct List {
@@ -48,6 +55,11 @@ impl List {
     }
 }
 
+/// A line as it is listed; blank where the source has none.
+fn position(line: Option<u64>) -> String {
+    line.map(|line| line.to_string()).unwrap_or_default()
+}
+
 /// Counts of what a ledger holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LedgerCounts {
@@ -73,34 +85,53 @@ impl Ledger {
     pub(super) fn new(folder: &Path, table: &str) -> Self {
         let path = |kind: &str| folder.join(format!("{kind}-{table}.csv"));
         Self {
-            rejects: List::new(path("rejects"), &["ligne", "position", "motif", "explication", "brut"]),
-            unfit: List::new(path("cellules"), &["ligne", "cle", "colonne", "valeur", "motif"]),
-            corrections: List::new(path("corrections"), &["ligne", "cle", "colonne", "avant", "regle", "apres"]),
+            rejects: List::new(path("rejects"), &REJECTS),
+            unfit: List::new(path("cellules"), &["ligne", "position", "cle", "colonne", "valeur", "motif"]),
+            corrections: List::new(
+                path("corrections"),
+                &["ligne", "position", "cle", "colonne", "avant", "regle", "apres"],
+            ),
             counts: LedgerCounts::default(),
         }
     }
 
-    /// Keeps a rejected row.
+    /// Keeps a rejected row, with the cells that the source has.
     pub(super) fn reject(&mut self, reject: &Reject) -> Result<(), RunError> {
+        self.rejected(reject, OF_SOURCE)
+    }
+
+    /// Keeps a row that a newer one beat, with the cells that the table had.
+    pub(super) fn beaten(&mut self, reject: &Reject) -> Result<(), RunError> {
+        self.rejected(reject, OF_TABLE)
+    }
+
+    fn rejected(&mut self, reject: &Reject, cells: &str) -> Result<(), RunError> {
         *self.counts.rejects.entry(reject.reason.clone()).or_default() += 1;
         let raw: serde_json::Map<String, serde_json::Value> =
             reject.raw.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        let line = reject.line.map(|line| line.to_string()).unwrap_or_default();
+        let (line, column) = (position(reject.line), reject.column.as_deref().unwrap_or(""));
         let raw = serde_json::Value::Object(raw).to_string();
-        self.rejects.write(&[&reject.row.to_string(), &line, &reject.reason, &reject.detail, &raw])
+        self.rejects.write(&[&reject.row.to_string(), &line, &reject.reason, column, &reject.detail, cells, &raw])
     }
 
     /// Keeps a cell that did not fit.
     pub(super) fn unfit(&mut self, cell: &UnfitCell) -> Result<(), RunError> {
         *self.counts.unfit.entry(cell.column.clone()).or_default() += 1;
-        self.unfit.write(&[&cell.row.to_string(), &cell.key, &cell.column, &cell.value, &cell.reason])
+        self.unfit.write(&[
+            &cell.row.to_string(),
+            &position(cell.line),
+            &cell.key,
+            &cell.column,
+            &cell.value,
+            &cell.reason,
+        ])
     }
 
     /// Keeps a correction.
     pub(super) fn correction(&mut self, fix: &Correction) -> Result<(), RunError> {
         *self.counts.corrections.entry(fix.rule.clone()).or_default() += 1;
         let row = fix.row.to_string();
-        self.corrections.write(&[&row, &fix.key, &fix.column, &fix.before, &fix.rule, &fix.after])
+        self.corrections.write(&[&row, &position(fix.line), &fix.key, &fix.column, &fix.before, &fix.rule, &fix.after])
     }
 
     /// Ends the lists: the files that hold something, by the name they have beside the run's record.

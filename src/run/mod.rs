@@ -11,6 +11,7 @@ mod error;
 mod gate;
 mod intake;
 mod ledger;
+mod owner;
 mod read_back;
 mod record;
 mod sample;
@@ -137,6 +138,7 @@ pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) ->
         outcome: RunOutcome::DryRun,
         sources: Vec::new(),
         tables: Vec::new(),
+        owners: Vec::new(),
         published: Vec::new(),
         failed_checks: Vec::new(),
         bounds: Vec::new(),
@@ -236,8 +238,9 @@ async fn steps(
     let intaker = Intaker { job, options, private: &private, cog: &cog, folder: folder.path() };
     let intake = intaker.take(progress).await?;
     record_tables(&intake.staged, progress);
-    drift::compare(job, &private, &intake.staged, progress).await?;
     keep_ledgers(&private, &intake.staged, progress).await?;
+    drift::judge(job, &intake.staged, progress)?;
+    owner::tell(job, &private, &intake, folder.path(), progress).await?;
     if job.pipeline.published.is_empty() {
         drift::keep(job, &private, &intake.staged).await?;
         intaker.keep(&intake).await?;

@@ -139,6 +139,8 @@ pub struct RunRecord {
     pub sources: Vec<SourceUse>,
     /// Tables.
     pub tables: Vec<TableUse>,
+    /// Sources whose owner has a page and a list, in `proprietaires/` beside the record.
+    pub owners: Vec<String>,
     /// Published tables.
     pub published: Vec<PublishedTable>,
     /// Checks that failed.

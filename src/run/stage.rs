@@ -19,7 +19,9 @@ use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::reject::DUPLICATE;
-use crate::normalise::{Chunk, ChunkSink, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema};
+use crate::normalise::{
+    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema,
+};
 use crate::territory::Cog;
 use crate::territory::columns::{Placing, place, placed_schema};
 
@@ -44,6 +46,8 @@ pub(super) struct Staged {
     pub(super) columns_missing: Vec<String>,
     /// Columns of the source.
     pub(super) source_columns: Vec<String>,
+    /// What the cells of its columns were like.
+    pub(super) shapes: Vec<ColumnShape>,
     /// Members of the source that are no rows.
     pub(super) ignored: u64,
     /// What a person should know about the source.
@@ -99,6 +103,7 @@ impl ChunkSink for StageSink<'_> {
                 let rule = fix.rule.into();
                 self.ledger.correction(&Correction {
                     row: fix.row,
+                    line: at.and_then(|at| line_of(&chunk.lines, at)),
                     key,
                     column,
                     before: fix.before,
@@ -107,7 +112,7 @@ impl ChunkSink for StageSink<'_> {
                 })?;
             }
         }
-        let batch = self.without_personal_values(&batch)?;
+        let batch = self.without_personal_values(&batch, &chunk.lines)?;
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             *self.empty.entry(field.name().clone()).or_default() += column.null_count() as u64;
         }
@@ -119,7 +124,7 @@ impl ChunkSink for StageSink<'_> {
 impl StageSink<'_> {
     /// Empties text cells that hold a personal value, in columns that could be published; of a cell that may not be empty
     /// only that value goes. Keys stay as they are: the last scan blocks a release that holds one.
-    fn without_personal_values(&mut self, batch: &RecordBatch) -> Result<RecordBatch, SinkError> {
+    fn without_personal_values(&mut self, batch: &RecordBatch, lines: &[u64]) -> Result<RecordBatch, SinkError> {
         let schema = batch.schema();
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         for hit in scan::batch(batch) {
@@ -136,6 +141,7 @@ impl StageSink<'_> {
             let after = (!schema.field(at).is_nullable()).then(|| scan::struck_out(texts.value(hit.row)));
             self.ledger.correction(&Correction {
                 row: row_numbers(batch).get(hit.row).copied().unwrap_or_default(),
+                line: line_of(lines, hit.row),
                 key: key_of(self.table, batch, hit.row)?,
                 column: hit.column.clone(),
                 before: texts.value(hit.row).to_owned(),
@@ -153,6 +159,11 @@ impl StageSink<'_> {
 /// What a person should know, with the part it is about when there are several.
 fn remark_line(remark: &Remark) -> String {
     if remark.part.is_empty() { remark.detail.clone() } else { format!("{} : {}", remark.part, remark.detail) }
+}
+
+/// Line of a batch's row in the source, where it has lines.
+fn line_of(lines: &[u64], row: usize) -> Option<u64> {
+    lines.get(row).copied().filter(|line| *line > 0)
 }
 
 /// Numbers of a batch's rows in the source.
@@ -205,6 +216,7 @@ pub(super) fn stage(
         empty,
         columns_missing: summary.columns_missing,
         source_columns: summary.source_columns,
+        shapes: summary.shapes,
         ignored: summary.ignored,
         remarks: summary.remarks.iter().map(remark_line).collect(),
         files,
@@ -229,7 +241,7 @@ fn without_beaten(
             keep.push(reject.is_none());
             if let Some(mut reject) = reject {
                 reject.raw = cells(&batch, at).map_err(arrow)?;
-                ledger.reject(&reject)?;
+                ledger.beaten(&reject)?;
             }
         }
         writer.write(&filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(arrow)?)?;

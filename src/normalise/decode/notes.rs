@@ -24,6 +24,7 @@ impl Notes {
     pub(in crate::normalise) fn unfit(&mut self, column: &str, value: &str, reason: &str) {
         self.unfit.push(UnfitCell {
             row: self.row,
+            line: None,
             key: String::new(),
             column: column.to_owned(),
             value: value.to_owned(),
@@ -35,6 +36,7 @@ impl Notes {
     pub(in crate::normalise) fn corrected(&mut self, column: &str, before: &str, rule: &str, after: &str) {
         self.corrections.push(Correction {
             row: self.row,
+            line: None,
             key: String::new(),
             column: column.to_owned(),
             before: before.to_owned(),
@@ -53,13 +55,15 @@ impl Notes {
         self.settled == (self.unfit.len(), self.corrections.len())
     }
 
-    /// The row stays: its notes bear its key.
-    pub(in crate::normalise) fn keep(&mut self, key: &str) {
+    /// The row stays: its notes bear its key and its line.
+    pub(in crate::normalise) fn keep(&mut self, key: &str, line: Option<u64>) {
         for note in self.unfit.iter_mut().skip(self.settled.0) {
             key.clone_into(&mut note.key);
+            note.line = line;
         }
         for note in self.corrections.iter_mut().skip(self.settled.1) {
             key.clone_into(&mut note.key);
+            note.line = line;
         }
     }
 

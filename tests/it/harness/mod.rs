@@ -186,6 +186,11 @@ impl Project {
         serde_json::from_str(&fs::read_to_string(self.last_run().join("record.json")).unwrap()).unwrap()
     }
 
+    /// Text of a file beside the record of the last run.
+    pub fn run_file(&self, name: &str) -> String {
+        fs::read_to_string(self.last_run().join(name)).unwrap()
+    }
+
     /// Rows of `rejects`, `unfit` or `corrections` of a table in the last run.
     pub fn ledger(&self, list: &str, table: &str) -> Vec<BTreeMap<String, String>> {
         let path = self.last_run().join(list).join(format!("{table}.csv"));

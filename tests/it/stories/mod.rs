@@ -7,6 +7,7 @@ mod gate;
 mod independence;
 mod init;
 mod mistakes;
+mod owner;
 mod query;
 mod questionnaire;
 mod reading;

@@ -1,73 +1,22 @@
-//! What changed in the columns of a source since the snapshot that was read before.
+//! Which columns a source has.
 
-use std::fmt;
-
+use super::Change;
 use crate::config::pipeline::{OptionColumns, TableSpec};
+use crate::config::reading::means;
 use crate::contract::fold::fold;
 use crate::diagnostic::nearest;
-
-/// A change of a source's columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A column is gone.
-    Gone {
-        /// Its name.
-        column: String,
-        /// Whether the table reads it and has nothing in its place.
-        used: bool,
-    },
-    /// A column is gone, and a new one looks like it.
-    Renamed {
-        /// The name before.
-        before: String,
-        /// The name now.
-        now: String,
-        /// Whether the table reads it and has nothing in its place.
-        used: bool,
-    },
-    /// A column is new.
-    New {
-        /// Its name.
-        column: String,
-    },
-}
-
-impl Change {
-    /// Whether cells that the table had are empty now.
-    pub fn is_felt(&self) -> bool {
-        matches!(self, Self::Gone { used: true, .. } | Self::Renamed { used: true, .. })
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone { column, used: true } => write!(f, "source column `{column}` is gone, and the table reads it"),
-            Self::Gone { column, .. } => write!(f, "source column `{column}` is gone"),
-            Self::Renamed { before, now, used: true } => write!(
-                f,
-                "source column `{before}` is gone and `{now}` is new: if it is the same, write both where the pipeline \
-                 names it, from = [\"{now}\", \"{before}\"]"
-            ),
-            Self::Renamed { before, now, .. } => {
-                write!(f, "source column `{before}` is gone and `{now}` is new, which looks like it")
-            }
-            Self::New { column } => write!(f, "source column `{column}` is new"),
-        }
-    }
-}
 
 /// How alike two folded names must be for one to be taken for the other, from 0 to 1 (Jaro-Winkler).
 const ALIKE: f64 = 0.85;
 
 /// What changed between the columns that a table's source had and those that it has.
-pub fn changes(before: &[String], now: &[String], table: &TableSpec) -> Vec<Change> {
+pub(super) fn changes(before: &[String], now: &[String], table: &TableSpec) -> Vec<Change> {
     let gone: Vec<&String> = before.iter().filter(|column| !now.contains(column)).collect();
     let mut new: Vec<&String> = now.iter().filter(|column| !before.contains(column)).collect();
     let wanted = wanted(table);
     let is_used = |column: &str| {
-        let mut readers = wanted.iter().filter(|names| names.iter().any(|name| matches(name, column)));
-        readers.any(|names| !names.iter().any(|name| now.iter().any(|column| matches(name, column))))
+        let mut readers = wanted.iter().filter(|names| names.iter().any(|name| means(name, column)));
+        readers.any(|names| !names.iter().any(|name| now.iter().any(|column| means(name, column))))
     };
     let mut changes = Vec::new();
     for column in gone {
@@ -111,16 +60,4 @@ fn wanted(table: &TableSpec) -> Vec<Vec<String>> {
     wanted.extend(table.derived.iter().map(|derived| derived.from.clone()));
     wanted.extend(table.explode.iter().map(|explode| vec![explode.column.clone()]));
     wanted
-}
-
-/// Whether a name, or a pattern with one `*`, means a column.
-fn matches(name: &str, column: &str) -> bool {
-    let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (name, column) = (tidy(name), tidy(column));
-    match name.split_once('*') {
-        Some((start, end)) => {
-            column.len() >= start.len() + end.len() && column.starts_with(start) && column.ends_with(end)
-        }
-        None => name == column,
-    }
 }

@@ -1,0 +1,156 @@
+//! Which cells may be shown to the owner of a source.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
+use crate::config::reading::means;
+use crate::contract::{Contract, Visibility};
+use crate::disclosure::scan;
+use crate::territory::rule;
+
+/// Which cells of a table and of its source may be shown: those of public columns, and of source columns that fill public
+/// columns only. What no column names is not shown, nor what a public id is made of.
+#[derive(Debug, Clone)]
+pub struct Visible {
+    columns: BTreeSet<String>,
+    /// Names of source columns, or patterns with one `*`, whose cells may be shown.
+    shown: Vec<String>,
+    /// The same of those that may not, whatever else they fill.
+    hidden: Vec<String>,
+    /// Columns of the primary key.
+    pub(super) key: Vec<String>,
+    /// Whether the key may be shown.
+    key_shown: bool,
+    /// Columns of the contract and the source columns that fill them.
+    origins: Vec<(String, String)>,
+}
+
+impl Visible {
+    /// What may be shown of a table.
+    pub fn of(table: &TableSpec) -> Self {
+        let contract = &table.contract;
+        let mut visible = Self {
+            columns: contract.public_columns().map(|column| column.name.clone()).collect(),
+            shown: Vec::new(),
+            hidden: Vec::new(),
+            key: contract.primary_key.clone(),
+            key_shown: contract.primary_key.iter().all(|name| is_public(contract, name)),
+            origins: Vec::new(),
+        };
+        for mapping in &table.mappings {
+            visible.take(contract, mapping);
+        }
+        if let Some(place) = &table.place {
+            let texts = [
+                (&place.code_insee, "code_insee"),
+                (&place.code_postal, "code_postal"),
+                (&place.commune, "commune"),
+                (&place.departement, "departement"),
+                (&place.region, "region"),
+                (&place.longitude, "longitude"),
+                (&place.latitude, "latitude"),
+            ];
+            for (names, column) in texts {
+                let column = contract.column(column);
+                if column.is_some_and(|column| column.visibility == Visibility::Public) {
+                    visible.shown.extend(names.iter().cloned());
+                } else if column.is_some_and(|column| column.visibility != Visibility::Undeclared) {
+                    visible.hidden.extend(names.iter().cloned());
+                }
+            }
+        }
+        // What a column is made of may hold more than the column.
+        for derived in table.derived.iter().rev() {
+            let group = format!("{}.", derived.name);
+            let named = |name: &String| *name == derived.name || name.starts_with(&group);
+            if visible.hidden.iter().any(named) {
+                visible.hidden.extend(derived.from.iter().cloned());
+            }
+            for (_, origin) in &mut visible.origins {
+                if named(origin) {
+                    *origin = derived.from.join(" / ");
+                }
+            }
+        }
+        visible
+    }
+
+    fn take(&mut self, contract: &Contract, mapping: &Mapping) {
+        let Some(column) = contract.columns.get(mapping.column) else { return };
+        let names = mapping.from.iter().cloned().chain(ticks(mapping));
+        let names: Vec<String> = names.collect();
+        self.origins.push((column.name.clone(), names.join(" / ")));
+        if mapping.keyed {
+            // The value behind a public id is what the id hides: it is shown only where another column is filled by it.
+            self.columns.remove(&column.name);
+        } else if column.visibility == Visibility::Public {
+            self.shown.extend(names);
+        } else {
+            self.hidden.extend(names);
+        }
+        let other = mapping.other.and_then(|at| contract.columns.get(at)).unwrap_or(column);
+        let others = if other.visibility == Visibility::Public { &mut self.shown } else { &mut self.hidden };
+        others.extend(mapping.other_from.iter().cloned());
+    }
+
+    /// Whether cells of a column of the contract may be shown.
+    pub fn column(&self, name: &str) -> bool {
+        self.columns.contains(name)
+    }
+
+    /// Whether cells of a source column may be shown.
+    pub fn source(&self, name: &str) -> bool {
+        let named = |known: &String| means(known, name);
+        // A column of a group may be named by its last part alone.
+        let last = name.rsplit_once(" > ").map(|(_, last)| last);
+        let hides = |known: &String| named(known) || last.is_some_and(|last| means(known, last));
+        self.shown.iter().any(named) && !self.hidden.iter().any(hides)
+    }
+
+    /// Whether the texts of a correction of a place may be shown.
+    pub fn place(&self, code: &str) -> bool {
+        let columns: &[&str] = match code {
+            rule::INSEE_FORM | rule::FORMER_CODE => &["code_insee"],
+            rule::POSTAL_FORM => &["code_postal"],
+            rule::CEDEX => &["commune"],
+            rule::FORMER_REGION => &["region"],
+            _ => &["longitude", "latitude"],
+        };
+        columns.iter().all(|column| self.column(column))
+    }
+
+    /// The key of a row, when it may be shown.
+    pub fn key<'a>(&self, key: &'a str) -> &'a str {
+        if self.key_shown { key } else { "" }
+    }
+
+    /// Names of the source columns that fill a column of the contract; its own name when none does.
+    pub fn origin<'a>(&'a self, column: &'a str) -> &'a str {
+        let found = self.origins.iter().find(|(name, origin)| name == column && !origin.is_empty());
+        found.map_or(column, |(_, origin)| origin)
+    }
+
+    /// Columns of the primary key, as the source names them.
+    pub(super) fn key_names(&self) -> String {
+        self.key.iter().map(|name| self.origin(name)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn is_public(contract: &Contract, name: &str) -> bool {
+    contract.column(name).is_some_and(|column| column.visibility == Visibility::Public)
+}
+
+/// Names of the columns of a question with one column per option.
+fn ticks(mapping: &Mapping) -> Vec<String> {
+    match mapping.ticks.as_ref().map(|ticks| &ticks.columns) {
+        Some(OptionColumns::Pattern(pattern)) => vec![pattern.clone()],
+        Some(OptionColumns::Named(named)) => named.iter().map(|(_, name)| name.clone()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// A text without its e-mail addresses, telephone numbers, IBANs and NIRs.
+pub(super) fn without_personal_values(text: &str) -> Cow<'_, str> {
+    if scan::find(text).is_some() { Cow::Owned(scan::struck_out(text)) } else { Cow::Borrowed(text) }
+}
