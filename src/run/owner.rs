@@ -59,6 +59,7 @@ struct CorrectionLine {
 /// A table of a source: how it is read, and what was read.
 struct Told {
     spec: TableSpec,
+    source_columns: Vec<String>,
     report: TableReport,
     rejects: Option<PathBuf>,
     unfit: Option<PathBuf>,
@@ -136,6 +137,7 @@ fn told(spec: &TableSpec, table: &Staged) -> Told {
     methods.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
     Told {
         spec: spec.clone(),
+        source_columns: table.source_columns.clone(),
         report: TableReport {
             title: spec.contract.title.clone(),
             read: table.read,
@@ -163,7 +165,7 @@ fn write(id: &SourceId, letter: &Letter, mut tables: Vec<Told>, files: &[PathBuf
     {
         let mut lists = Lists::new(BufWriter::new(csv)).map_err(failed)?;
         for told in &tables {
-            lists.begin(&told.spec);
+            lists.begin(&told.spec, &told.source_columns);
             cases(told, &mut lists, id)?;
             reports.push(lists.end());
         }

@@ -14,7 +14,7 @@ use arrow::util::display::array_value_to_string;
 use super::error::RunError;
 use super::ledger::{Ledger, LedgerCounts};
 use super::scratch::{self, ScratchWriter};
-use crate::config::pipeline::{Secret, ShownTable, TableSpec};
+use crate::config::pipeline::{Keep, Secret, ShownTable, TableSpec};
 use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
@@ -68,13 +68,39 @@ struct StageSink<'a> {
     empty: BTreeMap<String, u64>,
     /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
     beaten: BTreeMap<u64, Reject>,
+    lines: Lines,
+}
+
+/// Lines at which rows start: a row and its line wherever their distance changes, which is after cells of several lines.
+#[derive(Debug, Default)]
+struct Lines(Vec<(u64, u64)>);
+
+impl Lines {
+    fn take(&mut self, rows: &[u64], lines: &[u64]) {
+        for (row, line) in rows.iter().zip(lines).filter(|(_, line)| **line > 0) {
+            let known = self.of(*row);
+            if known != Some(*line) {
+                self.0.push((*row, *line));
+            }
+        }
+    }
+
+    /// Line of a row that was taken in, where the source has lines.
+    fn of(&self, row: u64) -> Option<u64> {
+        let at = self.0.partition_point(|(known, _)| *known <= row).checked_sub(1)?;
+        let (known, line) = self.0.get(at)?;
+        Some(line + (row - known))
+    }
 }
 
 impl ChunkSink for StageSink<'_> {
     fn take(&mut self, chunk: Chunk) -> Result<(), SinkError> {
+        if self.table.keep != Keep::First {
+            self.lines.take(row_numbers(&chunk.batch), &chunk.lines);
+        }
         for reject in chunk.rejects {
             if reject.reason == DUPLICATE && reject.raw.is_empty() {
-                self.beaten.insert(reject.row, reject);
+                self.beaten.insert(reject.row, Reject { line: self.lines.of(reject.row), ..reject });
             } else {
                 self.ledger.reject(&reject)?;
             }
@@ -198,6 +224,7 @@ pub(super) fn stage(
         methods: BTreeMap::new(),
         empty: BTreeMap::new(),
         beaten: BTreeMap::new(),
+        lines: Lines::default(),
     };
     let summary = Normaliser::new(table, key)
         .run(parts, &mut sink)

@@ -174,8 +174,8 @@ impl<'a, W: Write> Lists<'a, W> {
     }
 
     /// The cases that follow are of this table.
-    pub fn begin(&mut self, table: &'a TableSpec) {
-        self.table = Some((table, Visible::of(table)));
+    pub fn begin(&mut self, table: &'a TableSpec, source_columns: &[String]) {
+        self.table = Some((table, Visible::of(table, source_columns)));
     }
 
     /// Takes a case in.
@@ -261,9 +261,11 @@ fn entry(visible: &Visible, at: At<'_>, case: Case<'_>) -> (Kind, String, Entry)
         Entry { line: at.line.to_owned(), row: at.row.to_owned(), key: text(visible.key(at.key)), ..Entry::default() };
     match case {
         Case::Reject { reason, column, detail, cells } => {
-            entry.column = visible.origin(column).to_owned();
-            entry.cells = shown(visible, cells);
-            entry.key = text(&key_of(visible, cells));
+            visible.origin(column).clone_into(&mut entry.column);
+            if visible.misaligned() || !words::is_misaligned(reason) {
+                entry.cells = shown(visible, cells);
+                entry.key = text(&key_of(visible, cells));
+            }
             if words::is_safe(reason) {
                 entry.note = words::detail(reason, detail);
             }
@@ -271,7 +273,7 @@ fn entry(visible: &Visible, at: At<'_>, case: Case<'_>) -> (Kind, String, Entry)
             (kind, reason.to_owned(), entry)
         }
         Case::Cell { reason, column, value } => {
-            entry.column = visible.origin(column).to_owned();
+            visible.origin(column).clone_into(&mut entry.column);
             entry.hidden = !visible.column(column);
             entry.before = if entry.hidden { String::new() } else { text(value) };
             (Kind::Cell, reason.to_owned(), entry)
@@ -282,21 +284,22 @@ fn entry(visible: &Visible, at: At<'_>, case: Case<'_>) -> (Kind, String, Entry)
             if !entry.hidden {
                 (entry.before, entry.after) = (text(before), text(after));
             }
-            entry.column = if place { "lieu" } else { visible.origin(column) }.to_owned();
+            if place { "lieu" } else { visible.origin(column) }.clone_into(&mut entry.column);
             let kind = if place && words::is_of_point(rule) { Kind::Place } else { Kind::Correction };
             (kind, rule.to_owned(), entry)
         }
     }
 }
 
-/// The cells of a rejected row that may be shown.
+/// The cells of a rejected row that may be shown, by the names that the source has for them.
 fn shown(visible: &Visible, cells: Cells<'_>) -> Vec<(String, String)> {
-    let (cells, may): (_, &dyn Fn(&str) -> bool) = match cells {
-        Cells::Source(cells) => (cells, &|name| visible.source(name)),
-        Cells::Table(cells) => (cells, &|name| visible.column(name)),
+    let name_of = |name: &str| match cells {
+        Cells::Source(_) => visible.source(name).then(|| name.to_owned()),
+        Cells::Table(_) => visible.filled_by(name).filter(|_| visible.column(name)).map(str::to_owned),
     };
-    let filled = cells.iter().filter(|(name, value)| !value.trim().is_empty() && may(name));
-    filled.map(|(name, value)| (name.clone(), without_personal_values(value).into_owned())).collect()
+    let (Cells::Source(all) | Cells::Table(all)) = cells;
+    let filled = all.iter().filter(|(_, value)| !value.trim().is_empty());
+    filled.filter_map(|(name, value)| Some((name_of(name)?, without_personal_values(value).into_owned()))).collect()
 }
 
 /// The key of a rejected row, where its cells tell it and it may be shown.

@@ -24,11 +24,13 @@ pub struct Visible {
     key_shown: bool,
     /// Columns of the contract and the source columns that fill them.
     origins: Vec<(String, String)>,
+    /// Whether no column of the source is hidden, so that cells may be shown that stand in the wrong column.
+    whole: bool,
 }
 
 impl Visible {
-    /// What may be shown of a table.
-    pub fn of(table: &TableSpec) -> Self {
+    /// What may be shown of a table and of the columns that its source has.
+    pub fn of(table: &TableSpec, source_columns: &[String]) -> Self {
         let contract = &table.contract;
         let mut visible = Self {
             columns: contract.public_columns().map(|column| column.name.clone()).collect(),
@@ -37,6 +39,7 @@ impl Visible {
             key: contract.primary_key.clone(),
             key_shown: contract.primary_key.iter().all(|name| is_public(contract, name)),
             origins: Vec::new(),
+            whole: false,
         };
         for mapping in &table.mappings {
             visible.take(contract, mapping);
@@ -73,7 +76,13 @@ impl Visible {
                 }
             }
         }
+        visible.whole = source_columns.iter().all(|column| visible.source(column));
         visible
+    }
+
+    /// Whether the cells of a row may be shown that do not line up with the header.
+    pub(super) fn misaligned(&self) -> bool {
+        self.whole
     }
 
     fn take(&mut self, contract: &Contract, mapping: &Mapping) {
@@ -127,8 +136,13 @@ impl Visible {
 
     /// Names of the source columns that fill a column of the contract; its own name when none does.
     pub fn origin<'a>(&'a self, column: &'a str) -> &'a str {
+        self.filled_by(column).unwrap_or(column)
+    }
+
+    /// Names of the source columns that fill a column of the contract.
+    pub(super) fn filled_by(&self, column: &str) -> Option<&str> {
         let found = self.origins.iter().find(|(name, origin)| name == column && !origin.is_empty());
-        found.map_or(column, |(_, origin)| origin)
+        found.map(|(_, origin)| origin.as_str())
     }
 
     /// Columns of the primary key, as the source names them.
@@ -152,5 +166,8 @@ fn ticks(mapping: &Mapping) -> Vec<String> {
 
 /// A text without its e-mail addresses, telephone numbers, IBANs and NIRs.
 pub(super) fn without_personal_values(text: &str) -> Cow<'_, str> {
-    if scan::find(text).is_some() { Cow::Owned(scan::struck_out(text)) } else { Cow::Borrowed(text) }
+    if scan::find(text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(scan::struck_out(text).replace("  […]", " […]").replace("[…]  ", "[…] "))
 }

@@ -11,6 +11,11 @@ pub(super) fn is_safe(reason: &str) -> bool {
     matches!(reason, reject::WIDTH | reject::SHIFTED | reject::DUPLICATE)
 }
 
+/// Whether a reason says that cells may stand in the wrong column.
+pub(super) fn is_misaligned(reason: &str) -> bool {
+    matches!(reason, reject::WIDTH | reject::SHIFTED | reject::ENCODING | reject::UNREADABLE)
+}
+
 /// The explanation of a reject that names no cell.
 pub(super) fn detail(reason: &str, detail: &str) -> String {
     // The lists of a run call a row of the source a line.

@@ -116,8 +116,8 @@ fn typed() -> Project {
 
 /// Writes the source anew: six rows, with some cells in another form.
 fn rewrite(project: &Project, row: impl Fn(usize) -> [String; 6]) {
-    let rows: String = (0..6).map(|at| format!("{at},{}\n", row(at).join(","))).collect();
-    project.write("seeds/lieux.csv", COLUMNS.to_owned() + &rows);
+    let rows: Vec<String> = (0..6).map(|at| format!("{at},{}\n", row(at).join(","))).collect();
+    project.write("seeds/lieux.csv", COLUMNS.to_owned() + &rows.concat());
 }
 
 fn as_before(at: usize) -> [String; 6] {

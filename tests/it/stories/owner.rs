@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::harness::Project;
+use crate::harness::sample::registry_text;
 
 /// Cases of the list for an owner.
 fn cases(project: &Project, source: &str) -> Vec<BTreeMap<String, String>> {
@@ -38,6 +39,12 @@ fn the_owners_of_the_shipped_registries_are_told_every_case_and_respondents_nobo
     assert_eq!(counted(&cases, &["correction", "lieu"]), of_record(table, "corrections"));
     let unfit: u64 = counted(&cases, &["cellule"]).values().sum();
     assert_eq!(unfit, of_record(table, "unfit").values().sum::<u64>());
+    let registry = registry_text();
+    let lines: Vec<&str> = registry.split('\n').collect();
+    for case in cases.iter().filter(|case| !case["cle"].is_empty()) {
+        let line = lines[case["ligne"].parse::<usize>().unwrap() - 1];
+        assert!(line.starts_with(&format!("{};", case["cle"])), "{case:?} is not on the line {line}");
+    }
     let page = project.run_file("proprietaires/tiers-lieux.html");
     for part in ["Tiers-lieux (exemple synthétique)", "point 0, 0", "Doublons", "Données synthétiques"] {
         assert!(page.contains(part), "{part}");
@@ -106,6 +113,7 @@ cle.planted@example.org,Sans numéro,,Camille Secret,2024-01-02,1980-01-01,ouver
 L5,,=1+1,Camille Secret,2024-01-02,1980-01-01,ouvert,Dominique Caché
 L6,La Grange,Mardi,Camille Secret,2024-01-02,1980-01-01,fermé par Dominique Caché,Dominique Caché
 L7,Le Pré,Mercredi,Camille Secret,demander au 07 98 76 54 32,1980-01-01,ouvert,Dominique Caché
+L8,Chez nous, et chez vous,Jeudi,Camille Secret,2024-01-02,1980-01-01,ouvert,Dominique Caché
 ";
 
 fn planted() -> Project {
@@ -173,16 +181,17 @@ fn each_case_says_its_line_its_key_and_why() {
     let html: Vec<_> = cases.iter().filter(|case| case["code"] == "html_en_texte").collect();
     let shown: Vec<_> = html.iter().map(|case| (case["avant"].as_str(), case["apres"].as_str())).collect();
     assert_eq!(shown, [("<b>Lundi</b>", "Lundi"), ("(non montré)", "(non montré)")]);
-    assert_eq!(cases.len(), 10);
+    let (line, row, key, case) = find("rejet", "nombre_de_cellules");
+    assert_eq!((line, row, key, case["cellules"].as_str()), ("9", "8", "", ""), "cells may stand in any column");
+    assert_eq!(cases.len(), 11);
 }
 
 #[test]
 fn a_page_stays_short_and_says_that_the_list_has_all() {
     let project = planted();
-    let mut registry = String::from("NUMERO,NOM,ACCUEIL,RESPONSABLE,OUVERTURE,NAISSANCE,ETAT,NOTE\n");
-    for row in 1..=1203 {
-        registry.push_str(&format!("L{row},Lieu {row},Lundi,X,=jamais,1980-01-01,ouvert,\n"));
-    }
+    let row = |row: u32| format!("L{row},Lieu {row},Lundi,X,=jamais,1980-01-01,ouvert,\n");
+    let rows: Vec<String> = (1..=1203).map(row).collect();
+    let registry = "NUMERO,NOM,ACCUEIL,RESPONSABLE,OUVERTURE,NAISSANCE,ETAT,NOTE\n".to_owned() + &rows.concat();
     project.write("seeds/lieux.csv", registry);
     project.replace("pipelines/lieux.toml", "csv = {}", "csv = {}\ndrift = \"accept\"");
     project.run();
@@ -192,4 +201,28 @@ fn a_page_stays_short_and_says_that_the_list_has_all() {
     let cases = cases(&project, "lieux");
     assert_eq!(cases.len(), 1203);
     assert!(cases.iter().all(|case| case["avant"] == "'=jamais"), "no spreadsheet runs it");
+}
+
+#[test]
+fn a_source_column_of_which_a_part_is_personal_is_not_shown_nor_what_a_public_id_is_made_of() {
+    let project = Project::empty();
+    project.write("essaim.toml", ESSAIM);
+    let columns = "numero = { from = \"NUMERO\", keyed = true }\nresponsable = \"qui.nom\"";
+    let derive =
+        "csv = {}\n\n[table.lieux.derive]\nqui = { from = \"ACCUEIL\", pattern = '^(?<lieu>.*), chez (?<nom>.*)$' }";
+    let pipeline = PIPELINE.replace("numero = \"NUMERO\"", columns).replace("csv = {}", derive);
+    let own = "responsable = { from = \"RESPONSABLE\", html = true }\n";
+    project.write("pipelines/lieux.toml", pipeline.replace(own, ""));
+    project.write(
+        "schemas/lieux.schema.json",
+        SCHEMA.replace("\"required\": true, \"pattern\": \"L\\\\d+\"", "\"required\": true"),
+    );
+    project.write("seeds/lieux.csv", "NUMERO,NOM,ACCUEIL,OUVERTURE,NAISSANCE,ETAT\nsecret-1,La Ruche,\"Hall, chez Camille\",hier,,\nsecret-2,,\"Hall, chez Camille\",hier,,\n");
+    project.run();
+    for name in ["proprietaires/lieux.html", "proprietaires/lieux.csv"] {
+        let text = project.run_file(name);
+        assert!(!text.contains("secret-") && !text.contains("Camille") && text.contains("hier"), "{text}");
+    }
+    let kept = cases(&project, "lieux").into_iter().find(|case| case["nature"] == "cellule").unwrap();
+    assert_eq!(kept["cle"].len(), 16, "the public id");
 }

@@ -81,6 +81,28 @@ fn exports_of_one_survey_with_labels_and_with_codes_give_the_same_table() {
 }
 
 #[test]
+fn a_register_whose_column_and_options_were_renamed_stops_a_mapping_that_knows_the_first_snapshot_only() {
+    let Some(data) = data() else { return };
+    let mut project = project("tiers-lieux-pays-de-la-loire", &data);
+    let pipeline = "pipelines/tiers-lieux-pays-de-la-loire.toml";
+    project.replace(pipeline, "drift = \"accept\"\n", "");
+    project.replace(pipeline, "from = [\"MODELE_JURIDIQUE\", \"MODÈLE JURIDIQUE\"]", "from = \"MODÈLE JURIDIQUE\"");
+    project.replace("seeds/codes/modele_juridique.csv", "scic_scop,SCIC ou SCOP,,SCIC|", "scic_scop,SCIC,,");
+    project.run();
+    project.set("ESSAIM_PDL", "tiers-lieux-pdl-2021-11-06.csv");
+    let output = project.essaim(&["run"]).expect(1);
+    let line = "from = [\"MODELE_JURIDIQUE\", \"MODÈLE JURIDIQUE\"]";
+    assert!(output.stderr.contains(line), "{}", output.stderr);
+    project.replace(pipeline, "from = \"MODÈLE JURIDIQUE\"", line);
+    let output = project.run();
+    // The second file has `SCIC ou SCOP` alone in 11 cells; the first has none.
+    let option = "has the new option `SCIC ou SCOP` in 11 cells: if it means `scic_scop`, which no row has any longer, \
+                  make that line of seeds/codes/modele_juridique.csv \
+                  `scic_scop,SCIC,,SCOP|CAE|Coopérative|SCIC envisagée|SCIC ou SCOP`";
+    assert!(output.stderr.contains(option), "{}", output.stderr);
+}
+
+#[test]
 fn the_second_snapshot_of_a_register_is_read_by_the_same_mapping() {
     let Some(data) = data() else { return };
     let mut project = project("tiers-lieux-pays-de-la-loire", &data);
@@ -88,6 +110,15 @@ fn the_second_snapshot_of_a_register_is_read_by_the_same_mapping() {
     project.set("ESSAIM_PDL", "tiers-lieux-pdl-2021-11-06.csv");
     let output = project.run();
     assert!(output.stdout.contains("\tpublished\t"), "{}", output.stdout);
+    let changes: Vec<String> = serde_json::from_value(project.record()["tables"][0]["changes"].clone()).unwrap();
+    for told in [
+        "source column `MODÈLE JURIDIQUE` is gone and `MODELE_JURIDIQUE` is new",
+        "in column `sources` no row has `cget` (66 before) any longer",
+        "column `modele_juridique` has the new option `SCIC ou SCOP  SARL/SAS/SA` in 1 cell: if it means `scic_scop`",
+    ] {
+        assert!(changes.iter().any(|change| change.contains(told)), "{told} is not in {changes:#?}");
+    }
+    assert_eq!(changes.len(), 7, "the other four are new columns: {changes:#?}");
     let places = rows(&project.latest("tiers-lieux-pays-de-la-loire").join("tiers_lieux.csv"));
     assert_eq!(places.len(), 124);
     let told = places.iter().filter(|place| !place["modele_juridique"].is_empty()).count();
