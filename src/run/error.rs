@@ -178,6 +178,7 @@ impl RunError {
             | Self::Arrow { .. }
             | Self::Format { .. }
             | Self::Scratch { .. }
+            | Self::Owner { .. }
             | Self::Stopped { .. } => "build_failed",
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::drift;
 use super::error::{Refused, RunError};
 use super::stage::{self, Parts, Staged};
 use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed};
@@ -25,10 +26,11 @@ use crate::territory::Cog;
 /// Codes of the bounds that a source can break, which begin their ids.
 const CODES: [&str; 3] = ["source_rows", "source_rejects", "source_empty"];
 
-/// Columns of a table that its source does not have.
-pub(super) fn lost_columns<'a>(spec: &'a TableSpec, staged: &Staged) -> Vec<&'a str> {
+/// Columns of a table that its source does not have, or whose cells no longer fit.
+pub(super) fn lost_columns<'a>(spec: &'a TableSpec, staged: &'a Staged) -> Vec<&'a str> {
     let lost = spec.mappings.iter().filter(|mapping| staged.columns_missing.contains(&mapping.from.join(" | ")));
-    lost.map(|mapping| spec.contract.columns[mapping.column].name.as_str()).collect()
+    let lost = lost.map(|mapping| spec.contract.columns[mapping.column].name.as_str());
+    lost.chain(drift::lost_columns(staged)).collect()
 }
 
 /// What all sources gave.
@@ -107,7 +109,7 @@ impl Intaker<'_> {
         }
         staged.sort_by_key(|(at, _)| *at);
         let tables = &self.job.pipeline.tables;
-        for (at, table) in staged.iter().filter(|(at, _)| tables[*at].drift == Drift::Nulls) {
+        for (at, table) in staged.iter().filter(|(at, _)| tables[*at].drift != Drift::Stop) {
             intake.given_up.extend(lost_columns(&tables[*at], table).into_iter().map(str::to_owned));
         }
         intake.staged = staged.into_iter().map(|(_, staged)| staged).collect();
@@ -137,6 +139,10 @@ impl Intaker<'_> {
         };
         let mut taken = self.read(source, good, snapshot).await?;
         taken.new = new;
+        // A table that stops for what changed in its source tells more than the bounds that this breaks.
+        if taken.staged.iter().any(|(at, table)| drift::stops(&self.job.pipeline.tables[*at], table)) {
+            return Ok(taken);
+        }
         self.judged(source, taken, progress).await
     }
 
@@ -149,7 +155,8 @@ impl Intaker<'_> {
             let key = StoreKey::RunFile { run: progress.record.run.clone(), name: format!("refused/{name}") };
             self.private.put_file(&key, path).await.map_err(private_failed)?;
         }
-        let said = broken.iter().map(|bound| format!("{} ({})", bound.said, bound.id)).collect();
+        let changes = taken.staged.iter().flat_map(|(_, table)| &table.changes).map(ToString::to_string);
+        let said = broken.iter().map(|bound| format!("{} ({})", bound.said, bound.id)).chain(changes).collect();
         Err(RunError::Refused { id: source.id.clone(), code, source: Refused(said) })
     }
 
@@ -185,7 +192,9 @@ impl Intaker<'_> {
             let (spec, key) = (table.clone(), self.job.project.key.clone());
             let (cog, folder) = (Arc::clone(self.cog), self.folder.to_owned());
             let task = tokio::task::spawn_blocking(move || stage::stage(&spec, &key, parts, &cog, &folder));
-            let table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
+            let mut staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
+            staged_table.changes = drift::since(self.job, self.private, table, &staged_table).await?;
+            let table = staged_table;
             if table.read >= shape.rows {
                 (shape.rows, shape.rejected) = (table.read, table.read.saturating_sub(table.kept));
             }

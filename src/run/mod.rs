@@ -239,7 +239,7 @@ async fn steps(
     let intake = intaker.take(progress).await?;
     record_tables(&intake.staged, progress);
     keep_ledgers(&private, &intake.staged, progress).await?;
-    drift::judge(job, &intake.staged, progress)?;
+    drift::judge(job, &intake.staged)?;
     owner::tell(job, &private, &intake, folder.path(), progress).await?;
     if job.pipeline.published.is_empty() {
         drift::keep(job, &private, &intake.staged).await?;
@@ -303,7 +303,7 @@ fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {
             counts: table.counts.clone(),
             placed: table.methods.clone(),
             columns_missing: table.columns_missing.clone(),
-            changes: Vec::new(),
+            changes: table.changes.iter().map(ToString::to_string).collect(),
             ignored: table.ignored,
             remarks: table.remarks.clone(),
         });

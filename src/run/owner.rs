@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::RunError;
+use super::intake::Intake;
 use super::ledger::OF_TABLE;
 use super::stage::Staged;
 use super::{Job, Progress, private_failed};
@@ -70,14 +71,13 @@ struct Told {
 pub(super) async fn tell(
     job: Job<'_>,
     private: &Store,
-    snapshots: &[Snapshot],
-    staged: &[Staged],
+    intake: &Intake,
     folder: &Path,
     progress: &mut Progress<'_>,
 ) -> Result<(), RunError> {
     for source in &job.pipeline.sources {
-        let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.source == source.id) else { continue };
-        let tables = job.pipeline.tables.iter().zip(staged).filter(|(spec, _)| spec.source == source.id);
+        let Some(snapshot) = intake.snapshots.iter().find(|snapshot| snapshot.source == source.id) else { continue };
+        let tables = job.pipeline.tables.iter().zip(&intake.staged).filter(|(spec, _)| spec.source == source.id);
         let tables: Vec<Told> = tables.map(|(spec, table)| told(spec, table)).collect();
         if tables.is_empty() || tables.iter().any(|told| is_survey(job.pipeline, &told.spec)) {
             continue;

@@ -22,6 +22,7 @@ use crate::normalise::reject::DUPLICATE;
 use crate::normalise::{
     Chunk, ChunkSink, ColumnShape, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema,
 };
+use crate::quality::drift::Change;
 use crate::territory::Cog;
 use crate::territory::columns::{Placing, place, placed_schema};
 
@@ -48,6 +49,8 @@ pub(super) struct Staged {
     pub(super) source_columns: Vec<String>,
     /// What the cells of its columns were like.
     pub(super) shapes: Vec<ColumnShape>,
+    /// What changed in the source since it was last read; found out once the table was.
+    pub(super) changes: Vec<Change>,
     /// Members of the source that are no rows.
     pub(super) ignored: u64,
     /// What a person should know about the source.
@@ -244,6 +247,7 @@ pub(super) fn stage(
         columns_missing: summary.columns_missing,
         source_columns: summary.source_columns,
         shapes: summary.shapes,
+        changes: Vec::new(),
         ignored: summary.ignored,
         remarks: summary.remarks.iter().map(remark_line).collect(),
         files,

@@ -26,7 +26,7 @@ pub enum StoreKey {
         /// The snapshot's number.
         n: u64,
     },
-    /// Private: the columns that the source of a table had when it was last read.
+    /// Private: what the source of a table was like when it was last read: its columns, and what they held.
     SourceColumns {
         /// The dataset.
         dataset: DatasetId,

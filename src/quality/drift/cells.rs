@@ -19,17 +19,17 @@ const TOLD: usize = 5;
 /// What is kept of a table's source until it is read again. Values are kept of closed columns only, and of these the
 /// options.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceShape {
+pub struct KnownSource {
     /// Columns of the source.
     pub columns: Vec<String>,
     /// Columns of the contract and what their cells were like.
     #[serde(default)]
-    pub cells: BTreeMap<String, CellShape>,
+    pub cells: BTreeMap<String, KnownCells>,
 }
 
 /// What the cells of a column were like.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellShape {
+pub struct KnownCells {
     /// Stands for what the contract demanded of the cells: counts under another demand say nothing about the source.
     pub demand: String,
     /// Cells that were filled.
@@ -44,11 +44,11 @@ pub struct CellShape {
     pub unknown: BTreeMap<String, u64>,
 }
 
-impl SourceShape {
+impl KnownSource {
     /// The shape of a source that was just read. `shapes` are those of the columns, in the order of the contract.
     pub fn of(table: &TableSpec, columns: &[String], shapes: &[ColumnShape]) -> Self {
         let cells = table.contract.columns.iter().zip(shapes).filter(|(_, shape)| shape.filled > 0);
-        let cells = cells.map(|(column, shape)| (column.name.clone(), CellShape::of(column, shape))).collect();
+        let cells = cells.map(|(column, shape)| (column.name.clone(), KnownCells::of(column, shape))).collect();
         Self { columns: columns.to_vec(), cells }
     }
 
@@ -60,7 +60,7 @@ impl SourceShape {
     }
 }
 
-impl CellShape {
+impl KnownCells {
     fn of(column: &Column, shape: &ColumnShape) -> Self {
         let demand = format!("{:?} {:?} {:?} {:?}", column.kind, column.pattern, column.minimum, column.maximum);
         let (mut options, mut unknown) = (BTreeMap::new(), BTreeMap::new());
@@ -88,8 +88,8 @@ impl CellShape {
 pub(super) fn changes(
     table: &TableSpec,
     at: usize,
-    before: &CellShape,
-    now: &CellShape,
+    before: &KnownCells,
+    now: &KnownCells,
     shape: &ColumnShape,
 ) -> Vec<Change> {
     let Some(column) = table.contract.columns.get(at).filter(|_| before.demand == now.demand) else {
@@ -117,7 +117,7 @@ pub(super) fn changes(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of cells need not be exact")]
-fn share(cells: &CellShape) -> f64 {
+fn share(cells: &KnownCells) -> f64 {
     cells.unfit as f64 / cells.filled.max(1) as f64
 }
 
@@ -137,7 +137,7 @@ fn wanted(column: &Column) -> &'static str {
 }
 
 /// Options that came and options that went.
-fn options(column: &Column, before: &CellShape, now: &CellShape) -> Vec<Change> {
+fn options(column: &Column, before: &KnownCells, now: &KnownCells) -> Vec<Change> {
     let Some(list) = &column.codes else { return Vec::new() };
     let gone = list.code_names().filter_map(|code| {
         let rows = before.options.get(code).filter(|_| !now.options.contains_key(code))?;

@@ -10,7 +10,7 @@ mod tests;
 
 use std::fmt;
 
-pub use cells::{CellShape, SourceShape};
+pub use cells::{KnownCells, KnownSource};
 
 use crate::config::pipeline::TableSpec;
 use crate::normalise::ColumnShape;
@@ -140,7 +140,7 @@ impl fmt::Display for Change {
 
 /// What changed between the snapshot of a table's source that was read before and the one that was just read. `shapes`
 /// are those of the columns, in the order of the contract.
-pub fn changes(before: &SourceShape, now: &SourceShape, shapes: &[ColumnShape], table: &TableSpec) -> Vec<Change> {
+pub fn changes(before: &KnownSource, now: &KnownSource, shapes: &[ColumnShape], table: &TableSpec) -> Vec<Change> {
     let mut changes = columns::changes(&before.columns, &now.columns, table);
     for (at, column) in table.contract.columns.iter().enumerate() {
         let kept = before.cells.get(&column.name).zip(now.cells.get(&column.name));

@@ -98,31 +98,42 @@ const PUBLICS: &str = "code,label,label_en,aliases\njeunes,Jeunes,,\nseniors,Sé
 
 /// A project with a column of each kind, read once.
 fn typed() -> Project {
+    of_schema(TYPED)
+}
+
+fn of_schema(schema: &str) -> Project {
     let project = Project::empty();
     project.write("essaim.toml", ESSAIM);
     project
         .write("pipelines/lieux.toml", PIPELINE.replace("[table.lieux.columns]\nmodele = \"MODÈLE JURIDIQUE\"\n", ""));
-    project.write("schemas/lieux.schema.json", TYPED);
+    project.write("schemas/lieux.schema.json", schema);
     project.write("seeds/codes/modeles.csv", MODELS);
     project.write("seeds/codes/publics.csv", PUBLICS);
-    let row = |at: usize| {
-        let (modele, publics) = (["Association", "SCIC", "Commune"][at % 3], ["jeunes", "jeunes|seniors"][at % 2]);
-        format!("{at},2024-01-{:02},{at}.5,{at},oui,{modele},{publics}\n", at + 10)
-    };
-    project.write("seeds/lieux.csv", COLUMNS.to_owned() + &(0..6).map(row).collect::<String>());
+    rewrite(&project, as_before);
     project.run();
     project
 }
 
-/// Writes the source anew: six rows, with some cells in another form.
+/// Rows of the source.
+const ROWS: usize = 30;
+
+/// Writes the source anew.
 fn rewrite(project: &Project, row: impl Fn(usize) -> [String; 6]) {
-    let rows: Vec<String> = (0..6).map(|at| format!("{at},{}\n", row(at).join(","))).collect();
+    let rows: Vec<String> = (0..ROWS).map(|at| format!("{at},{}\n", row(at).join(","))).collect();
     project.write("seeds/lieux.csv", COLUMNS.to_owned() + &rows.concat());
 }
 
 fn as_before(at: usize) -> [String; 6] {
-    let (modele, publics) = (["Association", "SCIC", "Commune"][at % 3], ["jeunes", "jeunes|seniors"][at % 2]);
-    [format!("2024-01-{:02}", at + 10), format!("{at}.5"), at.to_string(), "oui".into(), modele.into(), publics.into()]
+    let modele = if at < 2 { "Commune" } else { ["Association", "SCIC"][at % 2] };
+    let publics = ["jeunes", "jeunes|seniors"][at % 2];
+    [
+        format!("2024-01-{:02}", at % 28 + 1),
+        format!("{at}.5"),
+        at.to_string(),
+        "oui".into(),
+        modele.into(),
+        publics.into(),
+    ]
 }
 
 /// The changes that the last run told.
@@ -141,44 +152,44 @@ fn cell(column: usize, new: fn(usize) -> String) -> impl Fn(usize) -> [String; 6
 #[rstest::rstest]
 #[case::a_french_date(
     0,
-    |at| format!("{:02}/01/2024", at + 10),
-    "in column `ouverture` 6 of 6 filled cells are no dates (0 of 6 before): write format = \"%d/%m/%Y\" in the line \
+    |at| format!("{:02}/01/2024", at % 28 + 1),
+    "in column `ouverture` 30 of 30 filled cells are no dates (0 of 30 before): write format = \"%d/%m/%Y\" in the line \
      `ouverture` of [table.lieux.columns]"
 )]
 #[case::a_decimal_comma(
     1,
     |at| format!("\"{at},5\""),
-    "in column `surface` 6 of 6 filled cells are no numbers (0 of 6 before): write decimal = \",\" in the line `surface` of \
+    "in column `surface` 30 of 30 filled cells are no numbers (0 of 30 before): write decimal = \",\" in the line `surface` of \
      [table.lieux.columns]"
 )]
 #[case::a_unit_and_a_decimal_comma(
     1,
     |at| format!("\"{at},5 m²\""),
-    "in column `surface` 6 of 6 filled cells are no numbers (0 of 6 before): write decimal = \",\", units = { \"m²\" = 1 } \
+    "in column `surface` 30 of 30 filled cells are no numbers (0 of 30 before): write decimal = \",\", units = { \"m²\" = 1 } \
      in the line `surface` of [table.lieux.columns]"
 )]
 #[case::another_unit(
     1,
     |at| format!("{at}.5 ha"),
-    "in column `surface` 6 of 6 filled cells are no numbers (0 of 6 before): write units = { \"ha\" = 1 }, with what one ha \
+    "in column `surface` 30 of 30 filled cells are no numbers (0 of 30 before): write units = { \"ha\" = 1 }, with what one ha \
      is in m² in place of 1, in the line `surface` of [table.lieux.columns]"
 )]
 #[case::text_where_numbers_were(
     2,
     |at| format!("plusieurs {}", "x".repeat(at)),
-    "in column `postes` 6 of 6 filled cells are no whole numbers (0 of 6 before): they are read as empty; map another \
+    "in column `postes` 30 of 30 filled cells are no whole numbers (0 of 30 before): they are read as empty; map another \
      source column, or say in schemas/lieux.schema.json what they are now"
 )]
 #[case::other_words_for_yes_and_no(
     3,
     |at: usize| ["ouvert", "fermé"][at % 2].to_owned(),
-    "in column `ouvert` 6 of 6 filled cells are no yes or no (0 of 6 before): say in schemas/lieux.schema.json which of \
+    "in column `ouvert` 30 of 30 filled cells are no yes or no (0 of 30 before): say in schemas/lieux.schema.json which of \
      `fermé`, `ouvert` are its trueValues and which its falseValues"
 )]
 #[case::another_separator(
     5,
     |_| "Jeunes ; Séniors".to_owned(),
-    "in column `publics` 6 of 6 filled cells are no options of its list (0 of 6 before): write separator = \";\" in the \
+    "in column `publics` 30 of 30 filled cells are no options of its list (0 of 30 before): write separator = \";\" in the \
      line `publics` of [table.lieux.columns]"
 )]
 fn a_retyped_column_stops_the_run_with_the_words_that_read_it(
@@ -191,13 +202,14 @@ fn a_retyped_column_stops_the_run_with_the_words_that_read_it(
     let output = project.essaim(&["run"]).expect(1);
     assert!(output.stderr.contains(words), "{}", output.stderr);
     assert_eq!(told(&project).first().map(String::as_str), Some(words));
-    assert_eq!(project.ledger("unfit", "lieux").len(), 6, "a run that stops leaves what it saw");
+    assert_eq!(project.ledger("unfit", "lieux").len(), ROWS, "a run that stops leaves what it saw");
 }
 
 #[test]
 fn the_suggested_line_reads_the_new_form_and_the_old_one_when_both_are_there() {
     let project = typed();
-    let mixed = |at: usize| if at < 4 { format!("{:02}/01/2024", at + 10) } else { format!("2024-01-{:02}", at + 10) };
+    let mixed =
+        |at: usize| if at < 20 { format!("{:02}/01/2024", at % 28 + 1) } else { format!("2024-01-{:02}", at % 28 + 1) };
     rewrite(&project, cell(0, mixed));
     let output = project.essaim(&["run"]).expect(1);
     let line = "format = [\"%d/%m/%Y\", \"%Y-%m-%d\"]";
@@ -211,11 +223,12 @@ fn the_suggested_line_reads_the_new_form_and_the_old_one_when_both_are_there() {
 #[test]
 fn a_few_cells_of_another_form_are_told_and_stop_nothing() {
     let project = typed();
-    let some = |at: usize| if at < 3 { format!("{:02}/01/2024", at + 10) } else { format!("2024-01-{:02}", at + 10) };
+    let some =
+        |at: usize| if at < 5 { format!("{:02}/01/2024", at % 28 + 1) } else { format!("2024-01-{:02}", at % 28 + 1) };
     rewrite(&project, cell(0, some));
     let output = project.run();
-    assert!(output.stderr.contains("in column `ouverture` 3 of 6 filled cells are no dates"), "{}", output.stderr);
-    rewrite(&project, cell(0, |at| if at < 1 { "hier".to_owned() } else { format!("2024-01-{:02}", at + 10) }));
+    assert!(output.stderr.contains("in column `ouverture` 5 of 30 filled cells are no dates"), "{}", output.stderr);
+    rewrite(&project, cell(0, |at| if at < 1 { "hier".to_owned() } else { format!("2024-01-{:02}", at % 28 + 1) }));
     project.run();
     assert!(told(&project).is_empty(), "one cell is in the list of unfit cells, and no change of the source");
 }
@@ -223,7 +236,7 @@ fn a_few_cells_of_another_form_are_told_and_stop_nothing() {
 #[test]
 fn a_new_option_and_a_lost_one_are_told_once_and_stop_nothing() {
     let project = typed();
-    rewrite(&project, cell(4, |at| ["Association", "SCIC", "Communes"][at % 3].to_owned()));
+    rewrite(&project, cell(4, |at| if at < 2 { "Communes" } else { ["Association", "SCIC"][at % 2] }.to_owned()));
     let output = project.run();
     let expected = [
         "column `modele` has the new option `Communes` in 2 cells: if it means `commune`, which no row has any longer, make \
@@ -242,13 +255,8 @@ fn a_new_option_and_a_lost_one_are_told_once_and_stop_nothing() {
 
 #[test]
 fn nothing_personal_is_kept_of_a_source_or_told_about_it() {
-    let project = typed();
-    project.replace(
-        "schemas/lieux.schema.json",
-        "{\"visibility\": \"public\", \"codes\": \"modeles\"}",
-        "{\"visibility\": \"personal\", \"codes\": \"modeles\"}",
-    );
-    project.run();
+    let codes = |visibility: &str| format!("{{\"visibility\": \"{visibility}\", \"codes\": \"modeles\"}}");
+    let project = of_schema(&TYPED.replace(&codes("public"), &codes("personal")));
     rewrite(&project, |at| {
         let mut cells = as_before(at);
         if at < 2 {
@@ -272,4 +280,33 @@ fn what_an_older_version_kept_of_a_source_is_still_read() {
     project.write("data/private/columns/lieux/lieux.json", "[\"id\", \"ouverture\", \"ancien\"]");
     let output = project.run();
     assert!(output.stderr.contains("source column `ancien` is gone"), "{}", output.stderr);
+}
+
+#[test]
+fn a_table_that_goes_on_with_empty_cells_breaks_no_bound_of_the_gate() {
+    for (rule, warned) in [("nulls", true), ("accept", false)] {
+        let project = typed();
+        project.replace("pipelines/lieux.toml", "csv = {}", &format!("csv = {{}}\ndrift = \"{rule}\""));
+        rewrite(&project, cell(0, |at| format!("{:02}/01/2024", at % 28 + 1)));
+        let output = project.run();
+        assert_eq!(output.stderr.contains("WARN"), warned, "{}", output.stderr);
+        assert!(output.stdout.contains("\tpublished\t"), "{}", output.stdout);
+        let rows = rows(&project.latest("lieux").join("lieux.csv"));
+        assert!(rows.len() == ROWS && rows.iter().all(|row| row["ouverture"].is_empty()));
+    }
+}
+
+#[test]
+fn a_snapshot_that_the_gate_refuses_says_what_would_read_it() {
+    let project = typed();
+    let some =
+        |at: usize| if at < 10 { format!("{:02}/01/2024", at + 1) } else { format!("2024-01-{:02}", at % 28 + 1) };
+    rewrite(&project, cell(0, some));
+    let output = project.essaim(&["run"]).expect(1);
+    let line = "write format = [\"%d/%m/%Y\", \"%Y-%m-%d\"] in the line `ouverture`";
+    assert!(
+        output.stderr.contains("source_empty:lieux.ouverture") && output.stderr.contains(line),
+        "{}",
+        output.stderr
+    );
 }
