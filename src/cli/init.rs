@@ -1,41 +1,47 @@
 //! `essaim init`.
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Exit;
 use super::printer::{Printer, Text};
-use crate::draft::{Drafted, Guess, detect, draft};
+use crate::draft::{Drafted, Format, Guess, candidates, detect, draft, sample};
 use crate::id::TableName;
-use crate::normalise::{Part, look};
+use crate::normalise::{Head, Look, NormaliseError, Part, head, look, tells_apart};
 
 /// Rows that are looked at.
 const ROWS: usize = 2000;
-/// First bytes that tell a format.
-const HEAD: usize = 64 << 10;
+/// Most columns that are tried as the key on the whole file.
+const KEYS: usize = 4;
 
 /// Arguments of `essaim init`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  essaim init exemple                          a small project that runs at once
+  essaim run --project exemple
+
   essaim init lieux --from ~/Téléchargements/lieux.csv
   essaim check --project lieux --sample 5
 
-Types, code lists, keys, places and personal columns are guessed. Nothing is published before you say which columns are
-public.")]
+Types, code lists, keys, places and personal columns of a file are guessed. Nothing of it is published before you say
+which columns are public.")]
 pub(super) struct InitArguments {
     /// Folder of the new project
     folder: PathBuf,
-    /// File to look at: CSV, JSON, GeoJSON, XLSX, ODS or Parquet, gzip too
+    /// File to look at: CSV, JSON, GeoJSON, XLSX, ODS or Parquet, in gzip or ZIP too
     #[arg(long, value_name = "FILE")]
-    from: PathBuf,
+    from: Option<PathBuf>,
 }
 
-/// Drafts a project from a file.
+/// Writes a project: the example, or one drafted from a file.
 pub(super) fn init(arguments: &InitArguments, printer: &Printer) -> Exit {
-    match start(arguments, printer) {
+    let made = match &arguments.from {
+        Some(from) => start(&arguments.folder, from),
+        None => example(&arguments.folder),
+    };
+    match made {
         Ok(text) => {
             printer.talk(&text);
             Exit::Done
@@ -53,35 +59,80 @@ fn unusable(path: &Path, error: &std::io::Error) -> Failure {
     (Exit::Failed, vec![format!("cannot use {}", path.display()), error.to_string()])
 }
 
-fn start(arguments: &InitArguments, printer: &Printer) -> Result<String, Failure> {
-    let from = &arguments.from;
+fn example(folder: &Path) -> Result<String, Failure> {
+    write(folder, &sample(), None)?;
+    let mut out = Text::default();
+    let folder = folder.display();
+    out.line(format_args!("Wrote a small project of invented places to {folder}. Next:"));
+    out.line(format_args!("  essaim run --project {folder}"));
+    out.line(format_args!("  essaim check --project {folder} --sample 3"));
+    out.line(format_args!("{folder}/README.md says which file is what."));
+    Ok(out.finish())
+}
+
+/// A file that is looked at, and how.
+struct Looked<'a> {
+    from: &'a Path,
+    table: TableName,
+    format: Format,
+    head: Head,
+}
+
+impl Looked<'_> {
+    fn of(from: &Path) -> Result<Looked<'_>, Failure> {
+        let table: TableName = "table".parse().expect("a plain word names a table");
+        let file = File::open(from).map_err(|error| unusable(from, &error))?;
+        let head = head(file, &table).map_err(failed)?;
+        Ok(Looked { from, table, format: detect(&head), head })
+    }
+
+    fn parts(&self) -> Result<Vec<Part>, Failure> {
+        let file = File::open(self.from).map_err(|error| unusable(self.from, &error))?;
+        Ok(vec![(String::new(), Box::new(file))])
+    }
+
+    fn look(&self) -> Result<Look, Failure> {
+        look(&self.format.reader, self.head.member.as_deref(), &self.table, self.parts()?, ROWS).map_err(failed)
+    }
+
+    /// The first of the likely keys that tells the rows of the whole file apart, and the number of its rows.
+    fn key(&self, seen: &Look) -> Result<(Option<String>, u64), Failure> {
+        let mut likely = candidates(seen);
+        likely.truncate(KEYS);
+        let at = |name: &String| seen.columns.iter().position(|known| known == name);
+        let columns: Vec<usize> = likely.iter().filter_map(at).collect();
+        let member = self.head.member.as_deref();
+        let (telling, rows) =
+            tells_apart(&self.format.reader, member, &self.table, self.parts()?, &columns).map_err(failed)?;
+        Ok((likely.into_iter().zip(telling).find(|(_, tells)| *tells).map(|(name, _)| name), rows))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn failed(error: NormaliseError) -> Failure {
+    (Exit::Failed, crate::run::chain(&error))
+}
+
+fn start(folder: &Path, from: &Path) -> Result<String, Failure> {
     let file_name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = file_name.split('.').next().unwrap_or("table").to_owned();
-    let mut head = Vec::new();
-    File::open(from)
-        .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
-        .map_err(|error| unusable(from, &error))?;
-    let format = detect(&head);
-    let table: TableName = "table".parse().expect("a plain word names a table");
-    let file = File::open(from).map_err(|error| unusable(from, &error))?;
-    let part: Part = (String::new(), Box::new(file));
-    let seen =
-        look(&format.reader, &table, vec![part], ROWS).map_err(|error| (Exit::Failed, crate::run::chain(&error)))?;
+    let looked = Looked::of(from)?;
+    let named = looked.head.member.as_deref().unwrap_or(&file_name);
+    let stem = named.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or("table").to_owned();
+    let seen = looked.look()?;
     if seen.columns.is_empty() || seen.rows.is_empty() {
         return Err((Exit::Failed, vec![format!("{} has no rows to look at", from.display())]));
     }
-    let drafted = draft(&stem, &format!("seeds/{file_name}"), &format, &seen);
-    write(arguments, &file_name, &drafted)?;
-    let _ = printer;
-    Ok(describe(arguments, &drafted, &seen.remarks, seen.rows.len()))
+    let (key, rows) = looked.key(&seen)?;
+    let drafted = draft(&stem, &format!("seeds/{file_name}"), &looked.format, &seen, key.as_deref());
+    let files: Vec<(&str, &str)> = drafted.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    write(folder, &files, Some((from, &format!("seeds/{file_name}"))))?;
+    Ok(describe(folder, &looked, &drafted, &seen, rows))
 }
 
-/// Writes the files; none is overwritten.
-fn write(arguments: &InitArguments, file_name: &str, drafted: &Drafted) -> Result<(), Failure> {
-    let folder = &arguments.folder;
-    let copy = format!("seeds/{file_name}");
-    let paths = drafted.files.iter().map(|(path, _)| path).chain([&copy]);
-    let there: Vec<String> = paths.filter(|path| folder.join(path).exists()).cloned().collect();
+/// Writes files, and a copy of one; none is overwritten.
+fn write(folder: &Path, files: &[(&str, &str)], copied: Option<(&Path, &str)>) -> Result<(), Failure> {
+    let paths = files.iter().map(|(path, _)| *path).chain(copied.map(|(_, to)| to));
+    let there: Vec<&str> = paths.filter(|path| folder.join(path).exists()).collect();
     if !there.is_empty() {
         let line = format!("{} already has {}", folder.display(), there.join(", "));
         return Err((Exit::Mistake, vec![line, "choose another folder: nothing is overwritten".to_owned()]));
@@ -91,38 +142,42 @@ fn write(arguments: &InitArguments, file_name: &str, drafted: &Drafted) -> Resul
         let parent = full.parent().unwrap_or(folder).to_path_buf();
         fs::create_dir_all(&parent).map_err(|error| unusable(&parent, &error)).map(|()| full)
     };
-    for (path, text) in &drafted.files {
+    for (path, text) in files {
         let full = make(path)?;
         fs::write(&full, text).map_err(|error| unusable(&full, &error))?;
     }
-    let full = make(&copy)?;
-    fs::copy(&arguments.from, &full).map_err(|error| unusable(&full, &error))?;
+    if let Some((from, to)) = copied {
+        let full = make(to)?;
+        fs::copy(from, &full).map_err(|error| unusable(&full, &error))?;
+    }
     Ok(())
 }
 
-fn describe(arguments: &InitArguments, drafted: &Drafted, remarks: &[String], rows: usize) -> String {
+fn describe(folder: &Path, looked: &Looked<'_>, drafted: &Drafted, seen: &Look, rows: u64) -> String {
     let mut out = Text::default();
-    let folder = arguments.folder.display();
-    out.line(format_args!("Drafted {folder} from the first {rows} rows of {}:", arguments.from.display()));
-    for remark in remarks {
+    let folder = folder.display();
+    let from = looked.from.display();
+    out.line(format_args!("Drafted {folder} from the first {} of {rows} rows of {from}:", seen.rows.len()));
+    for remark in &seen.remarks {
         out.line(format_args!("  {remark}"));
     }
+    if let Some(member) = &looked.head.member {
+        out.line(format_args!("  read from its member {member}"));
+        if !looked.head.others.is_empty() {
+            out.line(format_args!("  not looked at: {}", looked.head.others.join(", ")));
+        }
+    }
     for column in &drafted.columns {
-        let kind = match &column.guess {
-            Guess::Text => "text".to_owned(),
-            Guess::Integer => "whole number".to_owned(),
-            Guess::Number(true) => "number with a decimal comma".to_owned(),
-            Guess::Number(false) => "number".to_owned(),
-            Guess::Boolean => "yes or no".to_owned(),
-            Guess::Date(format) => format!("date {}", format.unwrap_or("")).trim_end().to_owned(),
-            Guess::Siret => "SIRET".to_owned(),
-            Guess::Uri => "web address".to_owned(),
-            Guess::Code(options) => format!("one of {} options", options.len()),
-        };
         let place = column.place.map(|place| format!(", gives the place ({place})")).unwrap_or_default();
         let personal = if column.personal { ", PERSONAL" } else { "" };
         let key = if drafted.key.contains(&column.name) { ", the key" } else { "" };
-        out.line(format_args!("  {:<28} {kind}{place}{key}{personal}", column.name));
+        out.line(format_args!("  {:<28} {}{place}{key}{personal}", column.name, kind(&column.guess)));
+    }
+    if let Some(epsg) = drafted.crs {
+        out.line(format_args!("  coordinates in EPSG:{epsg}, by the size of the numbers"));
+    }
+    if !drafted.missing.is_empty() {
+        out.line(format_args!("  read as empty: {}", drafted.missing.join(", ")));
     }
     if drafted.key.is_empty() {
         out.line(format_args!("  no column tells the rows apart: all of them together are the key"));
@@ -132,4 +187,24 @@ fn describe(arguments: &InitArguments, drafted: &Drafted, remarks: &[String], ro
         "  then say \"visibility\": \"public\" in {folder}/schemas/, name the table in [publish], and essaim run"
     ));
     out.finish()
+}
+
+/// What a column holds, in words.
+fn kind(guess: &Guess) -> String {
+    match guess {
+        Guess::Text => "text".to_owned(),
+        Guess::Integer => "whole number".to_owned(),
+        Guess::Number(true) => "number with a decimal comma".to_owned(),
+        Guess::Number(false) => "number".to_owned(),
+        Guess::Boolean => "yes or no".to_owned(),
+        Guess::Date(format) => format!("date {}", format.unwrap_or("")).trim_end().to_owned(),
+        Guess::Siret => "SIRET".to_owned(),
+        Guess::Uri => "web address".to_owned(),
+        Guess::Code(options) => format!("one of {} options", options.len()),
+        Guess::Codes(Some(separator), options) => {
+            format!("several of {} options, parted by {separator:?}", options.len())
+        }
+        Guess::Codes(None, options) => format!("several of {} options, a list in each cell", options.len()),
+        Guess::Ticks { choices, .. } => format!("several of {} options, one column each", choices.len()),
+    }
 }

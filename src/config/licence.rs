@@ -13,7 +13,7 @@ struct Licence {
     into: &'static [&'static str],
 }
 
-/// Each page is the one by which data.gouv.fr recognises the licence.
+/// Each page is the one by which data.gouv.fr recognises the licence, where it does.
 ///
 /// What `into` says, and why:
 /// - CC0 and PDDL ask for nothing, so that they go into everything;
@@ -21,8 +21,10 @@ struct Licence {
 ///   much or more; etalab-2.0 says so itself for all licences that ask for attribution;
 /// - CC-BY-4.0 goes into etalab-2.0 and, by its own rules, into CC-BY-SA-4.0. It forbids technical protection, which
 ///   ODbL allows beside an open copy, so that it does not go into ODbL without leave;
-/// - ODbL and CC-BY-SA bind what is made from them to themselves: they go nowhere else.
-const LICENCES: [Licence; 8] = [
+/// - ODbL and CC-BY-SA bind what is made from them to themselves: they go nowhere else;
+/// - Apache-2.0 and CECILL-2.1 are licences of software, under which repositories put their data too. Both ask for their
+///   whole text to go along, and CECILL-2.1 binds what is made from it: they go nowhere else.
+const LICENCES: [Licence; 10] = [
     Licence {
         spdx: "etalab-2.0",
         title: "Licence Ouverte / Open Licence 2.0",
@@ -61,14 +63,34 @@ const LICENCES: [Licence; 8] = [
         url: "https://creativecommons.org/publicdomain/zero/1.0/",
         notice: "L'auteur a renoncé à ses droits autant que la loi le permet : vous pouvez réutiliser ces données sans \
                  condition.",
-        into: &["etalab-2.0", "ODbL-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "PDDL-1.0", "ODC-By-1.0", "MIT"],
+        into: &[
+            "etalab-2.0",
+            "ODbL-1.0",
+            "CC-BY-4.0",
+            "CC-BY-SA-4.0",
+            "PDDL-1.0",
+            "ODC-By-1.0",
+            "MIT",
+            "Apache-2.0",
+            "CECILL-2.1",
+        ],
     },
     Licence {
         spdx: "PDDL-1.0",
         title: "Open Data Commons Public Domain Dedication and License 1.0",
         url: "http://opendatacommons.org/licenses/pddl/summary/",
         notice: "L'auteur a versé cette base de données au domaine public : vous pouvez la réutiliser sans condition.",
-        into: &["etalab-2.0", "ODbL-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC0-1.0", "ODC-By-1.0", "MIT"],
+        into: &[
+            "etalab-2.0",
+            "ODbL-1.0",
+            "CC-BY-4.0",
+            "CC-BY-SA-4.0",
+            "CC0-1.0",
+            "ODC-By-1.0",
+            "MIT",
+            "Apache-2.0",
+            "CECILL-2.1",
+        ],
     },
     Licence {
         spdx: "ODC-By-1.0",
@@ -85,6 +107,22 @@ const LICENCES: [Licence; 8] = [
         notice: "Vous pouvez réutiliser ce contenu librement, y compris à des fins commerciales, à condition de \
                  conserver la mention de ses auteurs et de sa licence.",
         into: &["etalab-2.0", "ODbL-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "ODC-By-1.0"],
+    },
+    Licence {
+        spdx: "Apache-2.0",
+        title: "Licence Apache 2.0",
+        url: "https://www.apache.org/licenses/LICENSE-2.0",
+        notice: "Vous pouvez réutiliser ce contenu librement, y compris à des fins commerciales, à condition de joindre la \
+                 licence, de conserver les mentions de ses auteurs et d'indiquer vos modifications.",
+        into: &[],
+    },
+    Licence {
+        spdx: "CECILL-2.1",
+        title: "CeCILL 2.1",
+        url: "https://cecill.info/licences/Licence_CeCILL_V2.1-fr.html",
+        notice: "Vous pouvez réutiliser ce contenu librement, y compris à des fins commerciales, à condition de joindre la \
+                 licence, de mentionner ses auteurs et de diffuser sous la même licence ce que vous en tirez.",
+        into: &[],
     },
 ];
 
@@ -138,6 +176,10 @@ mod tests {
     #[case::attribution_into_share_alike("CC-BY-4.0", "ODbL-1.0", false)]
     #[case::attribution_into_public_domain("etalab-2.0", "CC0-1.0", false)]
     #[case::other_case("ETALAB-2.0", "odbl-1.0", true)]
+    #[case::software_into_open("Apache-2.0", "etalab-2.0", false)]
+    #[case::software_into_itself("apache-2.0", "Apache-2.0", true)]
+    #[case::copyleft_software_into_open("CECILL-2.1", "etalab-2.0", false)]
+    #[case::public_domain_into_software("CC0-1.0", "CECILL-2.1", true)]
     #[case::unknown_source("LicenseRef-maison", "etalab-2.0", false)]
     #[case::unknown_into_itself("LicenseRef-maison", "LicenseRef-maison", false)]
     fn licences_mix_as_they_say(#[case] source: &str, #[case] release: &str, #[case] expected: bool) {

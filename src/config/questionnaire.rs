@@ -148,12 +148,12 @@ fn question(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Opt
 }
 
 fn fits(kind: QuestionKind, column: &Column) -> bool {
-    match kind {
-        QuestionKind::Single | QuestionKind::Scale => column.kind == Kind::Code,
-        QuestionKind::Multi => column.kind == Kind::Codes,
-        QuestionKind::Number => matches!(column.kind, Kind::Integer | Kind::Number),
-        QuestionKind::Text | QuestionKind::Place => matches!(column.kind, Kind::Text | Kind::Uri | Kind::Texts),
-    }
+    column.may_be(match kind {
+        QuestionKind::Single | QuestionKind::Scale => &[Kind::Code],
+        QuestionKind::Multi => &[Kind::Codes],
+        QuestionKind::Number => &[Kind::Integer, Kind::Number],
+        QuestionKind::Text | QuestionKind::Place => &[Kind::Text, Kind::Uri, Kind::Texts],
+    })
 }
 
 fn describe(column: &Column) -> &'static str {
@@ -190,7 +190,7 @@ fn grouping(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Opt
     fields.finish();
     let (name, by) = (name?, by?);
     let at = column(&by, contract, problems)?;
-    if !matches!(contract.columns[at].kind, Kind::Code | Kind::Codes | Kind::Text) {
+    if !contract.columns[at].may_be(&[Kind::Code, Kind::Codes, Kind::Text]) {
         problems.push(
             by.problem(
                 "pipeline::type_mismatch",

@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use regex::Regex;
+
 use crate::contract::Contract;
 use crate::id::{SourceId, TableName};
 
@@ -144,6 +146,26 @@ pub struct Derived {
     pub from: Vec<String>,
     /// How.
     pub how: Derivation,
+}
+
+impl Derived {
+    /// Names of the columns that it makes, with runs of blanks as one space.
+    pub fn names(&self) -> Vec<String> {
+        match &self.how {
+            Derivation::Take { .. } | Derivation::Join { .. } => vec![spelled(&self.name)],
+            Derivation::Pattern(pattern) => {
+                let regex = Regex::new(pattern).ok();
+                let groups = regex.iter().flat_map(|regex| regex.capture_names().flatten());
+                groups.map(|group| spelled(&format!("{}.{group}", self.name))).collect()
+            }
+        }
+    }
+}
+
+/// The name of a source column as names are compared: runs of blanks, no-break ones and line feeds included, are one
+/// space.
+pub fn spelled(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Rows made of the items of one cell: a child table.

@@ -29,14 +29,18 @@ impl Column {
     /// Type of the column inside the engine.
     pub fn coded_type(&self) -> DataType {
         match self.kind {
+            _ if self.doubtful => self.plain_type(),
             Kind::Code => dictionary_type(),
             Kind::Codes => DataType::UInt64,
             _ => self.plain_type(),
         }
     }
 
-    /// Type of the column in a release.
+    /// Type of the column in a release; null, which goes with every other in SQL, when it is not known.
     pub fn plain_type(&self) -> DataType {
+        if self.doubtful {
+            return DataType::Null;
+        }
         match self.kind {
             Kind::Text | Kind::Uri | Kind::Siret | Kind::Code => DataType::Utf8,
             Kind::Integer => DataType::Int64,

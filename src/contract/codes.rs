@@ -52,20 +52,29 @@ impl CodeList {
         self.codes.iter().map(|code| code.code.as_str())
     }
 
-    /// Reads a list; mistakes become problems.
+    /// Reads a list; mistakes become problems, and a list that cannot be read at all has no codes.
     pub fn parse(name: &str, file: &Arc<SourceFile>, problems: &Problems) -> Option<Arc<Self>> {
         let records = read_records(&file.text);
-        let header: Vec<&str> = records.first().map(|(_, cells)| cells.iter().map(String::as_str).collect())?;
+        let mut list = Self { name: name.to_owned(), codes: Vec::new(), by_fold: HashMap::new() };
+        let first = records.first().map(|(_, cells)| cells.iter().map(String::as_str).collect());
+        let header: Vec<&str> = first.unwrap_or_default();
         let find = |wanted: &str| header.iter().position(|name| *name == wanted);
         let (Some(code_at), Some(label_at)) = (find("code"), find("label")) else {
             problems.push(
                 Problem::at("codes::header", "a code list needs the columns `code` and `label`", file, 0..0, "header")
                     .help("first line: code,label,label_en,aliases"),
             );
-            return None;
+            return Some(Arc::new(list));
         };
+        if records.len() == 1 {
+            problems.push(
+                Problem::at("codes::empty", format!("the code list `{name}` has no code"), file, 0..0, "only a header")
+                    .help(
+                        "write a line for each code; leave `codes` out of the contract when the column is not closed",
+                    ),
+            );
+        }
         let (english_at, aliases_at) = (find("label_en"), find("aliases"));
-        let mut list = Self { name: name.to_owned(), codes: Vec::new(), by_fold: HashMap::new() };
         for (offset, cells) in records.into_iter().skip(1) {
             let cell = |at: Option<usize>| at.and_then(|at| cells.get(at)).map_or("", |cell| cell.trim());
             let code = Code {

@@ -1,11 +1,12 @@
-//! Folding of texts for comparison: case, accents, punctuation and blanks do not matter.
+//! Folding of texts for comparison: case, accents, punctuation and blanks do not matter, unless a text is nothing else.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 /// Lower case, without accents, with every run of blanks and punctuation as one space, trimmed.
 ///
-/// `"  Économie  circulaire "` and `"economie-circulaire"` fold alike.
+/// `"  Économie  circulaire "` and `"economie-circulaire"` fold alike. A text of signs only keeps them, without blanks:
+/// `"-"`, `"✔"` and `"?"` are values that real files have, and mean different things.
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut gap = false;
@@ -24,7 +25,7 @@ pub fn fold(text: &str) -> String {
         for byte in text.bytes() {
             push(char::from(byte.to_ascii_lowercase()), &mut out);
         }
-        return out;
+        return if out.is_empty() { signs(text) } else { out };
     }
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match c {
@@ -33,7 +34,13 @@ pub fn fold(text: &str) -> String {
             _ => push(c, &mut out),
         }
     }
-    out
+    if out.is_empty() { signs(text) } else { out }
+}
+
+/// The signs of a text that has nothing else.
+fn signs(text: &str) -> String {
+    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !c.is_whitespace());
+    plain.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -49,7 +56,12 @@ mod tests {
     #[case::punctuation("mise-en_réseau", "mise en reseau")]
     #[case::ligature("Œuvre", "oeuvre")]
     #[case::underscore("tiers_lieu", "tiers lieu")]
-    #[case::empty(" - ", "")]
+    #[case::blanks_only(" \u{a0} ", "")]
+    #[case::a_dash(" - ", "-")]
+    #[case::a_tick("✔", "✔")]
+    #[case::a_tick_drawn_in_colour("✔\u{fe0f}", "✔")]
+    #[case::signs_and_blanks("? ?", "??")]
+    #[case::signs_beside_letters("✔ oui", "oui")]
     fn equal_in_meaning_folds_alike(#[case] text: &str, #[case] folded: &str) {
         assert_eq!(fold(text), folded);
     }

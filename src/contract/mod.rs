@@ -62,6 +62,7 @@ pub enum Kind {
 
 /// One column of a contract.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a column, as its line in the file does")]
 pub struct Column {
     /// Name, in the files and in SQL.
     pub name: String,
@@ -97,11 +98,18 @@ pub struct Column {
     pub false_values: Vec<String>,
     /// A column `<name>_statut` beside it tells `answered`, `empty`, `not_shown`, `masked` or `unknown`.
     pub status: bool,
+    /// Its type or code list is written wrong, which is a problem of its own: what it holds is not known.
+    pub doubtful: bool,
     /// Where it is declared.
     pub span: Span,
 }
 
 impl Column {
+    /// Whether the column holds one of these. One that is doubtful may hold anything: nothing more is said of it.
+    pub fn may_be(&self, kinds: &[Kind]) -> bool {
+        self.doubtful || kinds.contains(&self.kind)
+    }
+
     /// Name of the column that holds the status of each cell.
     pub fn status_name(&self) -> String {
         format!("{}_statut", self.name)

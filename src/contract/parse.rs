@@ -147,6 +147,7 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         true_values: fields.texts("trueValues").into_iter().map(|text| text.value).collect(),
         false_values: fields.texts("falseValues").into_iter().map(|text| text.value).collect(),
         status: false,
+        doubtful: false,
         span: name.span.clone(),
     };
     let format = fields.text("format");
@@ -165,7 +166,14 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         multi = parse_ours(&mut column, &ours, lists, problems);
         ours.finish();
     }
-    column.kind = kind_of(&column, kind.as_ref(), format.as_ref(), (coded, multi), problems);
+    column.doubtful = coded && column.codes.as_ref().is_none_or(|list| list.codes.is_empty());
+    match kind_of(&column, kind.as_ref(), format.as_ref(), (coded, multi), problems) {
+        Ok(kind) => column.kind = kind,
+        Err(nearest) => {
+            column.kind = nearest;
+            column.doubtful = true;
+        }
+    }
     fields.finish();
     Some(column)
 }
@@ -233,7 +241,7 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
     }
     let multi = ours.flag("multi").unwrap_or(false);
     let exclusive = ours.texts("exclusive");
-    if let Some(list) = &column.codes {
+    if let Some(list) = column.codes.as_ref().filter(|list| !list.codes.is_empty()) {
         for code in &exclusive {
             if list.position(&code.value).is_none() {
                 problems.push(
@@ -266,14 +274,15 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
     multi
 }
 
+/// What a column holds; an error, already reported, gives what was meant most likely.
 fn kind_of(
     column: &Column,
     kind: Option<&Spanned<String>>,
     format: Option<&Spanned<String>>,
     (coded, multi): (bool, bool),
     problems: &Problems,
-) -> Kind {
-    let Some(kind) = kind else { return Kind::Text };
+) -> Result<Kind, Kind> {
+    let Some(kind) = kind else { return Ok(if coded { Kind::Code } else { Kind::Text }) };
     let mismatch = |message: &str, help: &str| {
         problems.push(
             kind.problem("contract::type_mismatch", format!("column `{}`: {message}", column.name), "this type")
@@ -281,19 +290,19 @@ fn kind_of(
         );
     };
     match kind.value.as_str() {
-        "list" if coded => return Kind::Codes,
+        "list" if coded => return Ok(Kind::Codes),
         "string" if coded && multi => {
             mismatch("a multi-choice column is a list", "write `\"type\": \"list\"`");
-            return Kind::Codes;
+            return Err(Kind::Codes);
         }
-        "string" | "any" if coded => return Kind::Code,
+        "string" | "any" if coded => return Ok(Kind::Code),
         other if coded && TYPES.contains(&other) => {
             mismatch("a column with `codes` holds texts", "write `\"type\": \"string\"`, or `list` for several codes");
-            return Kind::Code;
+            return Err(Kind::Code);
         }
         _ => {}
     }
-    match (kind.value.as_str(), format.map(|format| format.value.as_str())) {
+    Ok(match (kind.value.as_str(), format.map(|format| format.value.as_str())) {
         ("string", Some("uri")) => Kind::Uri,
         ("string", Some("siret")) => Kind::Siret,
         ("string" | "any", _) => Kind::Text,
@@ -309,9 +318,9 @@ fn kind_of(
                 kind.problem("contract::unknown_type", format!("`{other}` is not a type"), "unknown")
                     .suggest(other, TYPES),
             );
-            Kind::Text
+            return Err(Kind::Text);
         }
-    }
+    })
 }
 
 fn foreign_keys(contract: &Contract, top: &Fields<'_>, problems: &Problems) -> Vec<ForeignKey> {

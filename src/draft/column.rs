@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
+use super::missing::is_missing;
+use super::place::place_of;
+use super::several::{Choice, in_one_cell};
 use crate::contract::fold::fold;
 
-/// Most options of a closed column, and the longest one.
-const OPTIONS: (usize, usize) = (40, 80);
+/// Most options of a closed column.
+pub(super) const MOST: usize = 40;
+/// Characters of the longest option.
+pub(super) const LONGEST: usize = 80;
 /// How often each option must come, on average, for a column to be closed.
-const REPEATED: usize = 3;
+pub(super) const REPEATED: usize = 3;
 
 /// What a column seems to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +35,17 @@ pub enum Guess {
     Uri,
     /// One of some options.
     Code(Vec<String>),
+    /// Several of some options in a cell: what parts them (nothing for JSON lists), and the options.
+    Codes(Option<String>, Vec<String>),
+    /// One column per option.
+    Ticks {
+        /// Names of the columns, with `*` in the option's place.
+        pattern: String,
+        /// The options.
+        choices: Vec<Choice>,
+        /// Whether one of them takes free text, and whether that may say who a person is.
+        other: Option<bool>,
+    },
 }
 
 /// A column of a source, and what is proposed for it.
@@ -58,7 +74,7 @@ pub(super) fn slug(text: &str) -> String {
 }
 
 /// Words of columns that hold personal values.
-const PERSONAL: [&str; 14] = [
+const PERSONAL: [&str; 25] = [
     "courriel",
     "email",
     "e mail",
@@ -73,38 +89,21 @@ const PERSONAL: [&str; 14] = [
     "naissance",
     "ip",
     "respondent",
+    "repondant",
+    // Who wrote the entry: an account, often an address.
+    "user",
+    "username",
+    "owner",
+    "login",
+    "auteur",
+    "autrice",
+    "createur",
+    "proprietaire",
+    "utilisateur",
+    "utilisatrice",
 ];
 
-/// Place keys, and names that give them.
-const PLACES: [(&str, &[&str]); 7] = [
-    (
-        "code_insee",
-        &[
-            "code insee",
-            "insee",
-            "citycode",
-            "code commune",
-            "codgeo",
-            "depcom",
-            "inseecom",
-            "result citycode",
-            "id geo",
-        ],
-    ),
-    ("code_postal", &["code postal", "cp", "codpost", "codepostal", "postcode", "zip"]),
-    ("commune", &["commune", "ville", "city", "localite", "nom commune", "nomcom"]),
-    ("departement", &["departement", "code departement", "dep"]),
-    ("region", &["region", "code region", "reg"]),
-    ("longitude", &["longitude", "lon", "long", "lng", "x", "bf longitude", "geometry longitude"]),
-    ("latitude", &["latitude", "lat", "y", "bf latitude", "geometry latitude"]),
-];
-
-fn place_of(name: &str) -> Option<&'static str> {
-    let folded = fold(name);
-    PLACES.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(place, _)| *place)
-}
-
-fn is_personal(name: &str, cells: &[&str]) -> bool {
+pub(super) fn is_personal(name: &str, cells: &[&str]) -> bool {
     let folded = fold(name);
     let words: Vec<&str> = folded.split(' ').collect();
     let named = PERSONAL.iter().any(|mark| words.contains(mark) || (mark.len() > 5 && folded.contains(mark)));
@@ -150,6 +149,9 @@ fn guess(cells: &[&str], identifier: bool) -> Guess {
     if all(r"^(?i)(https?://|www\.)\S+$") {
         return Guess::Uri;
     }
+    if let Some((separator, options)) = in_one_cell(cells) {
+        return Guess::Codes(separator, options);
+    }
     closed(cells).map_or(Guess::Text, Guess::Code)
 }
 
@@ -159,11 +161,11 @@ fn closed(cells: &[&str]) -> Option<Vec<String>> {
     let mut known: BTreeSet<String> = BTreeSet::new();
     for cell in cells {
         let folded = fold(cell);
-        if cell.chars().count() > OPTIONS.1 || folded.is_empty() {
+        if cell.chars().count() > LONGEST || folded.is_empty() {
             return None;
         }
         if known.insert(folded) {
-            if options.len() == OPTIONS.0 {
+            if options.len() == MOST {
                 return None;
             }
             options.push((*cell).to_owned());
@@ -174,7 +176,7 @@ fn closed(cells: &[&str]) -> Option<Vec<String>> {
 
 /// Looks at one column.
 pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize) -> Proposal {
-    let cells: Vec<&str> = column.iter().copied().filter(|cell| !cell.is_empty()).collect();
+    let cells: Vec<&str> = column.iter().copied().filter(|cell| !cell.is_empty() && !is_missing(cell)).collect();
     let mut distinct = cells.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -203,6 +205,7 @@ mod tests {
     #[case::establishments(&["73282932000074"], Guess::Siret)]
     #[case::options(&["Public", "Privé", "public", "Privé", "Public", "privé"], Guess::Code(vec!["Public".to_owned(), "Privé".to_owned()]))]
     #[case::free_text(&["un", "deux", "trois"], Guess::Text)]
+    #[case::several_options(&["a;b", "b", "b;a", "a"], Guess::Codes(Some(";".to_owned()), vec!["a".to_owned(), "b".to_owned()]))]
     fn types_are_those_of_all_cells(#[case] cells: &[&str], #[case] expected: Guess) {
         assert_eq!(guess(cells, false), expected);
     }
@@ -211,6 +214,8 @@ mod tests {
     #[case::by_name("Courriel du référent", &["x"], true)]
     #[case::by_content("Remarques", &["appeler le 06 12 34 56 78"], true)]
     #[case::an_address("Notes", &["voir quelquun@example.org"], true)]
+    #[case::an_account("owner", &["MarieDupont"], true)]
+    #[case::a_user("user", &["MarieDupont"], true)]
     #[case::nothing("Commune", &["Rennes"], false)]
     #[case::no_telephone("Code postal", &["35000"], false)]
     fn personal_columns_are_known_by_name_and_by_content(

@@ -3,8 +3,14 @@
 
 mod column;
 mod format;
+mod missing;
+mod place;
+mod sample;
+mod several;
 mod write;
 
 pub use column::{Guess, Proposal};
 pub use format::{Format, detect};
-pub use write::{Drafted, draft};
+pub use sample::sample;
+pub use several::Choice;
+pub use write::{Drafted, candidates, draft};

@@ -1,11 +1,17 @@
 //! The files of a drafted project.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::column::{Guess, Proposal, propose, slug};
 use super::format::Format;
+use super::missing::missing_of;
+use super::place;
+use super::several::{Choice, Question, in_columns, is_other};
+use crate::config::REFERENCE_TABLES;
+use crate::contract::fold::fold;
 use crate::normalise::Look;
 
 /// Columns that a place lookup fills.
@@ -24,6 +30,12 @@ const FILLED: [(&str, &str, &str); 12] = [
     ("lieu_confiance", "number", "Confiance de la localisation"),
 ];
 
+/// Words that SQL keeps to itself: a table of such a name needs quotes in every query.
+const RESERVED: [&str; 12] =
+    ["all", "case", "from", "group", "join", "order", "select", "table", "union", "user", "values", "where"];
+/// The column that stands for a key where the file has none.
+const KEY: &str = "cle";
+
 /// A project as it was drafted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drafted {
@@ -33,115 +45,232 @@ pub struct Drafted {
     pub columns: Vec<Proposal>,
     /// Columns of the key.
     pub key: Vec<String>,
+    /// EPSG code of the coordinates, when they are no degrees.
+    pub crs: Option<u16>,
+    /// Texts that are read as nothing.
+    pub missing: Vec<String>,
 }
 
-/// Drafts the project of a file: `name` names pipeline and table, `path` is where the file will be.
-pub fn draft(name: &str, path: &str, format: &Format, look: &Look) -> Drafted {
-    let table = slug(name);
-    let mut columns: Vec<Proposal> = Vec::new();
-    for (at, source) in look.columns.iter().enumerate().filter(|(_, source)| !source.is_empty()) {
-        let cells: Vec<&str> = look.rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
-        let base = slug(source);
-        let taken = |name: &str| columns.iter().any(|column| column.name == name);
-        let mut own = base.clone();
-        let mut nth = 2;
-        while taken(&own) {
-            own = format!("{base}_{nth}");
-            nth += 1;
-        }
-        columns.push(propose(source, own, &cells, look.rows.len()));
-    }
-    let key = key_of(&columns);
+/// Names of the source columns that may be the key, the likeliest first: each row that was looked at has another value.
+pub fn candidates(look: &Look) -> Vec<String> {
+    let columns = columns_of(look).0;
+    let able = |column: &&Proposal| column.unique && !column.personal && column.place.is_none();
+    let (named, others): (Vec<&Proposal>, Vec<&Proposal>) = columns
+        .iter()
+        .filter(able)
+        .partition(|column| column.name.split('_').any(|word| matches!(word, "id" | "code" | "identifiant" | "gid")));
+    named.into_iter().chain(others).map(|column| column.source.clone()).collect()
+}
+
+/// Drafts the project of a file: `name` names pipeline and table, `path` is where the file will be, `key` the source
+/// column that tells all rows apart.
+pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&str>) -> Drafted {
+    let (columns, crs) = columns_of(look);
+    let missing: BTreeSet<&str> = look.rows.iter().flat_map(|row| missing_of(row.iter().map(String::as_str))).collect();
+    let plan = Plan {
+        table: table_name(name),
+        path,
+        format,
+        key: columns.iter().find(|column| key == Some(column.source.as_str())).map(|column| column.name.clone()),
+        made_key: unused(KEY, &columns),
+        sources: look.columns.iter().filter(|source| !source.is_empty()).collect(),
+        columns: &columns,
+        crs,
+        missing: missing.into_iter().map(str::to_owned).collect(),
+    };
+    let table = &plan.table;
     let mut files = vec![
         ("essaim.toml".to_owned(), PROJECT.to_owned()),
         (".gitignore".to_owned(), "data/\n".to_owned()),
-        (format!("pipelines/{}.toml", table.replace('_', "-")), pipeline(&table, path, format, &columns, &key)),
-        (format!("schemas/{table}.schema.json"), schema(&table, &columns, &key)),
+        (format!("pipelines/{}.toml", table.replace('_', "-")), plan.pipeline()),
+        (format!("schemas/{table}.schema.json"), plan.schema()),
     ];
     for column in &columns {
-        if let Guess::Code(options) = &column.guess {
-            files.push((format!("seeds/codes/{table}_{}.csv", column.name), codes(options)));
+        let unaliased =
+            |options: &[String]| codes(&options.iter().map(|option| (option.clone(), Vec::new())).collect::<Vec<_>>());
+        let list = match &column.guess {
+            Guess::Code(options) | Guess::Codes(_, options) => unaliased(options),
+            Guess::Ticks { choices, .. } => codes(choices),
+            _ => continue,
+        };
+        files.push((format!("seeds/codes/{table}_{}.csv", column.name), list));
+    }
+    let (key, missing) = (plan.key.iter().cloned().collect(), plan.missing.clone());
+    Drafted { files, columns, key, crs, missing }
+}
+
+/// A table's name that no table has already.
+fn table_name(name: &str) -> String {
+    let table = slug(name);
+    let taken = REFERENCE_TABLES.contains(&table.as_str()) || RESERVED.contains(&table.as_str());
+    if taken { format!("{table}_source") } else { table }
+}
+
+fn unused(base: &str, columns: &[Proposal]) -> String {
+    let is_used =
+        |name: &str| columns.iter().any(|column| column.name == name || format!("{}_autre", column.name) == name);
+    let mut names = std::iter::once(base.to_owned()).chain((2..).map(|nth| format!("{base}_{nth}")));
+    names.find(|name| !is_used(name)).unwrap_or_default()
+}
+
+/// What the columns seem to hold, questions with one column per option as one, and the coordinate system.
+fn columns_of(look: &Look) -> (Vec<Proposal>, Option<u16>) {
+    let cells: Vec<Vec<&str>> = (0..look.columns.len())
+        .map(|at| look.rows.iter().map(|row| row.get(at).map_or("", String::as_str)).collect())
+        .collect();
+    let mut questions = in_columns(&look.columns, &cells);
+    let mut columns: Vec<Proposal> = Vec::new();
+    for (at, source) in look.columns.iter().enumerate().filter(|(_, source)| !source.is_empty()) {
+        let asked = questions.iter().position(|question| question.columns.contains(&at));
+        if let Some(asked) = asked.filter(|asked| questions[*asked].columns.first() == Some(&at)) {
+            let Question { proposal, .. } = &mut questions[asked];
+            proposal.name = unused(&proposal.name, &columns);
+            columns.push(proposal.clone());
+        } else if asked.is_none() {
+            let name = unused(&slug(source), &columns);
+            columns.push(propose(source, name, &cells[at], look.rows.len()));
         }
     }
-    Drafted { files, columns, key }
+    let of = |column: &Proposal| -> Vec<String> {
+        let at = look.columns.iter().position(|source| *source == column.source);
+        at.map(|at| cells[at].iter().map(|&cell| cell.to_owned()).collect()).unwrap_or_default()
+    };
+    let crs = place::settle(&mut columns, of);
+    (columns, crs)
 }
 
-/// The column that tells rows apart: one named like it, else any, else all that have no place of their own.
-fn key_of(columns: &[Proposal]) -> Vec<String> {
-    let unique = || columns.iter().filter(|column| column.unique && !column.personal && column.place.is_none());
-    let named = unique()
-        .find(|column| column.name.split('_').any(|word| matches!(word, "id" | "code" | "identifiant" | "gid")));
-    match named.or_else(|| unique().next()) {
-        Some(column) => vec![column.name.clone()],
-        None => Vec::new(),
+/// A text as TOML writes it: JSON's escapes are TOML's.
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+/// What is known before the files are written.
+struct Plan<'a> {
+    table: String,
+    path: &'a str,
+    format: &'a Format,
+    /// The key among the columns.
+    key: Option<String>,
+    /// Name of the key that is made where there is none.
+    made_key: String,
+    sources: Vec<&'a String>,
+    columns: &'a [Proposal],
+    crs: Option<u16>,
+    missing: Vec<String>,
+}
+
+impl Plan<'_> {
+    /// The source column that holds all others; no file has one of the second name.
+    fn joined(&self) -> &'static str {
+        if self.sources.iter().any(|source| *source == KEY) { "#cle" } else { KEY }
     }
-}
 
-/// Columns whose values the place lookup gives back under the same name.
-fn is_filled(column: &Proposal) -> bool {
-    column.place.is_some()
-}
-
-fn pipeline(table: &str, path: &str, format: &Format, columns: &[Proposal], key: &[String]) -> String {
-    let mut out = format!(
-        "# A draft of what {path} holds. Three steps from here to a release:\n\
-         #   1. essaim check --sample 5           look at the first rows, raw beside typed, and correct this file\n\
-         #   2. schemas/{table}.schema.json       say \"visibility\": \"public\" for what everyone may see; check the licence\n\
-         #   3. [publish] tables = [\"{table}\"]    and essaim run\n\n\
-         title = \"{table}\"\ndescription = \"À écrire : ce que contient ce jeu de données, et pour qui.\"\n\
-         licence = \"etalab-2.0\"    # the licence of the release\n\n\
-         [source.{source}]\nlicence = \"etalab-2.0\"    # the licence of the source: check it\nfile.path = {path:?}\n\n\
-         [table.{table}]\nsource = \"{source}\"\n{line}\n",
-        source = table.replace('_', "-"),
-        line = format.line,
-    );
-    if key.is_empty() {
-        let all: Vec<String> = columns.iter().map(|column| format!("{:?}", column.source)).collect();
-        let _infallible = write!(
-            out,
-            "\n# No column tells the rows apart: all of them together do, until you know better.\n\
-             [table.{table}.derive]\ncle = {{ from = [{}], join = \" | \" }}\n",
-            all.join(", ")
+    fn pipeline(&self) -> String {
+        let (table, path) = (&self.table, self.path);
+        let mut out = format!(
+            "# A draft of what {path} holds. Three steps from here to a release:\n\
+             #   1. essaim check --sample 5           look at the first rows, raw beside typed, and correct this file\n\
+             #   2. schemas/{table}.schema.json       say \"visibility\": \"public\" for what everyone may see; check the licence\n\
+             #   3. [publish] tables = [\"{table}\"]    and essaim run\n\n\
+             title = \"{table}\"\ndescription = \"À écrire : ce que contient ce jeu de données, et pour qui.\"\n\
+             licence = \"etalab-2.0\"    # the licence of the release\n\n\
+             [source.{source}]\nlicence = \"etalab-2.0\"    # the licence of the source: check it\nfile.path = {path}\n\n\
+             [table.{table}]\nsource = \"{source}\"\n{line}\n",
+            source = table.replace('_', "-"),
+            path = quoted(path),
+            line = self.format.line,
         );
+        if !self.missing.is_empty() {
+            let texts: Vec<String> = self.missing.iter().map(|text| quoted(text)).collect();
+            let _infallible = write!(
+                out,
+                "\n# {} read as empty: \"missingValues\" of the contract. Where a tool means \"not asked\", take the text out of\n\
+                 # there and write not_shown = {} on its columns.\n",
+                texts.join(", "),
+                texts.first().map_or("", String::as_str)
+            );
+        }
+        if self.key.is_none() {
+            let all: Vec<String> = self.sources.iter().map(|source| quoted(source)).collect();
+            let _infallible = write!(
+                out,
+                "\n# No column tells the rows apart: all of them together do, until you know better.\n\
+                 [table.{table}.derive]\n{} = {{ from = [{}], join = \" | \" }}\n",
+                quoted(self.joined()),
+                all.join(", ")
+            );
+        }
+        let _infallible = writeln!(out, "\n[table.{table}.columns]");
+        if self.key.is_none() {
+            let joined = quoted(self.joined());
+            let _infallible = writeln!(out, "{} = {{ from = {joined}, keyed = true }}", self.made_key);
+        }
+        for column in self.columns.iter().filter(|column| column.place.is_none()) {
+            let _infallible = writeln!(out, "{} = {}", column.name, mapping(column));
+        }
+        self.place(&mut out);
+        out.push_str("\n[publish]\ntables = []\n");
+        out
     }
-    let _infallible = writeln!(out, "\n[table.{table}.columns]");
-    if key.is_empty() {
-        out.push_str("cle = { from = \"cle\", keyed = true }\n");
-    }
-    for column in columns.iter().filter(|column| !is_filled(column)) {
-        let from = format!("{:?}", column.source);
-        let line = match &column.guess {
-            Guess::Number(true) => format!("{{ from = {from}, decimal = \",\" }}"),
-            Guess::Date(Some(format)) => format!("{{ from = {from}, format = {format:?} }}"),
-            _ => from,
-        };
-        let _infallible = writeln!(out, "{} = {line}", column.name);
-    }
-    let places: Vec<&Proposal> = columns.iter().filter(|column| is_filled(column)).collect();
-    if !places.is_empty() {
-        let _infallible = writeln!(out, "\n[table.{table}.place]");
+
+    fn place(&self, out: &mut String) {
+        let places: Vec<&Proposal> = self.columns.iter().filter(|column| column.place.is_some()).collect();
+        if places.is_empty() {
+            return;
+        }
+        let _infallible = writeln!(out, "\n[table.{}.place]", self.table);
         let mut told: Vec<&str> = Vec::new();
         for place in places.iter().filter_map(|column| column.place) {
             if !told.contains(&place) {
                 told.push(place);
-                let names: Vec<String> =
-                    places.iter().filter(|c| c.place == Some(place)).map(|c| format!("{:?}", c.source)).collect();
+                let same = places.iter().filter(|column| column.place == Some(place));
+                let names: Vec<String> = same.map(|column| quoted(&column.source)).collect();
                 let _infallible = writeln!(out, "{place} = [{}]", names.join(", "));
             }
         }
+        if let Some(epsg) = self.crs {
+            let title =
+                crate::config::crs::KNOWN.iter().find(|(known, _)| *known == epsg).map_or("", |(_, title)| title);
+            let _infallible = writeln!(out, "crs = \"EPSG:{epsg}\"    # {title}, by the size of the numbers");
+        }
     }
-    out.push_str("\n[publish]\ntables = []\n");
-    out
-}
 
-fn schema(table: &str, columns: &[Proposal], key: &[String]) -> String {
-    let mut fields: Vec<Value> = Vec::new();
-    if key.is_empty() {
-        fields.push(json!({ "name": "cle", "type": "string", "title": "Clé", "constraints": { "required": true } }));
+    fn schema(&self) -> String {
+        let mut fields: Vec<Value> = Vec::new();
+        if self.key.is_none() {
+            let name = &self.made_key;
+            fields.push(json!({ "name": name, "type": "string", "title": "Clé", "constraints": { "required": true } }));
+        }
+        for column in self.columns.iter().filter(|column| column.place.is_none()) {
+            fields.extend(self.fields(column));
+        }
+        if self.columns.iter().any(|column| column.place.is_some()) {
+            let own = |name: &str| fields.iter().any(|field| field["name"] == name);
+            let filled: Vec<Value> = FILLED
+                .iter()
+                .filter(|(name, ..)| !own(name))
+                .map(|(name, kind, title)| json!({ "name": name, "type": kind, "title": title }))
+                .collect();
+            fields.extend(filled);
+        }
+        let key = self.key.as_ref().unwrap_or(&self.made_key);
+        let mut missing = vec![String::new()];
+        missing.extend(self.missing.iter().cloned());
+        let lines: Vec<String> = fields.iter().map(|field| format!("    {field}")).collect();
+        format!(
+            "{{\n  \"name\": {table:?},\n  \"title\": {table:?},\n  \"primaryKey\": {},\n  \"missingValues\": {},\n  \"fields\": [\n{}\n  ]\n}}\n",
+            json!([key]),
+            json!(missing),
+            lines.join(",\n"),
+            table = self.table,
+        )
     }
-    for column in columns.iter().filter(|column| !is_filled(column)) {
+
+    /// The fields of a column: one, and one more for free text.
+    fn fields(&self, column: &Proposal) -> Vec<Value> {
         let (kind, format) = match &column.guess {
             Guess::Text | Guess::Code(_) => ("string", None),
+            Guess::Codes(..) | Guess::Ticks { .. } => ("list", None),
             Guess::Siret => ("string", Some("siret")),
             Guess::Uri => ("string", Some("uri")),
             Guess::Integer => ("integer", None),
@@ -153,60 +282,78 @@ fn schema(table: &str, columns: &[Proposal], key: &[String]) -> String {
         if let Some(format) = format {
             field["format"] = format.into();
         }
-        if key.contains(&column.name) {
+        if self.key.as_ref() == Some(&column.name) {
             field["constraints"] = json!({ "required": true });
         }
-        if column.personal {
-            field["essaim"] = json!({ "visibility": "personal" });
-        } else if matches!(column.guess, Guess::Code(_)) {
-            field["essaim"] = json!({ "codes": format!("{table}_{}", column.name) });
+        let codes = format!("{}_{}", self.table, column.name);
+        match &column.guess {
+            _ if column.personal => field["essaim"] = json!({ "visibility": "personal" }),
+            Guess::Code(_) => field["essaim"] = json!({ "codes": codes }),
+            Guess::Codes(..) | Guess::Ticks { .. } => field["essaim"] = json!({ "codes": codes, "multi": true }),
+            _ => {}
         }
-        fields.push(field);
+        let mut fields = vec![field];
+        if let Guess::Ticks { other: Some(personal), .. } = &column.guess {
+            let (name, title) = (format!("{}_autre", column.name), format!("{} : autre", column.source));
+            let mut field = json!({ "name": name, "type": "string", "title": title });
+            if *personal {
+                field["essaim"] = json!({ "visibility": "personal" });
+            }
+            fields.push(field);
+        }
+        fields
     }
-    if columns.iter().any(is_filled) {
-        let taken: Vec<String> = columns.iter().filter(|c| !is_filled(c)).map(|c| c.name.clone()).collect();
-        let filled = FILLED.iter().filter(|(name, ..)| !taken.iter().any(|taken| taken == name));
-        fields.extend(filled.map(|(name, kind, title)| json!({ "name": name, "type": kind, "title": title })));
-    }
-    let key = if key.is_empty() { vec!["cle".to_owned()] } else { key.to_vec() };
-    let lines: Vec<String> = fields.iter().map(|field| format!("    {field}")).collect();
-    format!(
-        "{{\n  \"name\": {table:?},\n  \"title\": {table:?},\n  \"primaryKey\": {},\n  \"fields\": [\n{}\n  ]\n}}\n",
-        json!(key),
-        lines.join(",\n")
-    )
 }
 
-fn codes(options: &[String]) -> String {
-    let mut out = "code,label,label_en,aliases\n".to_owned();
-    let mut known: Vec<String> = Vec::new();
-    for option in options {
-        let base = slug(option);
-        let mut code = base.clone();
-        let mut nth = 2;
-        while known.contains(&code) {
-            code = format!("{base}_{nth}");
-            nth += 1;
+/// The right side of a column's line.
+fn mapping(column: &Proposal) -> String {
+    let from = quoted(&column.source);
+    match &column.guess {
+        Guess::Number(true) => format!("{{ from = {from}, decimal = \",\" }}"),
+        Guess::Date(Some(format)) => format!("{{ from = {from}, format = {} }}", quoted(format)),
+        Guess::Codes(Some(separator), _) => format!("{{ from = {from}, separator = {} }}", quoted(separator)),
+        Guess::Ticks { pattern, other, .. } => {
+            let other = other.map(|_| format!(", other = \"{}_autre\"", column.name)).unwrap_or_default();
+            format!("{{ columns = {}{other} }}", quoted(pattern))
         }
-        let label = if option.contains([',', '"', '\n']) {
-            format!("\"{}\"", option.replace('"', "\"\""))
-        } else {
-            option.clone()
+        _ => from,
+    }
+}
+
+/// A code list: codes made of the labels, none of which is another one's spelling.
+fn codes(choices: &[Choice]) -> String {
+    let mut out = "code,label,label_en,aliases\n".to_owned();
+    let spelled: Vec<Vec<String>> = choices
+        .iter()
+        .map(|(label, aliases)| std::iter::once(label).chain(aliases).map(|text| fold(text)).collect())
+        .collect();
+    let mut known: Vec<String> = Vec::new();
+    for (at, (label, aliases)) in choices.iter().enumerate() {
+        let base = if is_other(label) { "autre".to_owned() } else { slug(label) };
+        let is_free = |code: &String| {
+            let folded = fold(code);
+            let others = spelled.iter().enumerate().filter(|(other, _)| *other != at);
+            !known.contains(&folded) && !others.flat_map(|(_, spellings)| spellings).any(|other| *other == folded)
         };
-        let _infallible = writeln!(out, "{code},{label},,");
-        known.push(code);
+        let mut names = std::iter::once(base.clone()).chain((2..).map(|nth| format!("{base}_{nth}")));
+        let code = names.find(is_free).unwrap_or_default();
+        let mut own: Vec<&String> = Vec::new();
+        for alias in aliases.iter().filter(|alias| !alias.contains('|')) {
+            let taken = spelled.iter().enumerate().any(|(other, texts)| other != at && texts.contains(&fold(alias)));
+            if !taken {
+                own.push(alias);
+            }
+        }
+        let joined = own.iter().map(|alias| alias.as_str()).collect::<Vec<_>>().join("|");
+        let _infallible = writeln!(out, "{code},{},,{}", cell(label), cell(&joined));
+        known.push(fold(&code));
     }
     out
 }
 
-const PROJECT: &str = r#"[project]
-public_url = "https://donnees.example.org/"    # where the public store will be served
-key = "essaim-demonstration-key"               # for your own data: key = "${env:ESSAIM_KEY}"
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
 
-[publisher]
-name = "À écrire"
-
-[stores]
-private = "data/private"
-public = "data/public"
-"#;
+/// The file of a project that nobody has told anything yet.
+pub(super) const PROJECT: &str = include_str!("sample/essaim.toml");

@@ -35,7 +35,7 @@ pub(super) fn compare(
                     .help(format!("the model makes {}", quoted(&names))),
                 );
             }
-            Some(field) if !fits(field.data_type(), column.kind) => problems.push(
+            Some(field) if !column.doubtful && !fits(field.data_type(), column.kind) => problems.push(
                 Problem::at(
                     "contract::type_mismatch",
                     format!(

@@ -4,14 +4,15 @@ use regex::Regex;
 
 use super::chunk::Remark;
 use super::error::NormaliseError;
-use super::row::{Header, RawRow, Rows, Slot, tidy};
+use super::row::{Header, RawRow, Rows, Slot};
 use super::scalar::text;
 use crate::config::pipeline::{Derivation, Derived, TableSpec};
 use crate::id::TableName;
 
 /// One derivation, ready to be made.
 struct Maker {
-    name: String,
+    /// Names of the columns that it makes.
+    names: Vec<String>,
     from: Vec<String>,
     at: Vec<usize>,
     how: How,
@@ -35,15 +36,7 @@ impl Maker {
                 How::Pattern { regex, groups }
             }
         };
-        Some(Self { name: derived.name.clone(), from: derived.from.clone(), at: Vec::new(), how })
-    }
-
-    /// Names of the columns that it makes.
-    fn names(&self) -> Vec<String> {
-        match &self.how {
-            How::Take { .. } | How::Join { .. } => vec![tidy(&self.name)],
-            How::Pattern { groups, .. } => groups.iter().map(|group| tidy(&format!("{}.{group}", self.name))).collect(),
-        }
+        Some(Self { names: derived.names(), from: derived.from.clone(), at: Vec::new(), how })
     }
 
     fn make(&self, bytes: &mut Vec<u8>, slots: &mut Vec<Slot>) {
@@ -118,7 +111,7 @@ impl Rows for Derive<'_> {
         for maker in &mut self.makers {
             header.refuse_ambiguous(self.table, &maker.from)?;
             maker.at = header.positions(&maker.from);
-            for name in maker.names() {
+            for name in maker.names.clone() {
                 if let Some(known) = header.names.iter_mut().find(|known| **known == name) {
                     let detail =
                         format!("La colonne `{name}` de la source cède la place à celle que le projet déduit.");

@@ -29,6 +29,7 @@ mod duplicates;
 mod error;
 mod explode;
 mod grid;
+mod head;
 mod json;
 mod look;
 mod parquet;
@@ -52,8 +53,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, Summary, UnfitCell};
+pub use self::decode::listed_items;
 pub use self::error::{NormaliseError, SinkError};
-pub use self::look::{Look, look};
+pub use self::head::{Head, head};
+pub use self::look::{Look, look, tells_apart};
 pub use self::sample::{RawSample, Sample};
 pub use self::shape::{ColumnShape, fitting};
 

@@ -260,10 +260,8 @@ impl Header {
 /// Between the name of a group of columns and the name of a column of it.
 pub(super) const GROUP: &str = " > ";
 
-/// A name as it is compared: runs of blanks, no-break ones and line feeds included, are one space.
-pub(super) fn tidy(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+/// A name as it is compared.
+pub(super) use crate::config::reading::spelled as tidy;
 
 /// Takes rows in. Each call either keeps the row or rejects it, and counts it.
 pub(super) trait Rows {

@@ -14,8 +14,8 @@ use super::charset::peek;
 use super::error::NormaliseError;
 use crate::id::TableName;
 
-const GZIP: &[u8] = b"\x1f\x8b";
-const ZIP: &[u8] = b"PK\x03\x04";
+pub(super) const GZIP: &[u8] = b"\x1f\x8b";
+pub(super) const ZIP: &[u8] = b"PK\x03\x04";
 /// Most bytes of a part once it is unpacked, all members of a ZIP together.
 const LARGEST: u64 = 16 << 30;
 

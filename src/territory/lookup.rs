@@ -1,6 +1,7 @@
 //! Finding the commune of a row from codes and names.
 
 use super::cog::{Cog, Commune, Insee, Kind};
+use super::contradiction::Weighed;
 use super::fold::fold;
 use super::level::{Above, Level};
 use super::names::Name;
@@ -11,7 +12,7 @@ use super::{Correction, Method, PlaceInput, Placement};
 // Confidence, in hundredths.
 const SURE: u8 = 100;
 const FORMER: u8 = 95;
-const POSTAL_AND_NAME: u8 = 95;
+pub(super) const POSTAL_AND_NAME: u8 = 95;
 const NAME: u8 = 85;
 /// The postal code is that of other communes.
 const NAME_AGAINST_POSTAL: u8 = 70;
@@ -24,25 +25,25 @@ const LESS: u8 = 5;
 
 /// The row that was found: a commune of today, an arrondissement, a delegated or associated commune.
 #[derive(Debug, Clone, Copy)]
-struct Found {
-    row: u32,
-    method: Method,
+pub(super) struct Found {
+    pub(super) row: u32,
+    pub(super) method: Method,
     /// Hundredths.
-    confidence: u8,
+    pub(super) confidence: u8,
 }
 
 /// What is left of an input once it is read.
-struct Asked {
+pub(super) struct Asked {
     /// A postal code of five digits, and whether it had lost its zero.
-    postal: Option<(u32, bool)>,
-    name: Option<Name>,
+    pub(super) postal: Option<(u32, bool)>,
+    pub(super) name: Option<Name>,
     /// Places of the départements that the input names.
-    named: Vec<usize>,
+    pub(super) named: Vec<usize>,
     /// The same, or those of the région that it names.
-    departements: Vec<usize>,
+    pub(super) departements: Vec<usize>,
 }
 
-fn text(value: Option<&str>) -> Option<&str> {
+pub(super) fn text(value: Option<&str>) -> Option<&str> {
     value.map(str::trim).filter(|text| !text.is_empty())
 }
 
@@ -52,9 +53,10 @@ impl Cog {
         let mut corrections = Vec::new();
         let insee = text(input.insee);
         let asked = self.read(input);
-        let found = insee
-            .and_then(|insee| self.by_code(insee, &mut corrections))
-            .or_else(|| self.by_name_or_postal(&asked, input, &mut corrections));
+        let Weighed { found, less } = match insee.and_then(|insee| self.by_code(insee, &mut corrections)) {
+            Some(found) => self.weigh(found, &asked, input, &mut corrections),
+            None => Weighed { found: self.by_name_or_postal(&asked, input, &mut corrections), less: 0 },
+        };
         let row = found.map(|found| self.row(found.row));
         let commune = row.map(|row| self.row(row.today()));
         let arrondissement = row.and_then(|row| match row.kind() {
@@ -62,7 +64,9 @@ impl Cog {
             Kind::Commune => self.arrondissement(row.code(), &asked).map(|row| self.row(row)),
             Kind::Deleguee | Kind::Associee => None,
         });
-        let above = if commune.is_none() { self.above_of(input, &asked, &mut corrections) } else { None };
+        // A code that was refuted says nothing of the département either.
+        let believed = if less > 0 { PlaceInput { insee: None, ..*input } } else { *input };
+        let above = if commune.is_none() { self.above_of(&believed, &asked, &mut corrections) } else { None };
         let departement = commune.and_then(|commune| self.departement(commune.departement()));
         let departement = departement.or_else(|| above.and_then(|above| above.departement));
         let region = departement.and_then(|departement| self.region(departement.region()));
@@ -86,7 +90,7 @@ impl Cog {
             method: found.map(|found| found.method).or(above.map(|above| above.method)).unwrap_or(absent),
             confidence: found
                 .map(|found| found.confidence)
-                .or(above.map(|above| above.confidence))
+                .or(above.map(|above| above.confidence.saturating_sub(less)))
                 .map_or(0.0, |hundredths| f64::from(hundredths) / 100.0),
             longitude: position.point.map(|(longitude, _)| longitude),
             latitude: position.point.map(|(_, latitude)| latitude),
@@ -108,7 +112,7 @@ impl Cog {
     }
 
     /// The département of an INSEE code, from its first characters.
-    fn departements_of_insee(&self, code: &str) -> Vec<usize> {
+    pub(super) fn departements_of_insee(&self, code: &str) -> Vec<usize> {
         let length = if code.starts_with("97") || code.starts_with("98") { 3 } else { 2 };
         code.get(..length).and_then(|code| self.departement_at(code)).into_iter().collect()
     }
@@ -190,7 +194,7 @@ impl Cog {
     }
 
     /// A row whose name this is and whose commune of today has the postal code.
-    fn named_with_postal(&self, name: &Name, postal: u32) -> Option<(u32, u8)> {
+    pub(super) fn named_with_postal(&self, name: &Name, postal: u32) -> Option<(u32, u8)> {
         let today = self.rows_of_postal(postal);
         let mut departements: Vec<usize> =
             today.clone().filter_map(|row| self.departement_at(self.row(row).departement())).collect();
@@ -201,7 +205,7 @@ impl Cog {
     }
 
     /// A row whose name this is within some départements.
-    fn named_within(&self, name: &Name, departements: &[usize]) -> Option<(u32, u8)> {
+    pub(super) fn named_within(&self, name: &Name, departements: &[usize]) -> Option<(u32, u8)> {
         self.only_one(departements.iter().flat_map(|at| self.names(*at).find(name)))
     }
 
@@ -283,7 +287,7 @@ impl Cog {
     }
 
     /// Départements that a postal code can be in, from its first digits.
-    fn departements_of_postal(&self, postal: u32) -> Vec<usize> {
+    pub(super) fn departements_of_postal(&self, postal: u32) -> Vec<usize> {
         let codes: [Option<String>; 2] = match postal / 1000 {
             20 => match postal / 100 {
                 200 | 201 => [Some("2A".to_owned()), None],
@@ -297,12 +301,12 @@ impl Cog {
     }
 }
 
-fn correct(corrections: &mut Vec<Correction>, rule: &'static str, before: &str, after: &str) {
+pub(super) fn correct(corrections: &mut Vec<Correction>, rule: &'static str, before: &str, after: &str) {
     corrections.push(Correction { rule, before: before.to_owned(), after: after.to_owned() });
 }
 
 /// An INSEE code of five characters: a lost leading zero is put back, `2a` becomes `2A`.
-fn insee_code(text: &str) -> Option<Insee> {
+pub(super) fn insee_code(text: &str) -> Option<Insee> {
     match text.len() {
         5 => Insee::new(&text.to_ascii_uppercase()),
         4 if text.bytes().all(|b| b.is_ascii_digit()) => Insee::new(&format!("0{text}")),

@@ -272,6 +272,65 @@ fn what_was_put_right_is_told(
     assert_eq!(told.collect::<Vec<_>>(), expected);
 }
 
+/// Rows of the registers of the CGET (2019) and of the Pays de la Loire (2021), and some like them.
+#[rstest]
+#[case::geocoded_into_the_neighbour(("93070", "75018", "Paris", "75"), Some((2.332_991, 48.901_078)), "75056", "code_postal_et_nom", 0.75, &[("code_insee_contredit", "93070", "75056")])]
+#[case::point_in_the_named_commune(("33318", "33400", "Talence", "33"), Some((-0.606_818, 44.806_312)), "33522", "code_postal_et_nom", 0.75, &[("code_insee_contredit", "33318", "33522")])]
+#[case::point_in_the_commune_of_the_code(("35238", "35340", "Liffré", "35"), Some((-1.634_903, 48.130_107)), "35238", "code_insee", 0.6, &[("code_insee_douteux", "35340 Liffré 35", "35238")])]
+#[case::no_point(("13055", "35340", "Liffré", ""), None, "35152", "code_postal_et_nom", 0.75, &[("code_insee_contredit", "13055", "35152")])]
+#[case::no_point_and_a_departement_with_the_code(("13055", "35340", "Liffré", "13"), None, "13055", "code_insee", 0.6, &[("code_insee_douteux", "35340 Liffré 13", "13055")])]
+#[case::a_name_within_another_departement(("13119", "", "Liffré", "35"), None, "35152", "nom_et_departement", 0.75, &[("code_insee_contredit", "13119", "35152")])]
+#[case::another_departement_and_no_point_there(("13119", "13470", "Carnoux-en-Provence", "85"), Some((5.550_263, 43.247_391)), "13119", "code_insee", 0.6, &[("code_insee_douteux", "13470 Carnoux-en-Provence 85", "13119")])]
+#[case::name_of_another_commune(("01043", "", "Miribel", "01"), Some((4.991_524, 45.823_57)), "01043", "code_insee", 0.6, &[("code_insee_douteux", "Miribel 01", "01043")])]
+#[case::postal_code_of_another_departement(("35238", "75018", "", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "75018", "35238")])]
+#[case::a_part_of_the_commune(("49307", "49630", "Corné", "49"), None, "49307", "code_insee", 1.0, &[])]
+#[case::an_unknown_spelling(("94003", "94110", "Arceuil", "94"), None, "94003", "code_insee", 1.0, &[])]
+#[case::a_cedex(("35238", "35042", "Rennes Cedex", "35"), None, "35238", "code_insee", 1.0, &[])]
+#[case::a_hamlet_of_a_neighbour_s_post_office(("35238", "35400", "Rothéneuf", ""), None, "35238", "code_insee", 1.0, &[])]
+#[case::abolished_in_another_departement(("02344", "51480", "", "02"), None, "51171", "ancien_code", 0.95, &[("ancien_code", "02344", "51171")])]
+#[case::a_zero_was_lost(("1053", "1000", "Bourg en Bresse", "1"), None, "01053", "code_insee", 1.0, &[("code_insee_forme", "1053", "01053")])]
+fn a_code_is_held_against_what_stands_beside_it(
+    #[case] (insee, postal, commune, departement): (&str, &str, &str, &str),
+    #[case] point: Option<(f64, f64)>,
+    #[case] expected: &str,
+    #[case] method: &str,
+    #[case] confidence: f64,
+    #[case] told: &[(&str, &str, &str)],
+) {
+    let (longitude, latitude) = point.unzip();
+    let placement = COG.locate(&PlaceInput { longitude, latitude, ..at(insee, postal, commune, departement) });
+    assert_eq!((code(&placement).as_str(), placement.method.as_str()), (expected, method));
+    assert!((placement.confidence - confidence).abs() < 1e-9, "{}", placement.confidence);
+    let corrections = placement.corrections.iter().map(|c| (c.rule, c.before.as_str(), c.after.as_str()));
+    let of_code = corrections.filter(|(rule, ..)| rule.contains("code"));
+    assert_eq!(of_code.collect::<Vec<_>>(), told);
+}
+
+#[rstest]
+// SICTIAM, Sophia Antipolis: the code is Hérouville-Saint-Clair's, 838 km away.
+#[case::unknown_name(("14327", "", "Sophia Antipolis", "06"), (7.0412, 43.627_222), "06")]
+// L'Usine-Tribu Créative, Vendée: postal code and name are the geocoder's, like the code.
+#[case::all_but_the_departement(("13119", "13470", "Carnoux-en-Provence", "85"), (-1.352_452, 46.954_246), "85")]
+fn a_code_that_departement_and_point_refute_leaves_the_row_in_the_departement(
+    #[case] (insee, postal, commune, departement): (&str, &str, &str, &str),
+    #[case] (longitude, latitude): (f64, f64),
+    #[case] expected: &str,
+) {
+    let input = at(insee, postal, commune, departement);
+    let input = PlaceInput { longitude: Some(longitude), latitude: Some(latitude), ..input };
+    let placement = COG.locate(&input);
+    assert_eq!((placement.commune, placement.method.as_str()), (None, "departement_seul"));
+    assert_eq!(placement.departement.map(crate::territory::Departement::code), Some(expected));
+    assert_eq!((placement.position, placement.longitude), (PositionOrigin::Source, Some(longitude)));
+    assert_eq!(placement.corrections.len(), 1);
+    assert_eq!((placement.corrections[0].rule, placement.corrections[0].after.as_str()), ("code_insee_contredit", ""));
+    assert!((placement.confidence - 0.7).abs() < 1e-9);
+    // With a région in the département's place it is the same, one level up.
+    let region = Some(if expected == "06" { "PACA" } else { "Pays de la Loire" });
+    let placement = COG.locate(&PlaceInput { departement: None, region, postal: None, ..input });
+    assert_eq!((placement.commune, placement.level), (None, Level::Region));
+}
+
 #[test]
 fn a_delegated_commune_is_placed_at_its_own_centre() {
     let delegated = COG.communes().iter().find(|c| c.code() == "69152").unwrap();

@@ -2,12 +2,14 @@
 //!
 //! [`Cog`] holds the official geography (code officiel géographique). [`Cog::locate`] tries, in this order: the INSEE
 //! code, the postal code with the name, the name with the département, the postal code alone. It never guesses between
-//! homonyms. It then checks the source's own point against the commune and falls back to the commune's centre.
+//! homonyms, and holds a code against what stands beside it. It then checks the source's own point against the commune
+//! and falls back to the commune's centre.
 //!
 //! Nothing here reads the network or a clock: the same seeds and the same input give the same [`Placement`].
 
 mod cog;
 pub mod columns;
+mod contradiction;
 mod crs;
 mod error;
 mod fold;
@@ -93,6 +95,10 @@ pub mod rule {
     pub const INSEE_FORM: &str = "code_insee_forme";
     /// A delegated, associated or abolished code gave way to today's.
     pub const FORMER_CODE: &str = "ancien_code";
+    /// The INSEE code gave way to postal code, name, département and point, which agree on another place.
+    pub const INSEE_REFUTED: &str = "code_insee_contredit";
+    /// Something in the row contradicts the INSEE code, which stands: a suspicious place, for a person to look at.
+    pub const INSEE_DOUBTED: &str = "code_insee_douteux";
     /// The postal code had lost its leading zero.
     pub const POSTAL_FORM: &str = "code_postal_forme";
     /// `CEDEX` and what follows was left out of the name.

@@ -21,7 +21,7 @@ const FRANCE: [(f64, f64, f64, f64); 9] = [
 ];
 
 /// A point: WGS 84, degrees, longitude first.
-type Point = (f64, f64);
+pub(super) type Point = (f64, f64);
 
 /// The point of a row, where it comes from, and how far the source's own was.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,7 @@ pub fn haversine_km(from: (f64, f64), to: (f64, f64)) -> f64 {
 
 /// How far from its centre a point of a commune may be, in km. The largest commune of the mainland, Arles, reaches
 /// 26 km from its centre; those of Guyane, up to 18,000 km², reach further.
-fn reach_km(departement: Option<&Departement>) -> f64 {
+pub(super) fn reach_km(departement: Option<&Departement>) -> f64 {
     if departement.is_some_and(|departement| departement.code() == "973") { 200.0 } else { 30.0 }
 }
 
@@ -50,7 +50,7 @@ fn on_earth((longitude, latitude): Point) -> bool {
     longitude.abs() <= 180.0 && latitude.abs() <= 90.0
 }
 
-fn in_france(point: Point) -> bool {
+pub(super) fn in_france(point: Point) -> bool {
     FRANCE.iter().any(|within| is_within(point, within))
 }
 
@@ -61,7 +61,7 @@ fn written(point: Option<Point>) -> String {
 /// A point this near to its commune's centre needs no other look, in km.
 const NEAR_KM: f64 = 5.0;
 /// How far from its simplified outline a département may reach, in km.
-const OUTLINE_KM: f64 = 5.0;
+pub(super) const OUTLINE_KM: f64 = 5.0;
 
 /// Why a point that is near enough to its commune, or has none, is refused all the same: it is outside of the
 /// département, or of France.

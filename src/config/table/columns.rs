@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dates::check_format;
 use super::unknown_column;
 use crate::config::compile::Scope;
 use crate::config::pipeline::{Lookup, Mapping, OptionColumns, PLACE_COLUMNS, Ticks};
@@ -75,7 +76,7 @@ fn mapping(at: usize, name: &Spanned<String>, node: &Node, contract: &Contract, 
     }
     let formats = fields.texts("format");
     for format in &formats {
-        check_format(format, column.kind, problems);
+        check_format(format, column, problems);
     }
     let mapping = Mapping {
         from,
@@ -83,12 +84,12 @@ fn mapping(at: usize, name: &Spanned<String>, node: &Node, contract: &Contract, 
         html: fields.flag("html").unwrap_or(false),
         keyed: keyed(name, &fields, column, problems),
         formats: formats.into_iter().map(|text| text.value).collect(),
-        decimal_comma: decimal_comma(&fields, problems),
+        decimal_comma: decimal_comma(&fields, column, problems),
         units: units(&fields, column, problems),
         lookup: lookup(&fields, column, scope),
         not_shown: not_shown(&fields, column, problems),
-        separator: fields.text("separator").map(|text| text.value),
-        labels: fields.flag("labels").unwrap_or(false),
+        separator: separator(&fields, column, problems),
+        labels: labels(&fields, column, problems),
         cut_at: cut_at(&fields, column, problems),
         ticks,
         other: other(&fields, contract, problems),
@@ -104,28 +105,52 @@ fn mismatch(place: &Spanned<String>, message: String, help: &str) -> Problem {
 }
 
 fn is_closed(column: &Column) -> bool {
-    matches!(column.kind, Kind::Code | Kind::Codes)
+    column.may_be(&[Kind::Code, Kind::Codes])
 }
 
 fn keyed(name: &Spanned<String>, fields: &Fields<'_>, column: &Column, problems: &Problems) -> bool {
     let keyed = fields.flag("keyed").unwrap_or(false);
-    if keyed && !matches!(column.kind, Kind::Text | Kind::Uri | Kind::Siret) {
+    if keyed && !column.may_be(&[Kind::Text, Kind::Uri, Kind::Siret]) {
         let message = format!("a public id is a text, `{}` is not", column.name);
         problems.push(mismatch(name, message, "declare the column `string` in its contract"));
     }
     keyed
 }
 
-fn decimal_comma(fields: &Fields<'_>, problems: &Problems) -> bool {
-    match fields.text("decimal").as_ref().map(|text| (text, text.value.as_str())) {
-        None | Some((_, ".")) => false,
-        Some((_, ",")) => true,
-        Some((text, _)) => {
-            problems
-                .push(text.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
-            false
-        }
+fn decimal_comma(fields: &Fields<'_>, column: &Column, problems: &Problems) -> bool {
+    let Some(mark) = fields.text("decimal") else { return false };
+    if !matches!(mark.value.as_str(), "," | ".") {
+        problems.push(mark.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
+    } else if !column.may_be(&[Kind::Integer, Kind::Number]) {
+        let message = format!("`{}` is not a number: it has no decimal mark", column.name);
+        problems.push(mismatch(&mark, message, "remove `decimal`, or declare the column `number` in its contract"));
     }
+    mark.value == ","
+}
+
+fn separator(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<String> {
+    let separator = fields.text("separator")?;
+    if !column.may_be(&[Kind::Codes, Kind::Texts]) {
+        let message = format!("`{}` holds one value: nothing parts it", column.name);
+        problems.push(mismatch(
+            &separator,
+            message,
+            "remove `separator`, or declare the column `list` in its contract",
+        ));
+    } else if separator.value.is_empty() {
+        let problem = separator.problem("pipeline::mapping", "a separator is a text between items", "no text");
+        problems.push(problem.help("write \";\"; leave it out when the cells are JSON lists"));
+    }
+    Some(separator.value)
+}
+
+fn labels(fields: &Fields<'_>, column: &Column, problems: &Problems) -> bool {
+    let labels = fields.flag("labels").unwrap_or(false);
+    if let Some(place) = fields.key("labels").filter(|_| labels && !column.may_be(&[Kind::Codes])) {
+        let message = format!("`{}` has no list of options to be told apart in a cell", column.name);
+        problems.push(mismatch(place, message, "declare the column `list` with its `codes` in the contract"));
+    }
+    labels
 }
 
 fn units(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<(String, f64)> {
@@ -143,7 +168,7 @@ fn units(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<(Stri
                     "write what one of it is in the unit of the contract: units = { \"m²\" = 1, \"ha\" = 10000 }",
                 ),
             );
-        } else if !matches!(column.kind, Kind::Integer | Kind::Number) {
+        } else if !column.may_be(&[Kind::Integer, Kind::Number]) {
             let message = format!("`{}` is not a number: it has no unit", column.name);
             problems.push(mismatch(unit, message, "declare the column `number` in its contract"));
         }
@@ -155,6 +180,10 @@ fn units(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<(Stri
 fn lookup(fields: &Fields<'_>, column: &Column, scope: &Scope<'_>) -> Option<Arc<Lookup>> {
     let name = fields.text("lookup")?;
     let Some((lookup, file)) = scope.lookups.get(&name.value) else {
+        // A file that cannot be read was reported there.
+        if scope.files.files.contains_key(&format!("seeds/lookups/{}.csv", name.value)) {
+            return None;
+        }
         scope.problems.push(
             name.problem(
                 "pipeline::unknown_lookup",
@@ -165,7 +194,7 @@ fn lookup(fields: &Fields<'_>, column: &Column, scope: &Scope<'_>) -> Option<Arc
         );
         return None;
     };
-    if let Some(list) = &column.codes {
+    if let Some(list) = column.codes.as_ref().filter(|_| !column.doubtful) {
         for value in lookup.values.values().filter(|value| !value.is_empty() && list.find(value).is_none()) {
             let start = file.text.find(value.as_str()).unwrap_or(0);
             scope.problems.push(
@@ -197,7 +226,18 @@ fn not_shown(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<S
             );
         }
     }
-    texts.into_iter().map(|text| text.value).filter(|text| !fold(text).is_empty()).collect()
+    if let Some(blank) = texts.iter().find(|text| fold(&text.value).is_empty()) {
+        problems.push(
+            blank
+                .problem(
+                    "pipeline::not_shown",
+                    "an empty cell is empty, whether the question was shown or not",
+                    "no text",
+                )
+                .help("name the texts that a tool writes where a question was not shown: \"N/A\""),
+        );
+    }
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 fn cut_at(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<usize> {
@@ -216,7 +256,7 @@ fn cut_at(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<u
 fn other(fields: &Fields<'_>, contract: &Contract, problems: &Problems) -> Option<usize> {
     let other = fields.text("other")?;
     match contract.columns.iter().position(|column| column.name == other.value) {
-        Some(at) if contract.columns[at].kind == Kind::Text => Some(at),
+        Some(at) if contract.columns[at].may_be(&[Kind::Text]) => Some(at),
         Some(_) => {
             let message = format!("`{}` takes free text", other.value);
             problems.push(mismatch(&other, message, "declare the column `string` in its contract"));
@@ -231,7 +271,7 @@ fn other(fields: &Fields<'_>, contract: &Contract, problems: &Problems) -> Optio
 
 fn other_from(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<String> {
     let texts = fields.texts("other_from");
-    let has_other = column.codes.as_ref().is_some_and(|list| list.position(OTHER).is_some());
+    let has_other = column.doubtful || column.codes.as_ref().is_some_and(|list| list.position(OTHER).is_some());
     if let Some(first) = texts.first().filter(|_| !has_other) {
         let message = format!("`{}` has no option `{OTHER}` that a free text could tick", column.name);
         problems.push(mismatch(first, message, "add the code `autre` to the list of the column"));
@@ -243,6 +283,14 @@ fn other_from(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Vec<
 fn ticks(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<Ticks> {
     let texts = |key| -> Vec<String> { fields.texts(key).into_iter().map(|text| text.value).collect() };
     let (ticked, unticked) = (texts("ticked"), texts("unticked"));
+    if fields.key("columns").is_none()
+        && let Some(place) = ["ticked", "unticked"].into_iter().find_map(|key| fields.key(key))
+    {
+        let message = format!("`{}` is about questions with one column per option", place.value);
+        let problem = place.problem("pipeline::mapping", message, "of which columns?");
+        problems
+            .push(problem.help("name them: columns = \"Question [*]\"; yes and no go into the contract: trueValues"));
+    }
     let node = fields.get("columns")?;
     let place = fields.key("columns")?;
     if !is_closed(column) {
@@ -261,7 +309,7 @@ fn ticks(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<Ti
     } else {
         let mut named = Vec::new();
         for (code, name) in fields.named("columns") {
-            let list = column.codes.as_ref();
+            let list = column.codes.as_ref().filter(|_| !column.doubtful);
             if list.is_some_and(|list| list.position(&code.value).is_none()) {
                 problems.push(
                     code.problem(
@@ -277,43 +325,4 @@ fn ticks(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<Ti
         OptionColumns::Named(named)
     };
     Some(Ticks { columns, ticked, unticked })
-}
-
-fn check_format(format: &Spanned<String>, kind: Kind, problems: &Problems) {
-    use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
-    if !matches!(kind, Kind::Date | Kind::DateTime) {
-        problems.push(
-            format
-                .problem("pipeline::type_mismatch", "only dates have a format", "this column is not a date")
-                .help("remove `format`, or declare the column `date` in its contract"),
-        );
-    }
-    let outside = |item: Item<'_>| {
-        matches!(
-            item,
-            Item::Fixed(
-                Fixed::TimezoneName
-                    | Fixed::TimezoneOffset
-                    | Fixed::TimezoneOffsetColon
-                    | Fixed::TimezoneOffsetColonZ
-                    | Fixed::TimezoneOffsetZ
-                    | Fixed::RFC2822
-                    | Fixed::RFC3339,
-            ) | Item::Numeric(Numeric::Timestamp, _)
-        )
-    };
-    if StrftimeItems::new(&format.value).any(outside) {
-        problems.push(
-            format
-                .problem("pipeline::bad_format", "a date of a table has no zone", "a zone or a timestamp")
-                .help("leave the zone out of the format: times are those of the pipeline's time zone"),
-        );
-    }
-    if StrftimeItems::new(&format.value).any(|item| matches!(item, Item::Error)) {
-        problems.push(
-            format
-                .problem("pipeline::bad_format", "the date format cannot be read", "here")
-                .help("%Y year, %m month, %d day, %H:%M:%S time: %d/%m/%Y"),
-        );
-    }
 }

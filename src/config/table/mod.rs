@@ -1,6 +1,7 @@
 //! `[table.<name>]`: how the bytes of a source become rows of a contract.
 
 mod columns;
+mod dates;
 mod lookup;
 mod reader;
 mod rows;
@@ -66,7 +67,7 @@ fn table_spec(
     let reader = reader::reader(&table, name, &fields, scope.problems);
     let parts = pattern(&fields, "parts", scope.problems);
     let members = pattern(&fields, "members", scope.problems);
-    let explode = fields.table("explode").and_then(rows::explode);
+    let explode = fields.table("explode").and_then(|fields| rows::explode(fields, reader.as_ref(), scope.problems));
     let drift = rows::drift(&fields, scope.problems);
     let derived = rows::derived(&fields, scope.problems);
     let place = fields.table("place").map(|place| place_spec(place, scope.problems));
@@ -197,7 +198,7 @@ fn consent_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) ->
     let (row, answers) = (fields.required_text("row"), fields.required_text("answers"));
     fields.finish();
     let boolean = |name: Spanned<String>| match contract.column(&name.value) {
-        Some(column) if column.kind == Kind::Boolean => Some(name.value),
+        Some(column) if column.may_be(&[Kind::Boolean]) => Some(name.value),
         Some(_) => {
             problems.push(
                 name.problem(
@@ -222,7 +223,7 @@ fn keep_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Ke
     fields.finish();
     let Some(newest) = newest else { return Keep::First };
     match contract.columns.iter().position(|column| column.name == newest.value) {
-        Some(at) if matches!(contract.columns[at].kind, Kind::Date | Kind::DateTime | Kind::Integer | Kind::Number) => {
+        Some(at) if contract.columns[at].may_be(&[Kind::Date, Kind::DateTime, Kind::Integer, Kind::Number]) => {
             Keep::Newest(at)
         }
         Some(_) => {

@@ -17,7 +17,7 @@ pub(super) fn reader(
 ) -> Option<ReaderSpec> {
     let mut readers: Vec<Option<ReaderSpec>> = Vec::new();
     readers.extend(fields.table("csv").map(|csv| csv_spec(csv, problems).map(ReaderSpec::Csv)));
-    readers.extend(fields.table("json").map(|json| Some(ReaderSpec::Json(json_spec(json)))));
+    readers.extend(fields.table("json").map(|json| Some(ReaderSpec::Json(json_spec(json, problems)))));
     readers.extend(fields.table("geojson").map(|geojson| {
         geojson.finish();
         Some(ReaderSpec::GeoJson)
@@ -75,10 +75,16 @@ fn csv_spec(fields: Fields<'_>, problems: &Problems) -> Option<CsvSpec> {
     Some(CsvSpec { delimiter: delimiter?, quote: quote?, encoding, layout: layout? })
 }
 
-fn json_spec(fields: Fields<'_>) -> JsonSpec {
-    let rows = fields.text("rows").map(|text| text.value).unwrap_or_default();
-    let lines = fields.flag("lines").unwrap_or(false);
+fn json_spec(fields: Fields<'_>, problems: &Problems) -> JsonSpec {
+    let (path, lines) = (fields.text("rows"), fields.flag("lines").unwrap_or(false));
     fields.finish();
+    if let Some(path) = path.as_ref().filter(|_| lines) {
+        problems.push(
+            path.problem("pipeline::json", "in JSON lines each line is a row: there is no path to them", "to where?")
+                .help("remove `rows`, or `lines` when the document is one object that holds a list"),
+        );
+    }
+    let rows = path.map(|path| path.value).unwrap_or_default();
     JsonSpec { rows: rows.split('.').filter(|name| !name.is_empty()).map(str::to_owned).collect(), lines }
 }
 

@@ -2,7 +2,8 @@
 
 use regex::Regex;
 
-use crate::config::pipeline::{Derivation, Derived, Drift, Explode, RejectRule};
+use crate::config::pipeline::{Derivation, Derived, Drift, Explode, ReaderSpec, RejectRule};
+use crate::config::reading::spelled;
 use crate::diagnostic::document::Fields;
 use crate::diagnostic::{Problems, Spanned};
 
@@ -69,17 +70,47 @@ pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> 
                 None
             }
         };
-        derived.extend(how.map(|how| Derived { name: name.value.clone(), from, how }));
+        let Some(how) = how else { continue };
+        let made = Derived { name: name.value.clone(), from, how };
+        check_names(name, &made, &derived, problems);
+        derived.push(made);
     }
     derived
 }
 
+/// A source column has one meaning: its name is not that of another derived one, nor of a column that the source has.
+fn check_names(place: &Spanned<String>, made: &Derived, earlier: &[Derived], problems: &Problems) {
+    let names = made.names();
+    let taken = earlier.iter().flat_map(Derived::names).find(|name| names.contains(name));
+    // What is read here, and made by no line above, the source has.
+    let own = made.from.iter().map(|name| spelled(name)).find(|name| names.contains(name));
+    let (name, label) = match (taken, own) {
+        (Some(name), _) => (name, "made a second time"),
+        (None, Some(name)) => (name, "made from itself"),
+        (None, None) => return,
+    };
+    problems.push(
+        place
+            .problem("pipeline::derive", format!("there already is a source column `{name}`"), label)
+            .help("give what is derived a name of its own, and name that in the mapping"),
+    );
+}
+
 /// `explode = { column = "…", separator = […] }`.
-pub(super) fn explode(fields: Fields<'_>) -> Option<Explode> {
+pub(super) fn explode(fields: Fields<'_>, reader: Option<&ReaderSpec>, problems: &Problems) -> Option<Explode> {
     let column = fields.required_text("column");
+    let told = fields.key("separator").is_some();
     let separators = fields.texts("separator").into_iter().map(|text| text.value).collect();
     fields.finish();
-    Some(Explode { column: column?.value, separators })
+    let column = column?;
+    if !told && matches!(reader, Some(ReaderSpec::Csv(_) | ReaderSpec::Sheet(_))) {
+        problems.push(
+            column
+                .problem("pipeline::explode", "the items of a cell need a separator", "one text a cell")
+                .help("write separator = \";\", or separator = [] when the cells are JSON lists"),
+        );
+    }
+    Some(Explode { column: column.value, separators })
 }
 
 /// `drift = "…"`.

@@ -17,9 +17,9 @@ const REMEMBERED: usize = 4096;
 /// Code of the option that takes free text.
 pub(super) const OTHER: &str = "autre";
 /// Texts that tick an option where none is declared.
-const TICKED: [&str; 9] = ["x", "1", "oui", "o", "yes", "y", "true", "vrai", "coche"];
+const TICKED: [&str; 12] = ["x", "1", "oui", "o", "yes", "y", "true", "vrai", "coche", "✔", "✓", "☑"];
 /// Texts that do not.
-const UNTICKED: [&str; 6] = ["0", "non", "no", "n", "false", "faux"];
+const UNTICKED: [&str; 7] = ["0", "non", "no", "n", "false", "faux", "☐"];
 
 /// Texts that mean that the question was not shown.
 #[derive(Debug, Default)]
@@ -254,6 +254,13 @@ impl Gatherer {
         }
         tick
     }
+}
+
+/// Items of a text that is a JSON list or a `PostgreSQL` array.
+pub fn listed_items(text: &str) -> Option<Vec<String>> {
+    let bytes = listed(text.as_bytes())?;
+    let items = bytes.split(|byte| *byte == ITEMS).filter(|item| !item.is_empty());
+    Some(items.map(|item| String::from_utf8_lossy(item).into_owned()).collect())
 }
 
 /// Items of a JSON list, or of a `PostgreSQL` array, each ended by [`ITEMS`]; none when the cell is neither.

@@ -11,6 +11,7 @@ pub(super) mod store;
 mod text;
 
 pub(super) use column::ColumnDecoder;
+pub use gather::listed_items;
 pub(super) use place::PlaceText;
 
 use self::notes::Notes;

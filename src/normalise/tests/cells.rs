@@ -1,9 +1,11 @@
 //! Cells, cast by contract.
 
+use std::sync::Arc;
+
 use rstest::rstest;
 
 use super::{Collected, keyed_table, run_csv};
-use crate::config::pipeline::{Mapping, TableSpec};
+use crate::config::pipeline::{Lookup, Mapping, TableSpec};
 use crate::normalise::Summary;
 
 const LIST: &str = "formation,Formation des élus,,\ningenierie,Ingénierie de projet,,ingé\naucun,Aucune,,\nautre,Autre,,Autre (précisez)\nnsp,Ne sait pas,,\nlieu,Autre lieu,,\n";
@@ -100,6 +102,21 @@ fn an_exclusive_option_goes_when_others_are_ticked() {
     assert_eq!(out.corrections(), [("c", "formation|aucun", "option_exclusive", "formation")]);
 }
 
+#[rstest]
+#[case::not_shown("-", "∅", "not_shown")]
+#[case::another_sign_is_a_value("?", "aucun", "answered")]
+#[case::looked_up("✔", "formation", "answered")]
+#[case::no_such_sign("✘", "∅", "unknown")]
+fn signs_are_values_of_their_own(#[case] cell: &str, #[case] expected: &str, #[case] status: &str) {
+    let values = [("✔", "formation"), ("?", "aucun")].map(|(text, code)| (text.to_owned(), code.to_owned()));
+    let lookup = Arc::new(Lookup { name: "signes".into(), values: values.into() });
+    let (_, out) = one(MULTI, cell, |mapping| {
+        mapping.not_shown = vec!["-".into(), "—".into()];
+        mapping.lookup = Some(Arc::clone(&lookup));
+    });
+    assert_eq!(value(&out), pair(expected, status));
+}
+
 #[test]
 fn a_separator_of_several_bytes_parts_items_and_the_default_is_a_bar() {
     let (_, out) = one(MULTI, "formation / ingé", |mapping| mapping.separator = Some(" / ".into()));
@@ -180,7 +197,7 @@ fn mended_cells_are_listed(
 fn declared_missing_values_mean_nothing() {
     let fields = r#"{"name": "n", "type": "integer", "essaim": {"status": true}}, {"name": "c", "type": "string", "essaim": {"codes": "l", "status": true}}"#;
     let mut table = keyed_table(fields, &[("l", LIST)]);
-    std::sync::Arc::make_mut(&mut table.contract).missing_values = vec!["-".into(), "NC".into()];
+    Arc::make_mut(&mut table.contract).missing_values = vec!["-".into(), "NC".into()];
     let (summary, out) = run_csv(&table, "id,n,c\n1,-, NC \n2,,\n3,x,nc\n");
     assert_eq!(out.column("n_statut"), ["empty", "empty", "unknown"]);
     assert_eq!(out.column("c_statut"), ["empty", "empty", "unknown"]);

@@ -4,6 +4,7 @@ mod disclosure;
 mod files;
 mod gate;
 mod many;
+mod mapping;
 mod meaning;
 mod sql;
 
