@@ -117,10 +117,12 @@ impl CodeList {
 /// Records of a small CSV text with the byte offset of each.
 fn read_records(text: &str) -> Vec<(usize, Vec<String>)> {
     let mut reader = csv_core::Reader::new();
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (mut input, mut offset) = (body.as_bytes(), text.len() - body.len());
+    // A record ends with its line, the last one too.
+    let ended = format!("{text}\n");
+    let body = ended.strip_prefix('\u{feff}').unwrap_or(&ended);
+    let (mut input, mut offset) = (body.as_bytes(), ended.len() - body.len());
     let mut records = Vec::new();
-    let (mut bytes, mut ends) = (vec![0_u8; text.len() + 1], vec![0_usize; 64]);
+    let (mut bytes, mut ends) = (vec![0_u8; ended.len() + 1], vec![0_usize; 64]);
     loop {
         let (result, read, _, fields) = reader.read_record(input, &mut bytes, &mut ends);
         input = input.get(read..).unwrap_or(&[]);

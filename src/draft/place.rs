@@ -139,8 +139,8 @@ pub(super) fn settle(columns: &mut [Proposal], cells: impl Fn(&Proposal) -> Vec<
 mod tests {
     use rstest::rstest;
 
-    use super::super::column::Guess;
     use super::*;
+    use crate::draft::column::Guess;
 
     fn column(name: &str, place: &'static str) -> Proposal {
         let name = name.to_owned();

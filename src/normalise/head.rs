@@ -34,7 +34,7 @@ pub struct Head {
     pub others: Vec<String>,
 }
 
-/// Looks at how a file begins: through gzip, and into the first member of a ZIP that may hold rows.
+/// Looks at how a file begins: through gzip, and into the largest member of a ZIP that may hold rows.
 pub fn head(mut file: File, table: &TableName) -> Result<Head, NormaliseError> {
     let broken = |source: Box<dyn std::error::Error + Send + Sync>| NormaliseError::Packed {
         table: table.clone(),
@@ -58,7 +58,13 @@ pub fn head(mut file: File, table: &TableName) -> Result<Head, NormaliseError> {
         return Ok(Head { bytes, spreadsheet: true, ..Head::default() });
     }
     names.retain(|name| may_hold_rows(name));
-    names.sort_unstable();
+    let mut sized: Vec<(u64, String)> = Vec::with_capacity(names.len());
+    for name in names {
+        let size = archive.by_name(&name).map_err(|error| broken(error.into()))?.size();
+        sized.push((size, name));
+    }
+    sized.sort_unstable_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.cmp(b)));
+    let mut names: Vec<String> = sized.into_iter().map(|(_, name)| name).collect();
     if names.is_empty() {
         let part = "*.csv, *.json, *.geojson, *.parquet".to_owned();
         return Err(NormaliseError::MissingPart { table: table.clone(), part, known: "none of them".to_owned() });
@@ -121,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_zip_the_first_member_with_rows_is_looked_at() {
+    fn of_a_zip_the_largest_member_with_rows_is_looked_at() {
         let members =
             [("b.csv", "b"), ("LISEZ-MOI.md", "?"), ("__MACOSX/a.csv", "?"), (".x.csv", "?"), ("a.CSV", "a,b")];
         let head = of(&zipped(&members)).unwrap();

@@ -190,48 +190,114 @@ for row in read_csv(data / "reference/communes-cog2026.csv"):
         if old:
             former.setdefault(old, dep)
 
-PLACES = {
-    "tiers-lieux-cget-2019": ("tiers_lieux", "id", "ID", "INSEECOM", "CP", "COMINIT"),
-    "pat-auvergne-rhone-alpes": ("pat_communes", None, None, "code_insee", None, None),
-    "fabriques-de-territoire": ("fabriques", "id", "id_territoire", "id_geo", None, None),
-    "mediation-centre-val-de-loire": ("lieux", "id", "c_gid", None, "c_postcode", "c_city"),
-    "mediation-maine-et-loire": ("lieux", "id", "ID_LieuMed", None, "CP", "COMMUNE"),
-    "tiers-lieux-pays-de-la-loire": ("tiers_lieux", "nom", "NOM DU LIEU", "result_citycode", None, None),
-    "mediation-la-reunion": ("lieux", "nom", "Nom de l'organisation", None, "Code postal", "Ville"),
-    "sirene-ess-numerique": ("unites", "siren", "siren", None, "code_postal", "commune"),
-}
-if name in PLACES:
-    table, own, key, insee, postal, commune = PLACES[name]
-    found = published(table)
-    by_key = {row[own].strip(): row for row in found} if own else {}
-    right = wrong = 0
-    for row in raw[table]:
-        expected = None
-        if insee and str(row[insee] or "").strip() not in ("", "0"):
-            code = str(row[insee]).strip()
-            expected = communes.get(code) or former.get(code)
-        if expected is None and postal and row[postal]:
-            digits = re.sub(r"\.0$", "", str(row[postal])).zfill(5)
-            departements = by_postal.get((digits, plain(row[commune])))
-            expected = next(iter(departements)) if departements and len(departements) == 1 else None
-        if expected is None:
-            continue
-        if own:
-            place = by_key.get(str(row[key]).strip())
-        else:
-            place = next((r for r in found if r["code_commune"] == row["code_insee"]), None)
-        if place is None:
-            continue
-        right += place["code_departement"] == expected
-        wrong += place["code_departement"] != expected
-    share = right / (right + wrong) if right + wrong else 1
-    say("département", share >= 0.99 and right + wrong > 0, f"{right} of {right + wrong} right ({share:.2%})")
-
-
 def km(a, b):
     (x, y), (u, v) = [(math.radians(p[0]), math.radians(p[1])) for p in (a, b)]
     h = math.sin((v - y) / 2) ** 2 + math.cos(y) * math.cos(v) * math.sin((u - x) / 2) ** 2
     return 12742.0176 * math.asin(math.sqrt(h))
+
+
+# What each register says of the place of a row: the code, what people wrote, the département they named, the point.
+PLACES = {
+    "tiers-lieux-cget-2019": dict(table="tiers_lieux", own="id", key="ID", insee="INSEECOM", postal="CP", commune="COMINIT", departement="INSEEDEP", point=("LONG", "LAT")),
+    "pat-auvergne-rhone-alpes": dict(table="pat_communes", insee="code_insee"),
+    "fabriques-de-territoire": dict(table="fabriques", own="id", key="id_territoire", insee="id_geo"),
+    "mediation-centre-val-de-loire": dict(table="lieux", own="id", key="c_gid", postal="c_postcode", commune="c_city"),
+    "mediation-maine-et-loire": dict(table="lieux", own="id", key="ID_LieuMed", postal="CP", commune="COMMUNE"),
+    "tiers-lieux-pays-de-la-loire": dict(table="tiers_lieux", own="nom", key="NOM DU LIEU", insee="result_citycode", address="ADRESSE", departement="DEPARTEMENT", point=("longitude", "latitude")),
+    "mediation-la-reunion": dict(table="lieux", own="nom", key="Nom de l'organisation", postal="Code postal", commune="Ville"),
+    "sirene-ess-numerique": dict(table="unites", own="siren", key="siren", postal="code_postal", commune="commune"),
+}
+
+SHAPES = {}
+for feature in json.loads((data / "reference/departements-simplifies.geojson").read_text())["features"]:
+    shape = feature["geometry"]
+    parts = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
+    SHAPES[feature["properties"]["code"]] = [part[0] for part in parts]
+
+
+def near(point, ring, reach):
+    """Whether a point is in a ring, or at most `reach` km outside of it."""
+    (x, y), flat, inside = point, math.cos(math.radians(point[1])), False
+    for (ax, ay), (bx, by) in zip(ring, ring[1:]):
+        if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+            inside = not inside
+        ux, uy, dx, dy = (ax - x) * flat, ay - y, (bx - ax) * flat, by - ay
+        along = max(0, min(1, -(ux * dx + uy * dy) / ((dx * dx + dy * dy) or 1)))
+        if math.hypot(ux + along * dx, uy + along * dy) * 111.2 <= reach:
+            return True
+    return inside
+
+
+def around(point):
+    """Départements that a point may be in; the outlines are simplified."""
+    boxed = [(code, ring) for code, rings in SHAPES.items() for ring in rings if min(p[0] for p in ring) - 0.1 < point[0] < max(p[0] for p in ring) + 0.1 and min(p[1] for p in ring) - 0.1 < point[1] < max(p[1] for p in ring) + 0.1]
+    return {code for code, ring in boxed if near(point, ring, 5)}
+
+
+def by_name(postal, commune):
+    digits = re.sub(r"\.0$", "", str(postal or "")).zfill(5)
+    return by_postal.get((digits, re.sub(r" cedex.*", "", plain(commune))), set())
+
+
+def witnesses(row, place):
+    """The départements that each thing a row says may mean. None of them is believed before the others."""
+    said = {}
+    code = str(row[place["insee"]] or "").strip() if "insee" in place else ""
+    if communes.get(code) or former.get(code):
+        said["code"] = {communes.get(code) or former.get(code)}
+    if "postal" in place:
+        said["name"] = by_name(row[place["postal"]], row[place["commune"]])
+    if "address" in place and (match := re.match(r"^.*?[ ,-]*(\d{5})[ ,-]+(.+)$", row[place["address"]].strip())):
+        said["name"] = by_name(*match.groups())
+    if "departement" in place and str(row[place["departement"]] or "").strip() not in ("", "0"):
+        said["departement"] = {str(row[place["departement"]]).strip().zfill(2)}
+    if "point" in place:
+        try:
+            x, y = (float(str(row[column]).replace(",", ".")) for column in place["point"])
+            said["point"] = around((x, y))
+        except ValueError:
+            pass
+    return {what: departements for what, departements in said.items() if departements}
+
+
+if name in PLACES:
+    place = PLACES[name]
+    table = place["table"]
+    found = published(table)
+    by_key = {row[place["own"]].strip(): row for row in found} if "own" in place else {}
+    path = run / "corrections" / f"{table}.csv"
+    told = {int(row["ligne"]) for row in read_csv(path) if row["regle"].startswith(("code_insee_", "coordonnees_"))} if path.exists() else set()
+    right = wrong = contradicted = 0
+    silent = []
+    for number, row in enumerate(raw[table], 1):
+        said = witnesses(row, place)
+        votes = Counter(departement for departements in said.values() for departement in departements)
+        if not votes or not ("code" in said or "name" in said):
+            continue
+        if by_key:
+            made = by_key.get(str(row[place["key"]]).strip())
+        else:
+            made = next((r for r in found if r["code_commune"] == row["code_insee"]), None)
+        if made is None:
+            continue
+        most = max(votes.values())
+        agreed = {departement for departement, count in votes.items() if count == most}
+        right += made["code_departement"] in agreed
+        wrong += made["code_departement"] not in agreed
+        if most < len(said):
+            contradicted += 1
+            # A name and a département, with no code between them, are weighed by the confidence.
+            if "code" in said and number not in told:
+                silent.append((number, {what: sorted(d) for what, d in said.items()}))
+    share = right / (right + wrong) if right + wrong else 1
+    say("département", share >= 0.99 and right + wrong > 0, f"{right} of {right + wrong} right ({share:.2%})")
+    say("rows that contradict themselves are told", not silent, f"{contradicted} such rows {silent[:3] if silent else ''}")
+    if name == "tiers-lieux-cget-2019":
+        # Sophia Antipolis is in the Alpes-Maritimes, whatever its code says.
+        say("row 1460", by_key["1460"]["code_departement"] == "06" and not by_key["1460"]["code_insee"])
+    if name == "tiers-lieux-pays-de-la-loire":
+        usine = next(row for row in found if row["nom"].startswith("L'Usine"))
+        say("row 86", float(usine["lieu_confiance"]) <= 0.6, f"{usine['code_departement']} at {usine['lieu_confiance']}")
 
 
 for table in [path.stem for path in latest.glob("*.csv") if not path.stem.endswith("excel-fr")]:

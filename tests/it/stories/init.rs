@@ -1,5 +1,7 @@
 //! From a file to a project.
 
+use std::io::Write as _;
+
 use crate::harness::{Project, rows};
 
 const LIEUX: &str = "Identifiant;Nom du lieu;Statut;Code postal;Ville;Surface;Courriel du contact;Ouverture\n\
@@ -69,4 +71,118 @@ fn a_file_that_is_none_of_the_known_ones_is_refused_with_a_reason() {
     let output = project.essaim(&["init", "projet", "--from", "vide.csv"]).expect(1);
     assert!(output.stderr.contains("has no header") || output.stderr.contains("no rows"), "{}", output.stderr);
     assert!(!project.path("projet").exists());
+}
+
+#[test]
+fn without_a_file_a_small_project_is_written_that_publishes_at_once() {
+    let project = Project::empty();
+    project.essaim(&["init", "exemple"]).expect(0);
+    let output = project.essaim(&["run", "--project", "exemple"]).expect(0);
+    assert!(output.stdout.contains("\tpublished\t"), "{}", output.stdout);
+    let latest = project.path("exemple/data/public/lieux/latest");
+    let places = rows(&latest.join("lieux.csv"));
+    // Of six places one is closed; `NC` is no surface, `1 250,75 m²` one.
+    assert_eq!(places.len(), 5);
+    let surfaces: Vec<&str> = places.iter().map(|place| place["surface"].as_str()).collect();
+    assert_eq!(surfaces, ["120.5", "80", "1250.75", "", "300"]);
+    assert!(places.iter().all(|place| !place.contains_key("courriel") && !place["longitude"].is_empty()));
+    let regions = rows(&latest.join("lieux_par_region.csv"));
+    let of = |row: &std::collections::BTreeMap<String, String>| (row["region"].clone(), row["lieux"].clone());
+    let expected = [("Bretagne", "3"), ("Pays de la Loire", "2")].map(|(region, n)| (region.to_owned(), n.to_owned()));
+    assert_eq!(regions.iter().map(of).collect::<Vec<_>>(), expected);
+    let again = project.essaim(&["init", "exemple"]).expect(2);
+    assert!(again.stderr.contains("nothing is overwritten"), "{}", again.stderr);
+}
+
+/// Drafts a project of a file, runs it, and gives what was said.
+fn drafted_of(name: &str, bytes: impl AsRef<[u8]>) -> (Project, String) {
+    let project = Project::empty();
+    project.write(name, bytes);
+    let said = project.essaim(&["init", "projet", "--from", name]).expect(0).stderr;
+    let ran = project.essaim(&["--project", "projet", "run"]).expect(0);
+    assert!(ran.stdout.ends_with("nothing-public\t-\n"), "{}", ran.stdout);
+    (project, format!("{said}{}", ran.stderr))
+}
+
+#[test]
+fn packed_files_are_unpacked_before_their_format_is_told() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(LIEUX.as_bytes()).unwrap();
+    let (project, said) = drafted_of("lieux.csv.gz", gzip.finish().unwrap());
+    assert!(said.contains("6 rows, 6 kept"), "{said}");
+    assert!(project.read("projet/pipelines/lieux.toml").contains("delimiter = \";\""));
+
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in [("autres.json", "[]"), ("export/lieux.csv", LIEUX), ("lisez-moi.pdf", "%PDF")] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    let (project, said) = drafted_of("export.zip", archive.finish().unwrap().into_inner());
+    assert!(said.contains("read from its member export/lieux.csv") && said.contains("6 rows, 6 kept"), "{said}");
+    assert!(said.contains("not looked at: autres.json"), "{said}");
+    assert!(project.read("projet/pipelines/lieux.toml").contains("members = \"export/lieux.csv\""));
+}
+
+#[test]
+fn coordinates_in_lambert_93_are_known_by_their_size() {
+    let text = "id;nom;x;y\nA;un;394035,18;6700012,5\nB;deux;400100,5;6712345,25\n";
+    let (project, said) = drafted_of("lieux.csv", text);
+    assert!(said.contains("EPSG:2154"), "{said}");
+    assert!(project.read("projet/pipelines/lieux.toml").contains("crs = \"EPSG:2154\""));
+    let columns = ["longitude", "latitude"].map(|name| format!("\"name\":\"{name}\",\"type\":\"number\""));
+    let schema = project.read("projet/schemas/lieux.schema.json");
+    assert!(columns.iter().all(|column| schema.contains(column)), "{schema}");
+}
+
+#[test]
+fn questions_with_several_answers_are_drafted_as_such() {
+    let text = "id,Publics,Jours [Samedi],Jours [Dimanche],Jours [Autre]\n\
+        1,Jeunes;Seniors,Oui,Non,\n2,Jeunes,Non,Oui,lundi\n3,Seniors;Familles,Oui,Oui,\n\
+        4,Familles,N/A,N/A,\n5,Jeunes;Familles,Oui,Non,\n6,Seniors,Non,Non,\n";
+    let (project, said) = drafted_of("reponses.csv", text);
+    assert!(said.contains("several of 3 options, parted by \";\""), "{said}");
+    assert!(said.contains("several of 3 options, one column each"), "{said}");
+    let pipeline = project.read("projet/pipelines/reponses.toml");
+    assert!(pipeline.contains("publics = { from = \"Publics\", separator = \";\" }"), "{pipeline}");
+    assert!(pipeline.contains("jours = { columns = \"Jours [*]\", other = \"jours_autre\" }"), "{pipeline}");
+    assert!(!said.contains("unfit"), "{said}");
+}
+
+#[test]
+fn texts_that_stand_for_nothing_are_no_options() {
+    let text = "id,statut,surface\n1,public,12\n2,N/A,-\n3,privé,30\n4,public,NC\n5,privé,8\n6,public,9\n7,privé,1\n";
+    let (project, said) = drafted_of("lieux.csv", text);
+    assert!(said.contains("read as empty: -, N/A, NC") && said.contains("one of 2 options"), "{said}");
+    assert!(said.contains("surface                      whole number"), "{said}");
+    assert!(project.read("projet/schemas/lieux.schema.json").contains("[\"\",\"-\",\"N/A\",\"NC\"]"));
+}
+
+#[test]
+fn a_key_holds_on_all_rows() {
+    // The code tells 2,500 rows apart and no more; the number tells all.
+    let line = |at: u32| format!("C{},{at}\n", at.min(2500));
+    let text: String = std::iter::once("code,numero\n".to_owned()).chain((1..=2600).map(line)).collect();
+    let (_, said) = drafted_of("lieux.csv", text);
+    assert!(said.contains("from the first 2000 of 2600 rows"), "{said}");
+    let key = said.lines().find(|line| line.contains("the key")).unwrap_or_default();
+    assert!(key.trim_start().starts_with("numero"), "{said}");
+    assert!(said.contains("2600 rows, 2600 kept"), "{said}");
+}
+
+#[test]
+fn who_wrote_an_entry_is_personal() {
+    let text = "{\"A\": {\"id_fiche\": \"A\", \"bf_titre\": \"Un\", \"user\": \"MarieDupont\", \"owner\": \"MarieDupont\"},\n\
+                 \"B\": {\"id_fiche\": \"B\", \"bf_titre\": \"Deux\", \"user\": \"PaulMartin\", \"owner\": \"PaulMartin\"}}";
+    let (project, said) = drafted_of("entries.json", text);
+    let personal: Vec<&str> = said.lines().filter(|line| line.contains("PERSONAL")).collect();
+    assert_eq!(personal.len(), 2, "{said}");
+    assert_eq!(project.read("projet/schemas/entries.schema.json").matches("\"personal\"").count(), 2);
+}
+
+#[test]
+fn a_file_may_be_named_like_a_table_of_the_program_or_a_word_of_sql() {
+    for (name, table) in [("communes.csv", "communes_source"), ("order.csv", "order_source")] {
+        let (project, _) = drafted_of(name, "id,nom\n1,a\n2,b\n");
+        assert!(project.path(&format!("projet/schemas/{table}.schema.json")).exists(), "{table}");
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 
-use crate::harness::{Project, copy, python, repository, rows};
+use crate::harness::{Project, copy, python, repository, rows, walk};
 
 /// The folder with the files.
 fn data() -> Option<PathBuf> {
@@ -54,6 +54,31 @@ fn a_real_file_comes_out_as_other_eyes_read_it(#[case] name: &str) {
     let folder = project.path("");
     let said = python("real.py", &[&folder, Path::new(name), &data]);
     print!("{said}");
+}
+
+/// Every file there is.
+fn files(data: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in ["registries", "surveys"] {
+        walk(&data.join(folder), &mut |path| {
+            if path.extension().is_some_and(|ending| ending != "md") {
+                files.push(path.to_path_buf());
+            }
+        });
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_project_drafted_from_any_of_them_runs_at_once_and_publishes_nothing() {
+    let Some(data) = data() else { return };
+    for file in files(&data) {
+        let project = Project::empty();
+        project.essaim(&["init", "projet", "--from", file.to_str().unwrap()]).expect(0);
+        let output = project.essaim(&["--project", "projet", "run"]).expect(0);
+        assert!(output.stdout.ends_with("nothing-public\t-\n"), "{}: {}", file.display(), output.stdout);
+    }
 }
 
 /// The answers of an export of the same survey, by their number.
@@ -121,6 +146,9 @@ fn the_second_snapshot_of_a_register_is_read_by_the_same_mapping() {
     assert_eq!(changes.len(), 7, "the other four are new columns: {changes:#?}");
     let places = rows(&project.latest("tiers-lieux-pays-de-la-loire").join("tiers_lieux.csv"));
     assert_eq!(places.len(), 124);
+    // The point was put right in this snapshot: with the département that the owner names it refutes the geocoder's code.
+    let usine = places.iter().find(|place| place["nom"].starts_with("L'Usine")).unwrap();
+    assert_eq!((usine["code_departement"].as_str(), usine["code_insee"].as_str()), ("85", ""));
     let told = places.iter().filter(|place| !place["modele_juridique"].is_empty()).count();
     assert_eq!(told, 123, "one place names two models, which is listed; a lost column would leave all empty");
     assert_eq!(places.iter().filter(|place| place["fabrique_de_territoire"] == "true").count(), 13);
