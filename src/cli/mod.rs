@@ -62,6 +62,7 @@ struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
+  essaim init exemple                           a small project that runs at once
   essaim init lieux --from lieux.csv            draft a project from a file
   essaim run                                    fetch, build, check and publish all pipelines
   essaim run --from snapshot                    the same, without touching a source
@@ -90,7 +91,7 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Draft a project from a file
+    /// Write a small project, or draft one from a file
     Init(init::InitArguments),
     /// Fetch, build, check and publish
     Run(run::RunArguments),

@@ -185,7 +185,9 @@ pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize) 
     let place = place_of(source).filter(|_| !personal);
     let folded = fold(source);
     let identifier = matches!(place, Some("code_insee" | "code_postal" | "departement" | "region"))
-        || folded.split(' ').any(|word| matches!(word, "id" | "code" | "siren" | "rna" | "identifiant" | "numero"));
+        || folded
+            .split(' ')
+            .any(|word| word.ends_with("code") || matches!(word, "id" | "siren" | "rna" | "identifiant" | "numero"));
     Proposal { source: source.to_owned(), name, guess: guess(&cells, identifier || personal), personal, place, unique }
 }
 

@@ -55,10 +55,12 @@ pub struct Drafted {
 pub fn candidates(look: &Look) -> Vec<String> {
     let columns = columns_of(look).0;
     let able = |column: &&Proposal| column.unique && !column.personal && column.place.is_none();
-    let (named, others): (Vec<&Proposal>, Vec<&Proposal>) = columns
-        .iter()
-        .filter(able)
-        .partition(|column| column.name.split('_').any(|word| matches!(word, "id" | "code" | "identifiant" | "gid")));
+    let (named, others): (Vec<&Proposal>, Vec<&Proposal>) = columns.iter().filter(able).partition(|column| {
+        column
+            .name
+            .split('_')
+            .any(|word| matches!(word, "id" | "code" | "identifiant" | "gid" | "index" | "uuid" | "ref"))
+    });
     named.into_iter().chain(others).map(|column| column.source.clone()).collect()
 }
 
@@ -184,8 +186,8 @@ impl Plan<'_> {
             let texts: Vec<String> = self.missing.iter().map(|text| quoted(text)).collect();
             let _infallible = write!(
                 out,
-                "\n# {} read as empty: \"missingValues\" of the contract. Where a tool means \"not asked\", take the text out of\n\
-                 # there and write not_shown = {} on its columns.\n",
+                "\n# Read as empty, by \"missingValues\" of the contract: {}. Where a tool means \"not asked\", take the text out of there\n\
+                 # and write not_shown = {} on its columns.\n",
                 texts.join(", "),
                 texts.first().map_or("", String::as_str)
             );
