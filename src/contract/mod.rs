@@ -100,6 +100,8 @@ pub struct Column {
     pub status: bool,
     /// Its type or code list is written wrong, which is a problem of its own: what it holds is not known.
     pub doubtful: bool,
+    /// Its changes are of no interest, such as those of a time of retrieval: the changelog leaves them out.
+    pub volatile: bool,
     /// Where it is declared.
     pub span: Span,
 }

@@ -148,6 +148,7 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         false_values: fields.texts("falseValues").into_iter().map(|text| text.value).collect(),
         status: false,
         doubtful: false,
+        volatile: false,
         span: name.span.clone(),
     };
     let format = fields.text("format");
@@ -211,6 +212,7 @@ fn parse_constraints(column: &mut Column, constraints: &Fields<'_>, problems: &P
 fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problems: &Problems) -> bool {
     column.unit = ours.text("unit").map(|text| text.value);
     column.status = ours.flag("status").unwrap_or(false);
+    column.volatile = ours.flag("volatile").unwrap_or(false);
     if let Some(visibility) = ours.text("visibility") {
         column.visibility = match visibility.value.as_str() {
             "public" => Visibility::Public,

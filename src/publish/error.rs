@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::id::{DatasetId, InvalidId, ReleaseId, TableName};
 use crate::release::LogError;
+use crate::release::diff::DiffError;
 use crate::store::StoreError;
 
 /// A release could not be written. Nothing of it is visible.
@@ -94,6 +95,18 @@ pub enum PublishError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What changed since another release cannot be listed.
+    #[error("cannot list the changes of `{table}` between releases `{before}` and `{after}`")]
+    Changes {
+        /// The table, or the file of the list.
+        table: String,
+        /// The older release.
+        before: ReleaseId,
+        /// The newer release.
+        after: ReleaseId,
+        /// Why.
+        source: Box<ChangesError>,
+    },
     /// Somebody else kept committing.
     #[error("`{dataset}` was published by others {attempts} times while this release waited")]
     Contended {
@@ -102,4 +115,23 @@ pub enum PublishError {
         /// How often.
         attempts: u32,
     },
+}
+
+/// Changes cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangesError {
+    /// Rows cannot be compared.
+    #[error("cannot compare the rows")]
+    Rows(#[from] DiffError),
+    /// A Parquet file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The list cannot be written.
+    #[error("cannot write the list of changes")]
+    Write(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

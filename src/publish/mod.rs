@@ -1,5 +1,6 @@
 //! Files of a release, what it says about itself, and the commit that makes it visible.
 
+pub mod changes;
 pub mod commit;
 pub mod dictionary;
 mod error;
@@ -12,4 +13,4 @@ pub mod owner;
 pub mod verify;
 pub mod withdraw;
 
-pub use error::PublishError;
+pub use error::{ChangesError, PublishError};

@@ -125,7 +125,7 @@ mod tests {
 
     fn column(name: &str, kind: &str, options: &[&str]) -> ColumnRecord {
         let options = (!options.is_empty()).then(|| options.iter().map(|&option| option.to_owned()).collect());
-        ColumnRecord { name: name.to_owned(), kind: kind.to_owned(), options, empty: None }
+        ColumnRecord { name: name.to_owned(), kind: kind.to_owned(), options, empty: None, volatile: false }
     }
 
     fn table(name: &str, columns: Vec<ColumnRecord>) -> TableRecord {
@@ -134,6 +134,7 @@ mod tests {
             title: String::new(),
             rows: 0,
             secret_rows: 0,
+            rows_of: crate::release::RowsOf::Entries,
             key: vec!["id".to_owned()],
             columns,
         }

@@ -37,6 +37,24 @@ pub struct ColumnRecord {
     /// Empty cells, when it is known how many.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub empty: Option<u64>,
+    /// Whether its changes do not count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub volatile: bool,
+}
+
+/// What a row of a published table stands for: it decides what the changelog may tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsOf {
+    /// An entry of a source, or something made of such entries.
+    Entries,
+    /// Someone who answered and agreed to be shown. What an older manifest does not say is taken for this.
+    #[default]
+    Respondents,
+    /// Several of those together.
+    Groups,
+    /// A number about all answers, protected when small.
+    Cells,
 }
 
 /// A published table.
@@ -50,6 +68,9 @@ pub struct TableRecord {
     pub rows: u64,
     /// Rows whose numbers are withheld.
     pub secret_rows: u64,
+    /// What a row stands for.
+    #[serde(default)]
+    pub rows_of: RowsOf,
     /// Primary key.
     pub key: Vec<String>,
     /// Columns in order.
@@ -125,6 +146,9 @@ pub struct Manifest {
     pub engine: String,
     /// Digest of the project files that it was made with.
     pub project: Digest,
+    /// Digest of the official geography that it was made with.
+    #[serde(default)]
+    pub reference: Option<Digest>,
     /// The release before.
     pub previous: Option<ReleaseId>,
     /// What changed in the published contract since then.

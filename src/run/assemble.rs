@@ -36,6 +36,7 @@ use crate::quality::{ContractChecks, Outcome, Sample};
 use crate::release::{CheckRecord, FileRecord, Manifest, SourceRecord, TableRecord, content_digest};
 use crate::source::Snapshot;
 use crate::store::Store;
+use crate::territory::Seeds;
 
 /// A published table with its files.
 pub(super) struct Table<'a> {
@@ -56,6 +57,7 @@ pub(super) struct Assembled<'a> {
     pub(super) sources: Vec<SourceRecord>,
     pub(super) checks: Vec<CheckRecord>,
     pub(super) project: Digest,
+    pub(super) reference: Digest,
     pub(super) read: BTreeMap<String, u64>,
     pub(super) rejects: BTreeMap<String, BTreeMap<String, u64>>,
     pub(super) unfit: BTreeMap<String, u64>,
@@ -71,7 +73,7 @@ pub(super) struct Assembled<'a> {
 }
 
 /// The contract of a published table.
-fn contract<'a>(pipeline: &'a Pipeline, name: &TableName) -> Option<&'a Contract> {
+pub(super) fn contract<'a>(pipeline: &'a Pipeline, name: &TableName) -> Option<&'a Contract> {
     let model = pipeline.models.iter().find(|model| model.name == *name).and_then(|model| model.contract.as_deref());
     let table = pipeline.tables.iter().find(|table| table.name == *name).map(|table| table.contract.as_ref());
     model.or(table).or_else(|| pipeline.indicators.as_deref().filter(|_| name.as_str() == "indicateurs"))
@@ -84,6 +86,7 @@ pub(super) async fn assemble<'a>(
     builder: &Builder<'_>,
     mut models: BTreeMap<TableName, Built>,
     intake: &Intake,
+    seeds: &Seeds,
     progress: &mut Progress<'_>,
 ) -> Result<Assembled<'a>, RunError> {
     let staged = &intake.staged;
@@ -133,6 +136,7 @@ pub(super) async fn assemble<'a>(
         sources: sources(job, intake),
         checks: outcomes.iter().map(check_record).collect(),
         project: project_digest(job),
+        reference: seeds.digest().map_err(|source| RunError::Territory(Box::new(source)))?,
         read: staged.iter().map(|table| (table.name.to_string(), table.read)).collect(),
         rejects: by_table(|table| table.counts.rejects.clone()),
         unfit: staged.iter().map(|table| (table.name.to_string(), table.counts.unfit.values().sum())).collect(),
@@ -145,14 +149,14 @@ pub(super) async fn assemble<'a>(
 }
 
 /// The files of a table, and what was found on the way.
-struct Written {
+pub(super) struct Written {
     files: Vec<WrittenFile>,
     outcomes: Vec<Outcome>,
     empty: BTreeMap<String, u64>,
 }
 
 /// Writes the files of a table and checks its rows on the way.
-fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<Written, RunError> {
+pub(super) fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<Written, RunError> {
     let arrow = |source| RunError::Arrow { table: contract.name.clone(), source };
     let schema = contract.public_schema();
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -229,7 +233,7 @@ fn data_files(tables: &[Table<'_>], figures: &[(String, Bytes)]) -> Vec<FileReco
     written.chain(drawn).collect()
 }
 
-fn file_record(path: &str, bytes: &Bytes) -> FileRecord {
+pub(super) fn file_record(path: &str, bytes: &Bytes) -> FileRecord {
     FileRecord {
         path: path.to_owned(),
         media_type: crate::store::media_type_of(path).to_owned(),
@@ -259,7 +263,7 @@ fn sources(job: Job<'_>, intake: &Intake) -> Vec<SourceRecord> {
 }
 
 /// A digest under the project's key: it says that two things are the same and confirms no guess.
-fn keyed(job: Job<'_>, purpose: &str, value: &str) -> String {
+pub(super) fn keyed(job: Job<'_>, purpose: &str, value: &str) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(job.project.key.expose().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(purpose.as_bytes());
@@ -323,7 +327,13 @@ fn bars_of(spec: &FigureSpec, batch: &RecordBatch) -> Result<Vec<Bar>, arrow::er
 
 impl<'a> Assembled<'a> {
     /// The candidate that waits for its commit.
-    pub(super) fn candidate(&'a self, pipeline: &Pipeline, options: &RunOptions, attempt: &str) -> Candidate<'a> {
+    pub(super) fn candidate(
+        &self,
+        pipeline: &Pipeline,
+        options: &RunOptions,
+        attempt: &str,
+        finish: &'a dyn Finish,
+    ) -> Candidate<'a> {
         let local = |file: &FileRecord| LocalFile {
             path: file.path.clone(),
             local: self.folder.join(&file.path),
@@ -338,7 +348,7 @@ impl<'a> Assembled<'a> {
             content: self.content(),
             files: self.data.iter().map(local).collect(),
             clock: options.clock,
-            finish: self,
+            finish,
         }
     }
 
@@ -349,7 +359,7 @@ impl<'a> Assembled<'a> {
 
     /// What the manifest says of the tables.
     pub(super) fn table_records(&self) -> Vec<TableRecord> {
-        self.tables.iter().map(table_record).collect()
+        self.tables.iter().map(|table| table_record(self.job, table)).collect()
     }
 
     fn table_files(&self) -> Vec<TableFiles<'_>> {
@@ -402,6 +412,7 @@ impl Finish for Assembled<'_> {
             content: self.content(),
             engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
             project: self.project,
+            reference: Some(self.reference),
             previous: previous.map(|previous| previous.release.clone()),
             contract_changes,
             tables: self.table_records(),
@@ -417,12 +428,13 @@ impl Finish for Assembled<'_> {
     }
 }
 
-fn table_record(table: &Table<'_>) -> TableRecord {
+fn table_record(job: Job<'_>, table: &Table<'_>) -> TableRecord {
     TableRecord {
         name: table.contract.name.to_string(),
         title: table.contract.title.clone(),
         rows: table.rows,
         secret_rows: table.secret,
+        rows_of: describe::rows_of(job, table.contract),
         key: table.contract.primary_key.clone(),
         columns: describe::columns(table),
     }

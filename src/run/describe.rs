@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use super::Job;
 use super::assemble::{Assembled, Table};
-use crate::config::pipeline::{Pipeline, Source};
-use crate::contract::{CodeList, Column, Kind as ContractKind};
+use crate::config::pipeline::{Pipeline, Source, shown_name};
+use crate::contract::{CodeList, Column, Contract, Kind as ContractKind};
+use crate::engine::lineage::How;
 use crate::id::ReleaseId;
 use crate::publish::commit::Previous;
 use crate::publish::dictionary::{self, Dictionary, Kind};
 use crate::publish::metadata::{Citation, Context, licence_title, licence_url};
 use crate::quality::gate::Bound;
-use crate::release::{ColumnRecord, PartRecord, SourceRecord};
+use crate::release::{ColumnRecord, PartRecord, RowsOf, SourceRecord};
 use crate::source::Snapshot;
 
 /// Absolute addresses of a release.
@@ -154,8 +155,36 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<ColumnRecord> {
         kind: field.data_type().to_string(),
         options: column.codes.as_ref().map(|list| list.code_names().map(str::to_owned).collect()),
         empty: table.empty.get(field.name()).copied(),
+        volatile: column.volatile,
     };
     schema.fields().iter().zip(table.contract.public_columns()).map(record).collect()
+}
+
+/// What a row of a published table stands for.
+pub(super) fn rows_of(job: Job<'_>, contract: &Contract) -> RowsOf {
+    if contract.cell.is_some() {
+        return RowsOf::Cells;
+    }
+    let tables = &job.pipeline.tables;
+    let Some(lineage) = job.plan.lineage(contract.name.as_str()) else {
+        let agreed = tables.iter().any(|table| table.name == contract.name && table.consent.is_some());
+        return if agreed { RowsOf::Respondents } else { RowsOf::Entries };
+    };
+    let survey = job.pipeline.questionnaire.as_ref().map(|questionnaire| &questionnaire.table);
+    let read = |name: &str| lineage.tables.contains(name);
+    let asked = tables.iter().filter(|table| table.consent.is_some() || Some(&table.name) == survey);
+    let asked: Vec<_> = asked.filter(|table| read(table.name.as_str()) || read(&shown_name(&table.name))).collect();
+    let [only] = asked.as_slice() else {
+        return if asked.is_empty() { RowsOf::Entries } else { RowsOf::Groups };
+    };
+    // One row is one respondent when the key is made of the respondent's.
+    let named = |column: &String| {
+        let keys = lineage.columns.iter().filter(|made| contract.primary_key.contains(&made.name));
+        keys.flat_map(|made| &made.origins)
+            .any(|origin| origin.how == How::Raw && origin.table == shown_name(&only.name) && origin.column == *column)
+    };
+    let key = &only.contract.primary_key;
+    if !key.is_empty() && key.iter().all(named) { RowsOf::Respondents } else { RowsOf::Groups }
 }
 
 /// The data dictionary of a release.
@@ -201,7 +230,7 @@ fn table_entry(assembled: &Assembled<'_>, table: &Table<'_>) -> dictionary::Tabl
     }
 }
 
-fn column_entry(column: &Column, contract: &crate::contract::Contract, exempt: bool) -> dictionary::Column {
+fn column_entry(column: &Column, contract: &Contract, exempt: bool) -> dictionary::Column {
     let codes = column.codes.iter().flat_map(|list| &list.codes);
     let hidden = contract.cell.as_ref().is_some_and(|cell| cell.hides.contains(&column.name));
     let note = hidden.then(|| {

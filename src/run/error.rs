@@ -82,6 +82,12 @@ pub enum RunError {
     /// The official geography cannot be read.
     #[error("cannot read the official geography")]
     Territory(#[source] Box<TerritoryError>),
+    /// The official geography cannot be kept, or read from where it is kept.
+    #[error("cannot keep the official geography beside the snapshots")]
+    Reference {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// SQL could not be run.
     #[error("cannot build table `{table}`")]
     Engine {
@@ -172,6 +178,7 @@ impl RunError {
             Self::Store { .. } => "store_failed",
             Self::Publish(_) => "publish_failed",
             Self::Territory(_)
+            | Self::Reference { .. }
             | Self::Engine { .. }
             | Self::Plan { .. }
             | Self::EngineStart(_)

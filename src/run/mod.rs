@@ -5,6 +5,7 @@
 
 mod assemble;
 mod build;
+mod changes;
 mod describe;
 mod drift;
 mod error;
@@ -14,11 +15,13 @@ mod ledger;
 mod owner;
 mod read_back;
 mod record;
+mod reference;
 mod sample;
 mod scratch;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -247,29 +250,34 @@ async fn steps(
         return Ok(RunOutcome::NothingPublic);
     }
     progress.step("build", "Counting answers and running models");
-    let engine = Engine::new(&EngineOptions {
-        memory_bytes: ENGINE_MEMORY,
-        temp_dir: folder.path().to_owned(),
-        partitions: std::thread::available_parallelism().map_or(1, usize::from),
-    })
-    .map_err(|source| RunError::EngineStart(Box::new(source)))?;
+    let engine = engine(folder.path())?;
     let builder = Builder { pipeline: job.pipeline, engine: &engine, folder: folder.path() };
     builder.reference(&cog, &seeds)?;
     builder.tables(&intake.staged).await?;
     builder.indicators(&intake.staged)?;
     let models = builder.models(job.plan).await?;
     progress.step("write", "Writing and checking files");
-    let assembled = assemble::assemble(job, options, &builder, models, &intake, progress).await?;
+    let assembled = assemble::assemble(job, options, &builder, models, &intake, &seeds, progress).await?;
     if progress.record.failed_checks.iter().any(|check| check.severity == "block") {
         return Ok(RunOutcome::Blocked);
     }
-    let candidate = assembled.candidate(job.pipeline, options, attempt);
+    let changelog = changes::Changelog {
+        assembled: &assembled,
+        public: &public,
+        private: &private,
+        snapshots: &intake.snapshots,
+        seeds: &seeds,
+        cog: &cog,
+        folder: folder.path(),
+    };
+    let candidate = assembled.candidate(job.pipeline, options, attempt, &changelog);
     let published = |source| RunError::Publish(Box::new(source));
     if options.dry_run {
         progress.record.bounds = judge(&public, &candidate).await.map_err(published)?;
         let blocked = progress.record.bounds.iter().any(Bound::blocks);
         return Ok(if blocked { RunOutcome::Blocked } else { RunOutcome::DryRun });
     }
+    reference::keep(&private, &seeds, assembled.reference).await?;
     progress.step("commit", "Publishing");
     let stores = Stores { public: &public, private: &private };
     let entries = log(&public, &job.pipeline.id).await.map_err(published)?;
@@ -292,6 +300,15 @@ async fn steps(
         read_back::read_back(job, options, stores, release, attempt).await?;
     }
     Ok(outcome)
+}
+
+fn engine(folder: &Path) -> Result<Engine, RunError> {
+    let options = EngineOptions {
+        memory_bytes: ENGINE_MEMORY,
+        temp_dir: folder.to_owned(),
+        partitions: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    Engine::new(&options).map_err(|source| RunError::EngineStart(Box::new(source)))
 }
 
 fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {

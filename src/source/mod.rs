@@ -39,6 +39,7 @@ pub use snapshot::Fetched;
 pub use snapshot::Snapshot;
 pub use snapshot::SnapshotPart;
 pub use snapshot::fetch;
+pub use snapshot::find;
 pub use snapshot::latest;
 pub use snapshot::numbered;
 

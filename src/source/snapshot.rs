@@ -169,6 +169,24 @@ pub async fn numbered(store: &Store, source: &SourceId, number: u64) -> Result<O
     }
 }
 
+/// The newest snapshot of a source that is the wanted one, as far as snapshots are kept.
+pub async fn find(
+    store: &Store,
+    source: &SourceId,
+    wanted: impl Fn(&Snapshot) -> bool + Send,
+) -> Result<Option<Snapshot>, SourceError> {
+    let folder = StoreFolder::Snapshots { source: source.clone() };
+    for number in store.numbers(&folder).await.map_err(reading)?.into_iter().rev() {
+        let key = StoreKey::SnapshotIndex { source: source.clone(), n: number };
+        let Some(index) = store.get(&key).await.map_err(reading)? else { continue };
+        let snapshot = parse_index(source, number, &index)?;
+        if wanted(&snapshot) {
+            return Ok(Some(snapshot));
+        }
+    }
+    Ok(None)
+}
+
 fn digest_of(parts: &[SnapshotPart]) -> serde_json::Result<Digest> {
     let parts: Vec<_> = parts.iter().map(|part| DigestedPart { digest: part.digest, name: &part.name }).collect();
     Ok(Digest::of(&serde_json::to_vec(&parts)?))

@@ -40,6 +40,11 @@ pub enum StoreKey {
         /// The source.
         source: SourceId,
     },
+    /// Private: the official geography that releases were made with, as one archive.
+    Reference {
+        /// Digest of its files.
+        digest: Digest,
+    },
     /// Private: what a run did.
     RunRecord {
         /// The run.
@@ -206,6 +211,7 @@ impl StoreKey {
             Self::SnapshotIndex { source, n } => format!("snapshots/{source}/{n:020}.json"),
             Self::SourceColumns { dataset, table } => format!("columns/{dataset}/{table}.json"),
             Self::SourceState { dataset, source } => format!("good/{dataset}/{source}.json"),
+            Self::Reference { digest } => format!("reference/{digest}.zip"),
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
@@ -228,6 +234,7 @@ impl StoreKey {
     pub fn media_type(&self) -> &'static str {
         match self {
             Self::SnapshotPart { .. } | Self::WithdrawnFile { .. } => "application/octet-stream",
+            Self::Reference { .. } => "application/zip",
             Self::Sums { .. } => "text/plain; charset=utf-8",
             Self::SnapshotIndex { .. }
             | Self::SourceColumns { .. }
@@ -253,6 +260,7 @@ impl StoreKey {
             | Self::SnapshotIndex { .. }
             | Self::SourceColumns { .. }
             | Self::SourceState { .. }
+            | Self::Reference { .. }
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
             | Self::WithdrawnFile { .. }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Cog, TerritoryError, outline};
+use crate::id::{Digest, Hasher};
 
 /// A file of the geography, as it is in the program.
 macro_rules! shipped {
@@ -13,6 +15,19 @@ macro_rules! shipped {
         ($name, include_bytes!(concat!("../../seeds/cog/", $name)).as_slice())
     };
 }
+
+/// A file by its name.
+pub type SeedFile = (&'static str, Cow<'static, [u8]>);
+
+/// All of them, by name.
+const FILES: [(&str, &[u8]); 6] = [
+    shipped!("communes.csv"),
+    shipped!("departements.csv"),
+    shipped!("departements.geojson"),
+    shipped!("epci.csv"),
+    shipped!("regions.csv"),
+    shipped!("regions.geojson"),
+];
 
 /// The files, in a folder or in the program.
 #[derive(Debug, Clone)]
@@ -25,6 +40,33 @@ impl Seeds {
     pub fn of(root: &Path) -> Self {
         let folder = root.join("seeds/cog");
         Self { folder: folder.join("communes.csv").is_file().then_some(folder) }
+    }
+
+    /// Those in a folder.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { folder: Some(folder) }
+    }
+
+    /// All files by name, without those that a project does not have.
+    pub fn files(&self) -> Result<Vec<SeedFile>, TerritoryError> {
+        let mut files = Vec::new();
+        for file in FILES {
+            match self.read(file) {
+                Ok(bytes) => files.push((file.0, bytes)),
+                Err(TerritoryError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(files)
+    }
+
+    /// Digest of the names and bytes of all files.
+    pub fn digest(&self) -> Result<Digest, TerritoryError> {
+        let mut hasher = Hasher::default();
+        for (name, bytes) in self.files()? {
+            hasher.update(format!("{name}\n{}\n", Digest::of(&bytes)).as_bytes());
+        }
+        Ok(hasher.finish())
     }
 
     fn read(&self, (name, shipped): (&str, &'static [u8])) -> Result<Cow<'static, [u8]>, TerritoryError> {

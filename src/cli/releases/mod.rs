@@ -1,5 +1,6 @@
 //! `essaim releases`: what is published, and changing it.
 
+mod diff;
 mod manage;
 mod show;
 
@@ -37,6 +38,17 @@ enum ReleasesCommand {
         /// Dataset, or dataset@release; the latest when no release is named
         release: String,
     },
+    /// Show what changed between two releases, and why
+    #[command(
+        after_help = "Told from the older release to the newer one. Rows that a source no longer has, and rows or answers that somebody
+may have withdrawn, are counted and not shown.
+
+Examples:
+  essaim releases diff cooperations-territoriales@2026-11-22 latest
+  essaim releases diff 2026-11-22 2026-11-23 --table structures
+  essaim releases diff 2026-11-22 latest --format parquet --output changes.parquet"
+    )]
+    Diff(diff::DiffArguments),
     /// Read everything back: log, claims, manifests, sums and files
     #[command(
         after_help = "Exit code 0: all is as the log says; 1: it is not. What the next run repairs by itself is told, and is no fault."
@@ -76,6 +88,7 @@ pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, print
     let done = match &arguments.command {
         ReleasesCommand::List { dataset } => list(&checked, &store, dataset.as_deref(), printer).await,
         ReleasesCommand::Show { release } => show::show(&checked, &store, release, printer).await,
+        ReleasesCommand::Diff(arguments) => diff::diff(&checked, &store, arguments, printer).await,
         ReleasesCommand::Verify { release } => show::verify(&checked, &store, release.as_deref(), printer).await,
         ReleasesCommand::Withdraw(change) => manage::withdraw(&checked, &store, change, printer).await,
         ReleasesCommand::Restore(change) => manage::restore(&checked, &store, change, printer).await,

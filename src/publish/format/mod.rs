@@ -21,14 +21,14 @@ mod geojson;
 mod parquet;
 mod prepare;
 mod shape;
-mod sink;
+pub(super) mod sink;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::BatchCoalescer;
 use arrow::error::ArrowError;
 
@@ -169,6 +169,13 @@ pub fn write_table(
         writers.write(&preparer.prepare(&batch)?)?;
     }
     writers.finish(&contract.name, preparer)
+}
+
+/// A cell as it stands in the CSV for machines; none when there is nothing in it.
+pub fn cell_text(column: &ArrayRef, row: usize) -> Option<String> {
+    let cells = Cells::of(column).filter(|cells| !cells.is_null(row))?;
+    let mut scratch = Vec::new();
+    Some(String::from_utf8_lossy(cells.text(row, Style::Canonical, &mut scratch)).into_owned())
 }
 
 /// The files of a table being written.

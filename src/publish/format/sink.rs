@@ -8,7 +8,7 @@ use super::error::FormatError;
 use crate::id::{Digest, Hasher};
 
 /// Writes into a new file; what passes by is counted and taken into a digest.
-pub(super) struct Sink {
+pub(in crate::publish) struct Sink {
     path: PathBuf,
     file: BufWriter<File>,
     hasher: Hasher,
@@ -16,7 +16,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) fn create(path: &Path) -> Result<Self, FormatError> {
+    pub(in crate::publish) fn create(path: &Path) -> Result<Self, FormatError> {
         match File::create(path) {
             Ok(file) => Ok(Self {
                 path: path.to_owned(),
@@ -28,12 +28,12 @@ impl Sink {
         }
     }
 
-    pub(super) fn failed(&self, source: io::Error) -> FormatError {
+    pub(in crate::publish) fn failed(&self, source: io::Error) -> FormatError {
         FormatError::Write { path: self.path.clone(), source }
     }
 
     /// Hands everything to the system; says how many bytes were written, and their digest.
-    pub(super) fn finish(mut self) -> Result<(u64, Digest), FormatError> {
+    pub(in crate::publish) fn finish(mut self) -> Result<(u64, Digest), FormatError> {
         match self.file.flush() {
             Ok(()) => Ok((self.bytes, self.hasher.finish())),
             Err(source) => Err(self.failed(source)),
