@@ -284,6 +284,33 @@ fn withdrawn_answers_are_a_count_and_nothing_else() {
 }
 
 #[test]
+fn a_list_of_names_does_not_say_who_left_it() {
+    let project = Project::shipped();
+    let field = |name: &str| json!({"name": name, "type": "string", "title": name, "essaim": {"visibility": "public"}});
+    let contract = json!({
+        "title": "Noms par région", "description": "Les structures de chaque région.",
+        "primaryKey": ["region"], "fields": [field("region"), field("noms")],
+    });
+    project.write("schemas/noms_par_region.schema.json", contract.to_string());
+    let sql = "SELECT coalesce(region, 'aucune') AS region, string_agg(nom, ' ; ' ORDER BY nom) AS noms\n\
+               FROM reponses_publiques\nGROUP BY coalesce(region, 'aucune')\n";
+    project.write(&format!("sql/{SHIPPED}/noms_par_region.sql"), sql);
+    project.replace(&format!("pipelines/{SHIPPED}.toml"), "  \"structures\",\n", "  \"structures\",\n  \"noms_par_region\",\n");
+    project.run();
+    let page = pages(1, shown).remove(0);
+    let name = answers().into_iter().find(|(other, _)| *other == page).unwrap().1["bf_titre"].as_str().unwrap().to_owned();
+    assert!(found_in_newest(&project, &[&name]).contains(&format!("noms_par_region.csv: {name}")));
+    answer(&project, &page, "bf_consentement", "non");
+    project.run();
+    let found = found_in_newest(&project, &[&name]);
+    assert!(found.trim_end().ends_with(", 0 found"), "{found}");
+    let difference = difference(&project);
+    let names = counts(&difference, "noms_par_region");
+    assert_eq!((&names["changed"], &names["changed_unlisted"]), (&json!(1), &json!(1)));
+    compared_independently(&project);
+}
+
+#[test]
 fn a_consent_that_is_withdrawn_while_the_project_changes_is_a_count_too() {
     let project = released();
     let labels = change_a_label(&project);
@@ -415,10 +442,10 @@ fn a_first_release_has_no_changelog_and_its_manifest_lists_that_of_the_second() 
 }
 
 #[test]
-fn a_damaged_file_of_the_release_before_stops_nothing_and_is_told() {
+fn a_missing_file_of_the_release_before_stops_nothing_and_is_told() {
     let project = released();
     let first = project.releases(SHIPPED).pop().unwrap();
-    project.write(&format!("{PUBLIC}/releases/{first}/structures.parquet"), "PAR1");
+    fs::remove_file(project.path(&format!("{PUBLIC}/releases/{first}/structures.parquet"))).unwrap();
     change_three_answers(&project);
     project.run();
     let difference = difference(&project);
