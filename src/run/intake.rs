@@ -139,8 +139,10 @@ impl Intaker<'_> {
         };
         let mut taken = self.read(source, good, snapshot).await?;
         taken.new = new;
-        // A table that stops for what changed in its source tells more than the bounds that this breaks.
-        if taken.staged.iter().any(|(at, table)| drift::stops(&self.job.pipeline.tables[*at], table)) {
+        // A table that stops for cells that no longer fit tells more than the bounds that they break.
+        let retyped = |table| drift::lost_columns(table).next().is_some();
+        let stops = |at: usize, table| retyped(table) && drift::stops(&self.job.pipeline.tables[at], table);
+        if taken.staged.iter().any(|(at, table)| stops(*at, table)) {
             return Ok(taken);
         }
         self.judged(source, taken, progress).await
