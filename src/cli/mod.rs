@@ -12,6 +12,7 @@ mod query;
 mod releases;
 mod run;
 mod summary;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ const EXAMPLES: &str = "Examples:
   essaim run --from snapshot                    the same, without touching a source
   essaim check                                  report every mistake in the project files
   essaim check --sample 5                       see the first rows, raw beside typed
+  essaim test                                   run the [[test]] cases of pipelines
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
   essaim releases list                          what has been published";
 
@@ -97,6 +99,8 @@ enum Command {
     Run(run::RunArguments),
     /// Report every mistake in the project files; with --sample, show the first rows raw beside typed
     Check(check::CheckArguments),
+    /// Run the [[test]] cases of pipelines
+    Test(test::TestArguments),
     /// Run SQL on a release
     Query(query::QueryArguments),
     /// Show what has been published
@@ -133,6 +137,7 @@ async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
         Command::Init(command) => init::init(command, printer),
         Command::Run(command) => run::run(command, project, printer).await,
         Command::Check(command) => check::check(command, project, printer).await,
+        Command::Test(command) => test::test(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,
     }

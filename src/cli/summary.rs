@@ -74,8 +74,15 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
     }
     for check in &record.failed_checks {
         out.line(format_args!("    {} {} of `{}`: {} rows", check.severity, check.id, check.table, check.failing_rows));
+        if !check.because.is_empty() {
+            out.line(format_args!("      because: {}", check.because));
+        }
         for (row, detail) in &check.sample {
             out.line(format_args!("      row {row}: {detail}"));
+        }
+        if let Some(file) = &check.file {
+            let private = project.private_store.trim_end_matches('/');
+            out.line(format_args!("      first rows: {private}/runs/{}/{file} (private)", record.run));
         }
     }
     bounds(&mut out, record);

@@ -13,7 +13,7 @@ use super::pipeline::{
     DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
 };
 use super::table::Lookups;
-use super::{REFERENCE_TABLES, questionnaire, source, table};
+use super::{REFERENCE_TABLES, check, keys, questionnaire, source, table, testing};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
 use crate::diagnostic::document::{Fields, parse_toml};
@@ -207,6 +207,8 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         smallest_cell: 5,
         gates: BTreeMap::new(),
         figures: Vec::new(),
+        checks: Vec::new(),
+        tests: Vec::new(),
         unread: Unread::default(),
     };
     if let Some(zone) = top.text("time_zone") {
@@ -231,6 +233,9 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
     }
     check_demo_key(&pipeline, project, &top, scope.problems);
     publish(&top, &mut pipeline, scope);
+    keys::check(&pipeline, scope);
+    pipeline.checks = check::checks(&top, scope.problems);
+    pipeline.tests = testing::tests(&top, scope);
     top.finish();
     Some(pipeline)
 }

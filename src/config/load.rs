@@ -1,4 +1,4 @@
-//! Reads the files of a project: `essaim.toml`, `pipelines/`, `schemas/`, `sql/`, `seeds/codes/`.
+//! Reads the files of a project: `essaim.toml`, `pipelines/`, `schemas/`, `sql/`, `seeds/codes/`, `tests/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,9 +61,13 @@ pub fn load(root: &Path, problems: &Problems) -> Result<ProjectFiles, LoadError>
         return Err(LoadError::NoProject { folder: root.to_owned() });
     }
     read(root, "essaim.toml", &mut project, problems)?;
-    for (folder, extension) in
-        [("pipelines", ".toml"), ("schemas", ".schema.json"), ("seeds/codes", ".csv"), ("seeds/lookups", ".csv")]
-    {
+    for (folder, extension) in [
+        ("pipelines", ".toml"),
+        ("schemas", ".schema.json"),
+        ("seeds/codes", ".csv"),
+        ("seeds/lookups", ".csv"),
+        ("tests", ".csv"),
+    ] {
         for name in names(&root.join(folder))? {
             if name.ends_with(extension) {
                 read(root, &format!("{folder}/{name}"), &mut project, problems)?;

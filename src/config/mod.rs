@@ -2,10 +2,12 @@
 //!
 //! [`load`] reads the files and nothing else; [`compile`] is pure: it touches neither disk, network nor environment.
 
+pub mod check;
 pub mod compile;
 pub mod crs;
 pub mod env;
 mod gate;
+mod keys;
 pub mod licence;
 pub mod load;
 pub mod pipeline;
@@ -13,6 +15,7 @@ mod questionnaire;
 pub mod reading;
 mod source;
 mod table;
+pub mod testing;
 
 /// Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
 pub const REFERENCE_TABLES: [&str; 7] =

@@ -13,11 +13,13 @@ use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
+pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
     Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, JsonSpec, Keep, Layout, Lookup, Mapping,
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
+pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use crate::secret::{SafeUrl, Secret};
 
 /// Where a source's parts come from.
@@ -246,6 +248,10 @@ pub struct Pipeline {
     pub gates: BTreeMap<TableName, TableGate>,
     /// Figures.
     pub figures: Vec<FigureSpec>,
+    /// Declared checks of the tables.
+    pub checks: Vec<Check>,
+    /// Cases that models are tested by.
+    pub tests: Vec<TestCase>,
     /// What is declared and could not be read; empty in a project without mistakes.
     pub unread: Unread,
 }

@@ -115,7 +115,7 @@ impl CodeList {
 }
 
 /// Records of a small CSV text with the byte offset of each.
-fn read_records(text: &str) -> Vec<(usize, Vec<String>)> {
+pub fn read_records(text: &str) -> Vec<(usize, Vec<String>)> {
     let mut reader = csv_core::Reader::new();
     // A record ends with its line, the last one too.
     let ended = format!("{text}\n");

@@ -6,6 +6,7 @@
 
 pub mod arrow;
 pub mod codes;
+pub mod constraint;
 pub mod fold;
 pub mod parse;
 
@@ -17,6 +18,7 @@ use crate::diagnostic::{SourceFile, Span};
 use crate::id::TableName;
 
 pub use codes::{Code, CodeList};
+pub use constraint::{Broken, Scalar};
 
 /// Who may see a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,10 +86,22 @@ pub struct Column {
     pub unique: bool,
     /// A text must match this as a whole.
     pub pattern: Option<Regex>,
-    /// Smallest number.
+    /// Smallest value, on the scale of [`constraint`].
     pub minimum: Option<f64>,
-    /// Largest number.
+    /// Largest value.
     pub maximum: Option<f64>,
+    /// Values must be above the first and below the second.
+    pub exclusive_bounds: (Option<f64>, Option<f64>),
+    /// Fewest characters of a text, fewest items of a list.
+    pub min_length: Option<usize>,
+    /// Most characters of a text, most items of a list.
+    pub max_length: Option<usize>,
+    /// The only values that it may have; none when all are fine.
+    pub allowed: Vec<Scalar>,
+    /// Whether its source writes numbers with a decimal comma.
+    pub decimal_comma: bool,
+    /// Text between the items of a list in its source, when it is not `|`.
+    pub delimiter: Option<String>,
     /// Codes of a closed column.
     pub codes: Option<Arc<CodeList>>,
     /// Codes that exclude all others, such as `aucun`.
@@ -153,15 +167,17 @@ pub enum Geometry {
     },
 }
 
-/// A foreign key: values of `column` stand in `reference_column` of `reference`.
+/// A foreign key: values of `columns` stand together in `reference_columns` of `reference`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// Column here.
-    pub column: String,
+    /// Columns here.
+    pub columns: Vec<String>,
     /// The other table.
     pub reference: String,
-    /// Column there.
-    pub reference_column: String,
+    /// Columns there, in the same order.
+    pub reference_columns: Vec<String>,
+    /// Where it is declared.
+    pub span: Span,
 }
 
 /// The promised shape of one table.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex::Regex;
-
+use super::constraint;
 use super::{CellRule, CodeList, Column, Contract, ForeignKey, Geometry, Kind, Visibility};
 use crate::diagnostic::document::{Fields, Value, parse_json};
 use crate::diagnostic::{Problem, Problems, SourceFile, Spanned};
@@ -142,6 +141,12 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         pattern: None,
         minimum: None,
         maximum: None,
+        exclusive_bounds: (None, None),
+        min_length: None,
+        max_length: None,
+        allowed: Vec::new(),
+        decimal_comma: false,
+        delimiter: None,
         codes: None,
         exclusive: Vec::new(),
         true_values: fields.texts("trueValues").into_iter().map(|text| text.value).collect(),
@@ -153,13 +158,7 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
     };
     let format = fields.text("format");
     let kind = fields.text("type");
-    for ignored in ["delimiter", "itemType", "decimalChar", "groupChar", "bareNumber"] {
-        let _ = fields.get(ignored);
-    }
-    if let Some(constraints) = fields.table("constraints") {
-        parse_constraints(&mut column, &constraints, problems);
-        constraints.finish();
-    }
+    parse_notation(&mut column, &fields, problems);
     let (mut multi, mut coded) = (false, false);
     if let Some(ours) = fields.table("essaim") {
         // A list that does not exist is told once; the column is read as coded all the same.
@@ -175,37 +174,41 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
             column.doubtful = true;
         }
     }
+    if let Some(constraints) = fields.table("constraints") {
+        constraint::parse(&mut column, &constraints, problems);
+        constraints.finish();
+    }
     fields.finish();
     Some(column)
 }
 
-fn parse_constraints(column: &mut Column, constraints: &Fields<'_>, problems: &Problems) {
-    column.required = constraints.flag("required").unwrap_or(false);
-    column.unique = constraints.flag("unique").unwrap_or(false);
-    column.minimum = constraints.number("minimum");
-    column.maximum = constraints.number("maximum");
-    for ignored in ["enum", "minLength", "maxLength"] {
-        let _ = constraints.get(ignored);
+/// How numbers and lists are written in the source: honoured, or a problem where it cannot be.
+fn parse_notation(column: &mut Column, fields: &Fields<'_>, problems: &Problems) {
+    let refuse = |place: &Spanned<String>, what: &str, help: &str| {
+        let message = format!("`{}` of column `{}` is not supported", what, column.name);
+        problems.push(place.problem("contract::notation", message, "cannot be honoured").help(help));
+    };
+    let decimal = fields.text("decimalChar");
+    let comma = decimal.as_ref().is_some_and(|text| text.value == ",");
+    if let Some(text) = decimal.filter(|text| !matches!(text.value.as_str(), "," | ".")) {
+        refuse(&text, "decimalChar", "numbers have a decimal point or a decimal comma");
     }
-    if let Some(pattern) = constraints.text("pattern") {
-        match Regex::new(&format!("^(?:{})$", pattern.value)) {
-            Ok(regex) => column.pattern = Some(regex),
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or("not a regular expression").trim();
-                let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
-                problems.push(
-                    pattern
-                        .problem(
-                            "contract::bad_regex",
-                            format!("the pattern of `{}` cannot be read", column.name),
-                            reason,
-                        )
-                        .help("syntax: https://docs.rs/regex; the pattern must match the whole cell"),
-                );
-            }
-        }
+    let known = |group: &str| matches!(group, "" | " " | "\u{a0}" | "\u{202f}" | "\u{2009}") || (comma && group == ".");
+    if let Some(text) = fields.text("groupChar").filter(|text| !known(&text.value)) {
+        refuse(&text, "groupChar", "blanks may group digits, and points where the decimal mark is a comma");
     }
+    if let Some(place) = fields.key("bareNumber").filter(|_| fields.flag("bareNumber") == Some(false)) {
+        refuse(place, "bareNumber", "say which units follow the numbers: units = { … } in the pipeline");
+    }
+    let delimiter = fields.text("delimiter");
+    if let Some(text) = delimiter.as_ref().filter(|text| text.value.is_empty()) {
+        refuse(text, "delimiter", "write the text that stands between the items");
+    }
+    if let Some(text) = fields.text("itemType").filter(|text| text.value != "string") {
+        refuse(&text, "itemType", "lists hold texts: write \"string\", or make a child table with `explode`");
+    }
+    column.decimal_comma = comma;
+    column.delimiter = delimiter.map(|text| text.value).filter(|text| !text.is_empty());
 }
 
 /// Reads our own keys; says whether the column holds several codes.
@@ -328,16 +331,26 @@ fn kind_of(
 fn foreign_keys(contract: &Contract, top: &Fields<'_>, problems: &Problems) -> Vec<ForeignKey> {
     let mut keys = Vec::new();
     for entry in top.tables("foreignKeys") {
-        let columns = entry.texts("fields");
-        let columns = known_columns(contract, &columns, problems);
+        let fields = entry.texts("fields");
+        let columns = known_columns(contract, &fields, problems);
         if let Some(reference) = entry.table("reference") {
             let table = reference.text("resource");
             let there = reference.texts("fields");
-            if let (Some(column), Some(table), Some(there)) = (columns.first(), table, there.first()) {
+            if columns.len() == fields.len() && columns.len() != there.len() {
+                problems.push(
+                    reference
+                        .node()
+                        .problem("contract::foreign_key", "a foreign key has as many columns on both sides", "here")
+                        .help("name the columns of the other table in the same order"),
+                );
+            } else if let Some(place) = fields.first().filter(|_| columns.len() == fields.len()) {
+                // Table Schema calls the table itself "".
+                let table = table.map(|table| table.value).filter(|name| !name.is_empty());
                 keys.push(ForeignKey {
-                    column: column.clone(),
-                    reference: table.value,
-                    reference_column: there.value.clone(),
+                    columns,
+                    reference: table.unwrap_or_else(|| contract.name.to_string()),
+                    reference_columns: there.into_iter().map(|name| name.value).collect(),
+                    span: place.span.clone(),
                 });
             }
             reference.finish();

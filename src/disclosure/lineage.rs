@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::pipeline::{Model, Pipeline, shown_name};
+use crate::config::pipeline::{Check, Model, Pipeline, shown_name};
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::Problem;
 use crate::engine::lineage::{How, Lineage, Origin};
@@ -55,7 +55,31 @@ pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
         problems.extend(check_tables(pipeline, "indicateurs", contract, &reads, &contract.file, true));
     }
     problems.extend(published_tables(pipeline));
+    problems.extend(personal_checks(pipeline, plan));
     problems
+}
+
+/// A check that reads a personal column says so: the rows that fail are kept.
+fn personal_checks(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
+    let checks = pipeline.checks.iter().filter(|check| !check.personal);
+    let problem = |check: &Check| {
+        let columns = &plan.check(check.name.as_str())?.columns;
+        let path = personal_path(pipeline, columns)?.1;
+        let what = format!("check `{}` reads a personal column: {path}", check.name);
+        let problem =
+            Problem::at("disclosure::undeclared_personal", what, &check.place.file, check.place.span.clone(), "here");
+        Some(problem.help("write personal = true in this [[check]]: the rows that fail are kept in the private store"))
+    };
+    checks.filter_map(problem).collect()
+}
+
+/// The first column that derives from a personal one, and by which way.
+fn personal_path(pipeline: &Pipeline, columns: &[Lineage]) -> Option<(String, String)> {
+    let mut origins = columns.iter().flat_map(|column| column.origins.iter().map(move |origin| (column, origin)));
+    origins.find_map(|(column, origin)| {
+        let refusal = refusal(pipeline, origin)?;
+        (refusal.code == "disclosure::personal").then(|| (column.name.clone(), origin.path.join(" <- ")))
+    })
 }
 
 /// A model that reads a personal column says so in the pipeline.
@@ -63,12 +87,7 @@ fn undeclared_personal(pipeline: &Pipeline, plan: &ModelPlan, model: &Model) -> 
     if pipeline.published.contains(&model.name) {
         return None;
     }
-    let columns = &plan.lineage(model.name.as_str())?.columns;
-    let origins = columns.iter().flat_map(|column| column.origins.iter().map(move |origin| (column, origin)));
-    let (name, path) = origins.into_iter().find_map(|(column, origin)| {
-        let refusal = refusal(pipeline, origin)?;
-        (refusal.code == "disclosure::personal").then(|| (column.name.clone(), origin.path.join(" <- ")))
-    })?;
+    let (name, path) = personal_path(pipeline, &plan.lineage(model.name.as_str())?.columns)?;
     Some(
         Problem::at(
             "disclosure::undeclared_personal",

@@ -3,6 +3,7 @@
 //! [`plan`] needs no data: every model is planned against the contracts, so that a mistake in SQL is found before
 //! anything is fetched.
 
+mod case;
 mod graph;
 mod promise;
 pub mod reference;
@@ -12,12 +13,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::config::pipeline::{Model, Pipeline};
+use crate::config::pipeline::{Check, Model, Pipeline};
 use crate::diagnostic::{Problem, SourceFile, Span, Spanned};
 use crate::engine::lineage::{TableLineage, compose};
 use crate::engine::{Engine, EngineError};
 use crate::id::TableName;
 use crate::survey::indicator_schema;
+
+pub use case::given_contract;
 
 /// The models of a pipeline in the order in which they can be built, and where their columns come from.
 #[derive(Debug, Default)]
@@ -25,6 +28,9 @@ pub struct ModelPlan {
     order: Vec<TableName>,
     lineage: BTreeMap<String, TableLineage>,
     places: BTreeMap<(String, String), Span>,
+    reads: BTreeMap<String, BTreeSet<String>>,
+    schemas: BTreeMap<String, SchemaRef>,
+    checks: BTreeMap<String, TableLineage>,
 }
 
 impl ModelPlan {
@@ -37,6 +43,28 @@ impl ModelPlan {
     pub fn place(&self, model: &Model, column: &str) -> Span {
         let key = (model.name.to_string(), column.to_owned());
         self.places.get(&key).cloned().unwrap_or_else(|| first_line(&model.file))
+    }
+
+    /// Columns that SQL sees of a table, be it a model or not.
+    pub fn schema(&self, table: &str) -> Option<&SchemaRef> {
+        self.schemas.get(table)
+    }
+
+    /// Tables that a declared check reads, followed down to tables that are no models, and where its columns come from.
+    pub fn check(&self, check: &str) -> Option<&TableLineage> {
+        self.checks.get(check)
+    }
+
+    /// Models that must be built for a table, in order: those that it reads, directly or through others, and itself.
+    /// What is given needs nothing.
+    pub fn needed(&self, table: &str, given: &dyn Fn(&str) -> bool) -> Vec<&TableName> {
+        let mut needed = BTreeSet::from([table]);
+        for model in self.order.iter().rev().filter(|model| !given(model.as_str())) {
+            if needed.contains(model.as_str()) {
+                needed.extend(self.reads.get(model.as_str()).into_iter().flatten().map(String::as_str));
+            }
+        }
+        self.order.iter().filter(|model| needed.contains(model.as_str()) && !given(model.as_str())).collect()
     }
 
     /// Where the columns and rows of a model come from, followed down to tables that are no models.
@@ -59,11 +87,12 @@ pub fn base_schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
 
 /// Plans all models. Whatever cannot be planned is a problem; the rest is still planned.
 pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Problem>), EngineError> {
-    let mut problems = Vec::new();
+    let (mut problems, mut plan) = (Vec::new(), ModelPlan::default());
     let mut known: BTreeSet<String> = BTreeSet::new();
     for (name, schema) in base_schemas(pipeline) {
-        engine.register_empty(&name, schema)?;
         known.insert(name.to_string());
+        plan.schemas.insert(name.to_string(), Arc::clone(&schema));
+        engine.register_empty(&name, schema)?;
     }
     // What is declared with a mistake: it exists, and nothing is known of its columns.
     let mut unread: BTreeSet<String> = pipeline.unread.tables.clone();
@@ -90,7 +119,10 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
     }
     let names: BTreeSet<&str> = pipeline.models.iter().map(|model| model.name.as_str()).collect();
     let order = graph::order(&names, &references, &mut problems);
-    let mut plan = ModelPlan::default();
+    plan.reads = references
+        .iter()
+        .map(|(model, reads)| ((*model).to_owned(), reads.iter().map(|read| read.value.clone()).collect()))
+        .collect();
     for name in names.iter().filter(|name| !order.contains(name)) {
         register_promised(pipeline, name, engine, &mut unread)?;
     }
@@ -101,7 +133,38 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
             register_promised(pipeline, name, engine, &mut unread)?;
         }
     }
+    for check in &pipeline.checks {
+        let found = plan_check(check, engine, &unread, &known, &mut plan);
+        problems.extend(found.into_iter().map(|problem| check.placed(problem)));
+    }
+    problems.extend(case::problems(pipeline, &plan, &unread));
     Ok((plan, problems))
+}
+
+/// Plans a declared check like a model; gives its mistakes.
+fn plan_check(
+    check: &Check,
+    engine: &Engine,
+    unread: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+    plan: &mut ModelPlan,
+) -> Vec<Problem> {
+    let reads = match engine.references(&check.sql) {
+        Ok(reads) => reads,
+        Err(problems) => return problems,
+    };
+    let strangers: Vec<Problem> =
+        reads.iter().filter(|name| !known.contains(&name.value)).map(|name| unknown_table(name, known)).collect();
+    if !strangers.is_empty() || reads.iter().any(|read| unread.contains(&read.value)) {
+        return strangers;
+    }
+    match engine.plan(&check.sql) {
+        Ok(planned) => {
+            plan.checks.insert(check.name.to_string(), compose(&planned.lineage, &plan.lineage));
+            Vec::new()
+        }
+        Err(problems) => problems,
+    }
 }
 
 /// A model that cannot be planned stands in for itself by its contract, so that those that read it can be checked.
@@ -144,6 +207,7 @@ fn plan_one(
         }
         None => Arc::clone(&planned.schema),
     };
+    plan.schemas.insert(name.to_owned(), Arc::clone(&schema));
     engine.register_empty(&model.name, schema)?;
     for column in planned.schema.fields() {
         if let Some(place) = planned.place(column.name()) {

@@ -119,8 +119,11 @@ pub struct CheckRecord {
     pub severity: String,
     /// `pass` or `fail`.
     pub outcome: String,
-    /// Rows that fail.
-    pub failing_rows: u64,
+    /// Rows that fail; withheld where they would tell how many respondents gave an answer.
+    pub failing_rows: Option<u64>,
+    /// Why the check was declared; empty when it follows from a contract.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub because: String,
 }
 
 /// What is in a release and where it came from.

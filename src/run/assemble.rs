@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use super::build::{Builder, Built};
+use super::checks;
 use super::describe;
 use super::error::RunError;
 use super::gate;
@@ -98,7 +99,14 @@ pub(super) async fn assemble<'a>(
         let Some(contract) = contract(job.pipeline, name) else { continue };
         let built = match models.remove(name) {
             Some(built) => built,
-            None => builder.select(name, contract).await?,
+            None => {
+                let built = builder.select(name, contract).await?;
+                if contract.cell.is_some() {
+                    // Checks see what readers see.
+                    builder.register_file(name, &built.path).await?;
+                }
+                built
+            }
         };
         let Written { files, outcomes: found, empty } = write(contract, &built, &folder)?;
         outcomes.extend(found);
@@ -112,6 +120,8 @@ pub(super) async fn assemble<'a>(
         });
         tables.push(Table { contract, rows: built.rows, secret: built.secret, files, empty });
     }
+    let contracts: Vec<&Contract> = tables.iter().map(|table| table.contract).collect();
+    outcomes.extend(checks::run(job, options, builder, &contracts, &progress.record.run).await?);
     for (name, bytes) in &figures {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(|source| RunError::Scratch { path, source: Box::new(source) })?;
@@ -204,7 +214,8 @@ fn check_record(outcome: &Outcome) -> CheckRecord {
         table: outcome.table.clone(),
         severity: outcome.severity.as_str().to_owned(),
         outcome: if outcome.failing_rows == 0 { "pass" } else { "fail" }.to_owned(),
-        failing_rows: outcome.failing_rows,
+        failing_rows: (!outcome.withheld || outcome.failing_rows == 0).then_some(outcome.failing_rows),
+        because: outcome.because.clone(),
     }
 }
 
@@ -217,6 +228,8 @@ fn record_outcomes(outcomes: &[Outcome], progress: &mut Progress<'_>) {
             severity: outcome.severity.as_str(),
             failing_rows: outcome.failing_rows,
             sample: outcome.sample.iter().map(|sample| (sample.row, sample.detail.clone())).collect(),
+            because: outcome.because.clone(),
+            file: outcome.file.clone(),
         });
     }
 }

@@ -11,7 +11,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use super::error::RunError;
 use super::scratch::{self, ScratchWriter};
 use super::stage::{self, Staged};
-use crate::config::pipeline::{Pipeline, shown_table};
+use crate::config::pipeline::{Model, Pipeline, shown_table};
 use crate::contract::{Contract, SECRET};
 use crate::diagnostic::SourceFile;
 use crate::disclosure::cells::Protection;
@@ -55,7 +55,7 @@ impl Builder<'_> {
             .map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })
     }
 
-    async fn register_file(&self, name: &TableName, path: &Path) -> Result<(), RunError> {
+    pub(super) async fn register_file(&self, name: &TableName, path: &Path) -> Result<(), RunError> {
         let schema = scratch::schema(path)?;
         self.engine
             .register_scratch(name, &[path.to_owned()], schema)
@@ -117,11 +117,21 @@ impl Builder<'_> {
         let mut built = BTreeMap::new();
         for name in plan.order() {
             let Some(model) = self.pipeline.models.iter().find(|model| model.name == *name) else { continue };
-            let table = self.execute(name, &model.file, model.contract.as_deref()).await?;
-            self.register_file(name, &table.path).await?;
-            built.insert(name.clone(), table);
+            built.insert(name.clone(), self.model(model, model.contract.as_deref()).await?);
         }
         Ok(built)
+    }
+
+    /// Runs one model whose inputs are there, by its contract or a part of it, and makes its rows known to SQL.
+    pub(super) async fn model(&self, model: &Model, contract: Option<&Contract>) -> Result<Built, RunError> {
+        let table = self.execute(&model.name, &model.file, contract).await?;
+        self.register_file(&model.name, &table.path).await?;
+        Ok(table)
+    }
+
+    /// All columns of a table that promises nothing.
+    pub(super) async fn whole(&self, name: &TableName) -> Result<Built, RunError> {
+        self.execute(name, &SourceFile::new(format!("{name}.sql"), format!("SELECT * FROM {name}")), None).await
     }
 
     /// A published table that is no model: its public columns, sorted and protected like any other.
@@ -187,7 +197,7 @@ impl Builder<'_> {
     }
 }
 
-fn nullable(schema: &SchemaRef) -> SchemaRef {
+pub(super) fn nullable(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

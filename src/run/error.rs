@@ -123,6 +123,14 @@ pub enum RunError {
         /// Why.
         source: Box<crate::publish::format::FormatError>,
     },
+    /// The rows that fail a check cannot be written down.
+    #[error("cannot keep the rows that fail the check of `{table}`")]
+    Sample {
+        /// The table or the check.
+        table: TableName,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A scratch file cannot be written or read.
     #[error("cannot use the scratch file {}", path.display())]
     Scratch {
@@ -184,6 +192,7 @@ impl RunError {
             | Self::EngineStart(_)
             | Self::Arrow { .. }
             | Self::Format { .. }
+            | Self::Sample { .. }
             | Self::Scratch { .. }
             | Self::Owner { .. }
             | Self::Stopped { .. } => "build_failed",

@@ -5,7 +5,9 @@
 
 mod assemble;
 mod build;
+mod cells;
 mod changes;
+mod checks;
 mod describe;
 mod drift;
 mod error;
@@ -19,6 +21,7 @@ mod reference;
 mod sample;
 mod scratch;
 mod stage;
+mod testing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +49,7 @@ pub use error::RunError;
 pub use ledger::LedgerCounts;
 pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
 pub use sample::{SampledRow, TableSample, sample};
+pub use testing::{CaseOutcome, Difference, Sign, Verdict, test};
 
 use build::Builder;
 use intake::Intaker;

@@ -82,6 +82,10 @@ pub struct FailedCheck {
     pub failing_rows: u64,
     /// The first of them: row in published order and what is wrong.
     pub sample: Vec<(u64, String)>,
+    /// Why the check was declared; empty when it follows from a contract.
+    pub because: String,
+    /// The first failing rows, as a file beside this record.
+    pub file: Option<String>,
 }
 
 /// How a run ended.

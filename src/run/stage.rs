@@ -59,6 +59,28 @@ pub(super) struct Staged {
     pub(super) files: Vec<(String, PathBuf)>,
 }
 
+impl Staged {
+    /// A table whose rows were given, not read.
+    pub(super) fn given(name: TableName, path: PathBuf) -> Self {
+        Self {
+            name,
+            path,
+            read: 0,
+            kept: 0,
+            counts: LedgerCounts::default(),
+            empty: BTreeMap::new(),
+            changes: Vec::new(),
+            shapes: Vec::new(),
+            methods: BTreeMap::new(),
+            columns_missing: Vec::new(),
+            source_columns: Vec::new(),
+            ignored: 0,
+            remarks: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}
+
 /// Parts of a snapshot, by name.
 pub(super) type Parts = Vec<(String, Box<dyn Read + Send>)>;
 

@@ -42,9 +42,10 @@ pub(super) fn mappings(
         }
     }
     for mapping in &mut mappings {
-        let multi = matches!(contract.columns[mapping.column].kind, Kind::Codes | Kind::Texts);
-        if multi && mapping.separator.is_none() {
-            mapping.separator = Some(if keys { "," } else { "|" }.to_owned());
+        let column = &contract.columns[mapping.column];
+        if matches!(column.kind, Kind::Codes | Kind::Texts) && mapping.separator.is_none() {
+            let declared = column.delimiter.as_deref().filter(|_| !keys);
+            mapping.separator = Some(declared.unwrap_or(if keys { "," } else { "|" }).to_owned());
         }
     }
     mappings.sort_by_key(|mapping| mapping.column);

@@ -9,10 +9,10 @@ use rustc_hash::FxHashMap;
 
 use super::gather::{ITEMS, OTHER, Replacements, listed};
 use super::store::Values;
-use super::{Cell, Fit};
+use super::{Cell, Fit, held};
 use crate::config::pipeline::Mapping;
 use crate::contract::fold::fold;
-use crate::contract::{Code, CodeList, Column};
+use crate::contract::{Broken, Code, CodeList, Column};
 use crate::normalise::row::Options;
 use crate::normalise::scalar::text;
 
@@ -247,6 +247,10 @@ impl OneCode {
             },
             Item::Unknown => return Fit::Unfit("code_inconnu"),
         };
+        let code = self.meanings.list.as_ref().and_then(|list| list.get(at));
+        if let Some(broken) = code.and_then(|code| cell.rule.broken_by_text(&code.code)) {
+            return Fit::Unfit(broken.reason());
+        }
         if !cell.other.is_empty() {
             add_free(cell.free.as_deref_mut(), cell.other);
         }
@@ -287,7 +291,7 @@ impl CodeSet {
         Self {
             meanings: Meanings::new(column, mapping, html, missing),
             values: Values::new(),
-            separator: separator_of(mapping),
+            separator: separator_of(column, mapping),
             labels: mapping.is_some_and(|mapping| mapping.labels),
             exclusive: column.exclusive.iter().filter_map(bit).fold(0, |all, bit| all | bit),
         }
@@ -334,17 +338,25 @@ impl CodeSet {
             (0, true) => Fit::Listed,
             (0, false) => Fit::Empty,
             _ => {
-                self.values.push(Some(bits));
-                Fit::Answered
+                let constrained = cell.rule.constrains(Broken::Length) || cell.rule.constrains(Broken::Enum);
+                let fit = held(constrained.then(|| cell.rule.broken_by_items(self.codes_of(bits))).flatten());
+                if fit == Fit::Answered {
+                    self.values.push(Some(bits));
+                }
+                fit
             }
         }
     }
 
+    fn codes_of(&self, bits: u64) -> impl Iterator<Item = &str> {
+        let list = self.meanings.list.iter().flat_map(|list| list.code_names());
+        let ticked = list.enumerate().filter(move |(at, _)| *at < 64 && bits >> at & 1 == 1);
+        ticked.map(|(_, code)| code)
+    }
+
     /// The codes of a set, as published.
     pub(super) fn names(&self, bits: u64) -> String {
-        let list = self.meanings.list.iter().flat_map(|list| list.code_names());
-        let ticked = list.enumerate().filter(|(at, _)| *at < 64 && bits >> at & 1 == 1);
-        ticked.map(|(_, code)| code).collect::<Vec<_>>().join("|")
+        self.codes_of(bits).collect::<Vec<_>>().join("|")
     }
 
     pub(super) fn finish(&mut self) -> ArrayRef {
@@ -415,10 +427,10 @@ fn bit_of(at: u16) -> Option<u64> {
     1_u64.checked_shl(u32::from(at))
 }
 
-/// What parts the items of a cell: as declared, else `|` as in the lists that we publish.
-pub(super) fn separator_of(mapping: Option<&Mapping>) -> Vec<u8> {
+/// What parts the items of a cell: as the mapping or the contract declares, else `|` as in the lists that we publish.
+pub(super) fn separator_of(column: &Column, mapping: Option<&Mapping>) -> Vec<u8> {
     let declared = mapping.and_then(|mapping| mapping.separator.as_deref()).filter(|text| !text.is_empty());
-    declared.unwrap_or("|").as_bytes().to_vec()
+    declared.or(column.delimiter.as_deref()).unwrap_or("|").as_bytes().to_vec()
 }
 
 /// The pieces of a cell between its separators.

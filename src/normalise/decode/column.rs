@@ -14,7 +14,7 @@ use super::notes::Notes;
 use super::numbers::Numbers;
 use super::store::Values;
 use super::text::{Form, Html, Keyed, TextColumn};
-use super::{Cell, Fit, Status};
+use super::{Cell, Fit, Status, held};
 use crate::config::pipeline::{Mapping, Secret};
 use crate::contract::arrow::STATUSES;
 use crate::contract::{Column, Kind};
@@ -88,6 +88,8 @@ pub(in crate::normalise) struct ColumnDecoder {
     promise: Promise,
     /// Whether the last cell could not be read at all.
     faulty: bool,
+    /// The column of the contract, for its constraints.
+    rule: Column,
 }
 
 impl ColumnDecoder {
@@ -103,7 +105,7 @@ impl ColumnDecoder {
         let numbers = || Numbers::new(column, mapping);
         let dates = || Dates::new(mapping.map_or(&[], |mapping| &mapping.formats));
         let texts = Html { entities: html, tags: mapping.is_some_and(|mapping| mapping.html) };
-        let form = |form: Form| Held::Text(TextColumn::new(form, texts, column.pattern.clone(), missing));
+        let form = |form: Form| Held::Text(TextColumn::new(form, texts, missing));
         let keyed = mapping.is_some_and(|mapping| mapping.keyed);
         let held = match column.kind {
             Kind::Text | Kind::Uri | Kind::Siret if keyed => form(Form::Keyed(Keyed::new(key, table))),
@@ -120,7 +122,7 @@ impl ColumnDecoder {
             Kind::DateTime => Held::DateTime(Values::new(), dates()),
             Kind::Code => Held::Code(OneCode::new(column, mapping, html, missing)),
             Kind::Codes => Held::Codes(CodeSet::new(column, mapping, html, missing)),
-            Kind::Texts => Held::Texts(TextLists::new(separator_of(mapping), html)),
+            Kind::Texts => Held::Texts(TextLists::new(separator_of(column, mapping), html)),
             Kind::Geometry => Held::Nothing(0, column.clone()),
         };
         let dictionary = || -> ArrayRef { Arc::new(StringArray::from_iter_values(STATUSES)) };
@@ -149,6 +151,7 @@ impl ColumnDecoder {
                 _ => Promise::Type,
             },
             faulty: false,
+            rule: column.clone(),
         }
     }
 
@@ -258,7 +261,7 @@ impl ColumnDecoder {
         let status = match raw {
             RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
                 let typed = matches!(raw, RawCell::Typed(_));
-                let mut cell = Cell { column: &self.name, typed, notes, other, free };
+                let mut cell = Cell { column: &self.name, rule: &self.rule, typed, notes, other, free };
                 let trimmed = text::trim(bytes);
                 let replaced = self.lookup.as_mut().and_then(|lookup| lookup.of(trimmed));
                 let bytes = replaced.as_ref().map_or(bytes, |text| text.as_bytes());
@@ -406,29 +409,30 @@ impl Held {
             Self::Text(column) => column.push(trimmed, cell),
             Self::Integer(values, numbers) => match numbers.integer(trimmed, cell) {
                 #[expect(clippy::cast_precision_loss, reason = "bounds that people declare are small")]
-                Ok(value) => keep(values, value, numbers.hold(value as f64)),
+                Ok(value) => keep(values, value, held(cell.rule.broken_by_number(value as f64))),
                 Err(reason) => Fit::Unfit(reason),
             },
             Self::Number(values, numbers) => match numbers.number(trimmed, cell) {
-                Ok(value) => keep(values, value, numbers.hold(value)),
+                Ok(value) => keep(values, value, held(cell.rule.broken_by_number(value))),
                 Err(reason) => Fit::Unfit(reason),
             },
             Self::Boolean(values, ..) if cell.typed && matches!(trimmed, b"true" | b"false") => {
-                keep(values, trimmed == b"true", Fit::Answered)
+                keep_flag(values, trimmed == b"true", cell.rule)
             }
             Self::Boolean(values, booleans, options) => match boolean(trimmed, booleans, options.as_deref()) {
-                Ok(value) => keep(values, value, Fit::Answered),
+                Ok(value) => keep_flag(values, value, cell.rule),
                 Err(reason) => Fit::Unfit(reason),
             },
             Self::Date(values, dates) => match dates.date(trimmed, cell.typed) {
-                Ok(value) => keep(values, value, Fit::Answered),
+                Ok(value) => keep(values, value, held(cell.rule.broken_by_number(f64::from(value)))),
                 Err(reason) => Fit::Unfit(reason),
             },
             Self::DateTime(values, dates) => match dates.date_time(trimmed, cell.typed) {
-                Ok(value) => keep(values, value, Fit::Answered),
+                #[expect(clippy::cast_precision_loss, reason = "microseconds of this age are exact in a float")]
+                Ok(value) => keep(values, value, held(cell.rule.broken_by_number(value as f64))),
                 Err(reason) => Fit::Unfit(reason),
             },
-            Self::Texts(texts) => texts.push(trimmed),
+            Self::Texts(texts) => texts.push(trimmed, cell.rule),
             Self::Nothing(..) | Self::Code(_) | Self::Codes(_) => Fit::Unfit("type_non_lu"),
         }
     }
@@ -489,6 +493,10 @@ fn keep<T: Copy + Default>(values: &mut Values<T>, value: T, fit: Fit) -> Fit {
         values.push(Some(value));
     }
     fit
+}
+
+fn keep_flag(values: &mut Values<bool>, value: bool, rule: &Column) -> Fit {
+    keep(values, value, held(rule.broken_by_number(f64::from(u8::from(value)))))
 }
 
 /// Yes or no: of a closed question the label, else the key.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Fit;
 use super::code::pieces;
 use super::gather::{ITEMS, listed};
 use super::store::Lists;
+use super::{Fit, held};
+use crate::contract::Column;
 use crate::normalise::row::Options;
 use crate::normalise::scalar::text;
 
@@ -31,7 +32,7 @@ impl TextLists {
 
     /// Appends a list: of a closed question the labels. Entities are decoded before it is parted, since `;` may both end one
     /// and part two items.
-    pub(super) fn push(&mut self, trimmed: &[u8]) -> Fit {
+    pub(super) fn push(&mut self, trimmed: &[u8], rule: &Column) -> Fit {
         let options = self.options.as_deref();
         let decoded = std::str::from_utf8(trimmed).ok().filter(|_| self.html).map(text::without_entities);
         let trimmed = decoded.as_ref().map_or(trimmed, |text| text.as_bytes());
@@ -41,21 +42,26 @@ impl TextLists {
             None if options.is_some() => (trimmed, b","),
             None => (trimmed, &self.separator),
         };
-        let mut any = false;
+        let (mut count, mut stranger) = (0, false);
         for piece in pieces(trimmed, separator) {
             let piece = String::from_utf8_lossy(text::trim(piece));
             let piece = text::without_noise(&piece);
             let item = options.and_then(|options| options.label(&piece)).map_or(&*piece, str::trim);
             if !item.is_empty() {
                 self.lists.push_item(item);
-                any = true;
+                count += 1;
+                stranger |= rule.is_stranger(item);
             }
         }
-        if any {
-            self.lists.end(true);
-            Fit::Answered
-        } else {
-            Fit::Empty
+        if count == 0 {
+            return Fit::Empty;
         }
+        let fit = held(rule.broken_by_list(count, stranger));
+        if fit == Fit::Answered {
+            self.lists.end(true);
+        } else {
+            self.lists.drop_open();
+        }
+        fit
     }
 }

@@ -16,6 +16,7 @@ pub(super) use place::PlaceText;
 
 use self::notes::Notes;
 use super::scalar::Unreadable;
+use crate::contract::{Broken, Column};
 
 /// What became of a cell, in the order of [`STATUSES`](crate::contract::arrow::STATUSES).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,18 @@ enum Fit {
     Listed,
 }
 
+/// What a broken constraint makes of a cell.
+fn held(broken: Option<Broken>) -> Fit {
+    broken.map_or(Fit::Answered, |broken| Fit::Unfit(broken.reason()))
+}
+
 /// What a decoder needs to know beside the bytes.
 #[derive(Debug)]
 struct Cell<'a> {
-    /// Column of the contract.
+    /// Name of the column.
     column: &'a str,
+    /// The column of the contract, for its constraints.
+    rule: &'a Column,
     /// Whether the bytes were written from a value that has a type in the source.
     typed: bool,
     /// Where unfit cells and corrections are listed.

@@ -1,6 +1,6 @@
-//! How the numbers of a column are read: decimal mark, units, bounds.
+//! How the numbers of a column are read: decimal mark, units.
 
-use super::{Cell, Fit};
+use super::Cell;
 use crate::config::pipeline::Mapping;
 use crate::contract::Column;
 use crate::normalise::scalar::{Unreadable, number, text};
@@ -11,16 +11,14 @@ pub(super) struct Numbers {
     comma: bool,
     /// Units and their factors, the longest first.
     units: Vec<(String, f64)>,
-    minimum: Option<f64>,
-    maximum: Option<f64>,
 }
 
 impl Numbers {
     pub(super) fn new(column: &Column, mapping: Option<&Mapping>) -> Self {
         let mut units = mapping.map_or_else(Vec::new, |mapping| mapping.units.clone());
         units.sort_by_key(|(unit, _)| std::cmp::Reverse(unit.len()));
-        let comma = mapping.is_some_and(|mapping| mapping.decimal_comma);
-        Self { comma, units, minimum: column.minimum, maximum: column.maximum }
+        let comma = column.decimal_comma || mapping.is_some_and(|mapping| mapping.decimal_comma);
+        Self { comma, units }
     }
 
     /// A whole number.
@@ -53,14 +51,5 @@ impl Numbers {
             cell.notes.corrected(cell.column, text, "unite", &value.to_string());
         }
         Some(value)
-    }
-
-    /// Whether a number is within the declared bounds.
-    pub(super) fn hold(&self, value: f64) -> Fit {
-        if self.minimum.is_some_and(|minimum| value < minimum) || self.maximum.is_some_and(|maximum| value > maximum) {
-            Fit::Unfit("hors_bornes")
-        } else {
-            Fit::Answered
-        }
     }
 }

@@ -155,6 +155,11 @@ impl Lists {
         self.items.push(Some(item));
     }
 
+    /// Drops the items of the list that is being made.
+    pub(in crate::normalise) fn drop_open(&mut self) {
+        self.truncate(self.nulls.len());
+    }
+
     /// Ends the list that is being made, or makes it null.
     pub(in crate::normalise) fn end(&mut self, valid: bool) {
         self.ends.push(i32::try_from(self.items.len()).unwrap_or(i32::MAX));

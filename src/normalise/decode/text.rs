@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hmac::{Hmac, Mac as _};
-use regex::Regex;
 use sha2::Sha256;
 
 use super::code::pieces;
 use super::store::Texts;
-use super::{Cell, Fit};
+use super::{Cell, Fit, held};
 use crate::config::pipeline::Secret;
+use crate::contract::Broken;
 use crate::normalise::row::Options;
 use crate::normalise::scalar::{siret, text, uri};
 
@@ -74,16 +74,15 @@ pub(super) struct TextColumn {
     form: Form,
     /// Whether entities are decoded, and whether tags go.
     html: Html,
-    pattern: Option<Regex>,
     missing: Vec<String>,
     options: Option<Arc<Options>>,
     scratch: String,
 }
 
 impl TextColumn {
-    pub(super) fn new(form: Form, html: Html, pattern: Option<Regex>, missing: &[String]) -> Self {
+    pub(super) fn new(form: Form, html: Html, missing: &[String]) -> Self {
         let (texts, missing) = (Texts::new(), missing.to_vec());
-        Self { texts, form, html, pattern, missing, options: None, scratch: String::new() }
+        Self { texts, form, html, missing, options: None, scratch: String::new() }
     }
 
     pub(super) fn bind(&mut self, options: Option<&Arc<Options>>) {
@@ -128,7 +127,7 @@ impl TextColumn {
                     if let Cow::Owned(whole) = &address {
                         cell.notes.corrected(cell.column, value, "schema_ajoute", whole);
                     }
-                    self.push_matching(&address)
+                    self.push_matching(&address, cell)
                 }
                 Err(reason) => Fit::Unfit(reason),
             },
@@ -136,28 +135,27 @@ impl TextColumn {
         }
     }
 
-    fn push_matching(&mut self, value: &str) -> Fit {
-        if self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(value)) {
+    fn push_matching(&mut self, value: &str, cell: &Cell<'_>) -> Fit {
+        let fit = held(cell.rule.broken_by_text(value));
+        if fit == Fit::Answered {
             self.texts.push(Some(value));
-            Fit::Answered
-        } else {
-            Fit::Unfit("motif")
         }
+        fit
     }
 
     fn push_free(&mut self, value: &str, cell: &mut Cell<'_>) -> Fit {
-        let Some(pattern) = &self.pattern else {
-            self.texts.push(Some(value));
-            return Fit::Answered;
-        };
-        if pattern.is_match(value) {
-            self.texts.push(Some(value));
-            return Fit::Answered;
+        let broken = cell.rule.broken_by_text(value);
+        if broken != Some(Broken::Pattern) {
+            if broken.is_none() {
+                self.texts.push(Some(value));
+            }
+            return held(broken);
         }
+        let fits = |text: &str| cell.rule.broken_by_text(text).is_none();
         // A number that went through a table calculation: `84200.0`.
         let whole = value.strip_suffix(".0").unwrap_or(value);
         if !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) {
-            if whole.len() < value.len() && pattern.is_match(whole) {
+            if whole.len() < value.len() && fits(whole) {
                 cell.notes.corrected(cell.column, value, "decimale_nulle", whole);
                 self.texts.push(Some(whole));
                 return Fit::Answered;
@@ -166,14 +164,14 @@ impl TextColumn {
             self.scratch.push_str(whole);
             for _ in 0..LOST_ZEROS {
                 self.scratch.insert(0, '0');
-                if pattern.is_match(&self.scratch) {
+                if fits(&self.scratch) {
                     cell.notes.corrected(cell.column, value, "zeros_de_tete", &self.scratch);
                     self.texts.push(Some(&self.scratch));
                     return Fit::Answered;
                 }
             }
         }
-        Fit::Unfit("motif")
+        held(broken)
     }
 
     fn push_siret(&mut self, value: &str, cell: &mut Cell<'_>) -> Fit {
@@ -186,7 +184,7 @@ impl TextColumn {
                     cell.notes.corrected(cell.column, value, "zeros_de_tete", &self.scratch);
                 }
                 let number = std::mem::take(&mut self.scratch);
-                let fit = self.push_matching(&number);
+                let fit = self.push_matching(&number, cell);
                 self.scratch = number;
                 fit
             }

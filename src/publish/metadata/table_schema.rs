@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Context, SYNTHETIC, licence_entry, push_sentence, schema_path, source_entries};
-use crate::contract::{CodeList, Column, Contract, Geometry, Kind, Visibility};
+use crate::contract::{CodeList, Column, Contract, Geometry, Kind, Scalar, Visibility};
 
 /// Most codes whose labels are listed in a description; longer lists are in the dictionary.
 const LABELS_IN_TEXT: usize = 100;
@@ -83,13 +83,14 @@ pub(super) fn schema_fields(contract: &Contract, dialect: Dialect) -> Map<String
 pub(super) fn foreign_keys(contract: &Contract, context: &Context<'_>) -> Vec<Value> {
     let public = |table: &Contract, name: &str| table.public_columns().any(|column| column.name == name);
     let keys = contract.foreign_keys.iter().filter(|key| {
-        let there = context.published(&key.reference).is_some_and(|table| public(table, &key.reference_column));
-        there && public(contract, &key.column)
+        let there = context.published(&key.reference);
+        there.is_some_and(|table| key.reference_columns.iter().all(|name| public(table, name)))
+            && key.columns.iter().all(|name| public(contract, name))
     });
     let entries = keys.map(|key| {
         let resource = if key.reference == contract.name.as_str() { "" } else { key.reference.as_str() };
-        let reference = json!({ "resource": resource, "fields": [key.reference_column] });
-        json!({ "fields": [key.column], "reference": reference })
+        let reference = json!({ "resource": resource, "fields": key.reference_columns });
+        json!({ "fields": key.columns, "reference": reference })
     });
     entries.collect()
 }
@@ -178,7 +179,9 @@ fn labels(list: &CodeList, several: bool) -> String {
 
 fn constraints(column: &Column) -> Map<String, Value> {
     let mut constraints = Map::new();
-    let mut put = |key: &str, value: Value| constraints.insert(key.to_owned(), value);
+    let mut put = |key: &str, value: Value| {
+        constraints.insert(key.to_owned(), value);
+    };
     if column.required {
         put("required", json!(true));
     }
@@ -188,13 +191,29 @@ fn constraints(column: &Column) -> Map<String, Value> {
     if let Some(pattern) = pattern(column) {
         put("pattern", json!(pattern));
     }
-    for (key, bound) in [("minimum", column.minimum), ("maximum", column.maximum)] {
+    let (above, below) = column.exclusive_bounds;
+    let bounds = [
+        ("minimum", column.minimum),
+        ("maximum", column.maximum),
+        ("exclusiveMinimum", above),
+        ("exclusiveMaximum", below),
+    ];
+    for (key, bound) in bounds {
         if let Some(bound) = bound {
-            put(key, number(bound, column.kind));
+            put(key, column.spelled(&Scalar::Number(bound)));
         }
     }
-    if let (Kind::Code, Some(list)) = (column.kind, &column.codes) {
-        put("enum", list.code_names().collect());
+    for (key, length) in [("minLength", column.min_length), ("maxLength", column.max_length)] {
+        // In the files a list is one text: its length there is another.
+        if let Some(length) = length.filter(|_| !matches!(column.kind, Kind::Codes | Kind::Texts)) {
+            put(key, json!(length));
+        }
+    }
+    match (column.kind, &column.codes) {
+        (Kind::Codes | Kind::Texts, _) => {}
+        (Kind::Code, Some(list)) if column.allowed.is_empty() => put("enum", list.code_names().collect()),
+        _ if column.allowed.is_empty() => {}
+        _ => put("enum", column.allowed.iter().map(|value| column.spelled(value)).collect()),
     }
     constraints
 }
@@ -211,14 +230,4 @@ fn pattern(column: &Column) -> Option<String> {
         (None, Kind::Siret) => Some("[0-9]{14}".to_owned()),
         (None, _) => None,
     }
-}
-
-/// A bound of an integer column without decimals.
-fn number(bound: f64, kind: Kind) -> Value {
-    if kind == Kind::Integer
-        && let Ok(whole) = format!("{bound:.0}").parse::<i64>()
-    {
-        return json!(whole);
-    }
-    json!(bound)
 }

@@ -1,5 +1,6 @@
 //! What a person sees who made a mistake in a project file. Every snapshot is exit code, stdout and stderr.
 
+mod checks;
 mod disclosure;
 mod files;
 mod gate;

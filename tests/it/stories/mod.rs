@@ -1,5 +1,6 @@
 //! One file per subject.
 
+mod checks;
 mod command_line;
 mod confidentiality;
 mod drift;
@@ -15,3 +16,4 @@ mod real;
 mod release;
 mod sources;
 mod territory;
+mod testing;

@@ -295,10 +295,15 @@ fn a_list_of_names_does_not_say_who_left_it() {
     let sql = "SELECT coalesce(region, 'aucune') AS region, string_agg(nom, ' ; ' ORDER BY nom) AS noms\n\
                FROM reponses_publiques\nGROUP BY coalesce(region, 'aucune')\n";
     project.write(&format!("sql/{SHIPPED}/noms_par_region.sql"), sql);
-    project.replace(&format!("pipelines/{SHIPPED}.toml"), "  \"structures\",\n", "  \"structures\",\n  \"noms_par_region\",\n");
+    project.replace(
+        &format!("pipelines/{SHIPPED}.toml"),
+        "  \"structures\",\n",
+        "  \"structures\",\n  \"noms_par_region\",\n",
+    );
     project.run();
     let page = pages(1, shown).remove(0);
-    let name = answers().into_iter().find(|(other, _)| *other == page).unwrap().1["bf_titre"].as_str().unwrap().to_owned();
+    let name =
+        answers().into_iter().find(|(other, _)| *other == page).unwrap().1["bf_titre"].as_str().unwrap().to_owned();
     assert!(found_in_newest(&project, &[&name]).contains(&format!("noms_par_region.csv: {name}")));
     answer(&project, &page, "bf_consentement", "non");
     project.run();
