@@ -87,7 +87,7 @@ name_type!(
     TableName, "table name", "lower-case letters, digits and `_`, a letter first", |v| is_slug(v, b'_')
 );
 name_type!(
-    /// A release: a date, then `.2`, `.3`... for further ones of that day.
+    /// A release: a date, then `.2`, `.3`... for further ones of that day, then `-r1`... when it was rewritten.
     ReleaseId, "release id", "`2026-11-22`, or `2026-11-22.2` for the second of a day", is_release_id
 );
 name_type!(
@@ -103,15 +103,21 @@ impl DatasetId {
     }
 }
 
+/// The id without `-r2`, and the number there; 0 when a release was never rewritten.
+fn split_rewrite(value: &str) -> (&str, &str) {
+    value.rsplit_once("-r").unwrap_or((value, "0"))
+}
+
 fn is_release_id(value: &str) -> bool {
-    let (date, count) = match value.split_once('.') {
+    let is_number = |text: &str, least: u32| text.parse::<u32>().is_ok_and(|n| n >= least && n.to_string() == text);
+    let (made, rewrite) = split_rewrite(value);
+    let (date, count) = match made.split_once('.') {
         Some((date, count)) => (date, Some(count)),
-        None => (value, None),
+        None => (made, None),
     };
     let date_ok = date.len() == 10
         && date.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-    let count_ok = count.is_none_or(|c| c.parse::<u32>().is_ok_and(|n| n >= 2 && n.to_string() == c));
-    date_ok && count_ok
+    date_ok && count.is_none_or(|count| is_number(count, 2)) && (made == value || is_number(rewrite, 1))
 }
 
 impl ReleaseId {
@@ -120,12 +126,24 @@ impl ReleaseId {
         if count <= 1 { date.parse() } else { format!("{date}.{count}").parse() }
     }
 
-    /// The date and the count, for sorting: ids compare by day, then by count.
-    pub fn sort_key(&self) -> (&str, u32) {
-        match self.0.split_once('.') {
-            Some((date, count)) => (date, count.parse().unwrap_or(u32::MAX)),
-            None => (&self.0, 1),
+    /// The date, the count, and how often it was rewritten, for sorting.
+    pub fn sort_key(&self) -> (&str, u32, u32) {
+        let (made, _) = split_rewrite(&self.0);
+        match made.split_once('.') {
+            Some((date, count)) => (date, count.parse().unwrap_or(u32::MAX), self.rewritten()),
+            None => (made, 1, self.rewritten()),
         }
+    }
+
+    /// How often the release was rewritten after a legal demand.
+    pub fn rewritten(&self) -> u32 {
+        split_rewrite(&self.0).1.parse().unwrap_or(0)
+    }
+
+    /// The id of the release once it is rewritten again: `2026-11-22-r1`.
+    #[must_use]
+    pub fn next_rewrite(&self) -> Self {
+        Self(format!("{}-r{}", split_rewrite(&self.0).0, self.rewritten() + 1))
     }
 }
 
@@ -218,6 +236,10 @@ mod tests {
     #[case::leading_zero("2026-11-22.02", false)]
     #[case::path_escape("../2026-11-22", false)]
     #[case::no_dashes("20261122", false)]
+    #[case::rewritten("2026-11-22-r1", true)]
+    #[case::second_of_a_day_rewritten_twice("2026-11-22.2-r2", true)]
+    #[case::rewritten_no_time("2026-11-22-r0", false)]
+    #[case::rewritten_by_a_word("2026-11-22-rx", false)]
     fn release_ids_are_dates_with_a_count(#[case] text: &str, #[case] valid: bool) {
         assert_eq!(text.parse::<ReleaseId>().is_ok(), valid);
     }
@@ -227,6 +249,15 @@ mod tests {
         let tenth: ReleaseId = "2026-11-22.10".parse().unwrap();
         let second: ReleaseId = "2026-11-22.2".parse().unwrap();
         assert!(tenth.sort_key() > second.sort_key());
+    }
+
+    #[test]
+    fn a_rewritten_release_sorts_behind_itself_and_before_the_next() {
+        let id = |text: &str| text.parse::<ReleaseId>().unwrap();
+        assert_eq!(id("2026-11-22.2").next_rewrite(), id("2026-11-22.2-r1"));
+        assert_eq!(id("2026-11-22-r1").next_rewrite(), id("2026-11-22-r2"));
+        assert!(id("2026-11-22-r2").sort_key() > id("2026-11-22-r1").sort_key());
+        assert!(id("2026-11-22-r2").sort_key() < id("2026-11-22.2").sort_key());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod printer;
 mod project;
 mod query;
 mod releases;
+mod reproduce;
 mod run;
 mod summary;
 mod test;
@@ -105,6 +106,8 @@ enum Command {
     Query(query::QueryArguments),
     /// Show what has been published
     Releases(releases::ReleasesArguments),
+    /// Build a release once more from its inputs, and compare every byte
+    Reproduce(reproduce::ReproduceArguments),
 }
 
 /// Parses the arguments, runs the command and turns its end into an exit code.
@@ -140,5 +143,6 @@ async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
         Command::Test(command) => test::test(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,
+        Command::Reproduce(command) => reproduce::reproduce(command, project, printer).await,
     }
 }

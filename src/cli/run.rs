@@ -48,7 +48,7 @@ pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
 
-fn clock() -> String {
+pub(super) fn clock() -> String {
     now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 

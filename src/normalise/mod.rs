@@ -26,6 +26,7 @@ mod csv;
 mod decode;
 mod derive;
 mod duplicates;
+pub mod erase;
 mod error;
 mod explode;
 mod grid;
@@ -146,12 +147,19 @@ fn read(
 pub struct Normaliser {
     table: TableSpec,
     key: Secret,
+    erased: Vec<erase::Erased>,
 }
 
 impl Normaliser {
     /// For a table; `key` makes public row ids.
     pub fn new(table: &TableSpec, key: &Secret) -> Self {
-        Self { table: table.clone(), key: key.clone() }
+        Self { table: table.clone(), key: key.clone(), erased: Vec::new() }
+    }
+
+    /// Leaves out records that were erased.
+    #[must_use]
+    pub fn without(self, erased: Vec<erase::Erased>) -> Self {
+        Self { erased, ..self }
     }
 
     /// Reads all parts and hands the rows on, in their order. Blocks; the sink is called on this thread.
@@ -159,6 +167,7 @@ impl Normaliser {
     /// After an error what the sink was given is not the table, and must be thrown away.
     pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
         let mut rows = Assembler::new(&self.table, &self.key, sink);
+        rows.leave_out(self.erased.clone());
         let table = &self.table;
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
         let mut derived = Derive::new(table, &mut rows);

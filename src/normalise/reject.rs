@@ -30,6 +30,9 @@ pub const FORMULA: &str = "erreur_de_formule";
 /// The entry belongs to another form.
 pub const OTHER_FORM: &str = "autre_formulaire";
 
+/// The record was erased after a legal demand, and its source still has it.
+pub const ERASED: &str = "efface";
+
 /// A reject with the cells of its row.
 pub(super) fn reject(
     row: &RawRow<'_>,

@@ -171,6 +171,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             at: candidate.issued.clone(),
             verified_at: Some((candidate.clock)()),
             reason: None,
+            replaces: None,
             before: None,
             claim: Some(*claim),
             version: Some(candidate.version.clone()),
@@ -280,7 +281,7 @@ async fn claim(store: &Store, candidate: &Candidate<'_>) -> Result<(ReleaseId, D
 }
 
 /// Writes files, manifest and sums, makes them durable, and reads everything back. Gives the manifest's digest.
-async fn write(
+pub async fn write(
     store: &Store,
     candidate: &Candidate<'_>,
     release: &ReleaseId,

@@ -175,6 +175,31 @@ fn page(dictionary: &Dictionary) -> Result<String, minijinja::Error> {
     environment.get_template("dictionary.html")?.render(context! { d => dictionary, kinds, licence_is_link })
 }
 
+/// What the page says of a file: its size and its digest.
+pub(super) fn told(bytes: u64, sha256: &str) -> String {
+    let start = sha256.get(..12).unwrap_or(sha256);
+    format!("{}</td><td><code title=\"{sha256}\">{start}…", size(bytes))
+}
+
+/// The page with another number of rows of a table.
+pub(super) fn with_rows(page: &str, table: &str, before: u64, after: u64) -> String {
+    let listed = |rows: u64| format!("<code>{table}</code>, {} ligne{},", whole(rows), if rows > 1 { "s" } else { "" });
+    let page = page.replace(&listed(before), &listed(after));
+    let counted = |rows: u64| format!("<dt>Nombre de lignes</dt><dd>{}</dd>", whole(rows));
+    match page.split_once(&format!("id=\"table-{table}\"")) {
+        Some((head, rest)) => {
+            format!("{head}id=\"table-{table}\"{}", rest.replacen(&counted(before), &counted(after), 1))
+        }
+        None => page,
+    }
+}
+
+/// The page of another release.
+pub(super) fn with_release(page: &str, before: &str, after: &str) -> String {
+    let said = |release: &str| format!("<dt>Version publiée</dt><dd>{release}</dd>");
+    page.replace(&said(before), &said(after))
+}
+
 /// The dictionary as CSV (RFC 4180, UTF-8), one line per column.
 ///
 /// `type` is the word of Table Schema, `obligatoire` is `true` or `false`, `codes` reads `code=label|code=label`; a `|` or

@@ -40,6 +40,14 @@ pub enum PublishError {
         /// The file.
         path: String,
     },
+    /// A file of a release cannot be written without an erased record.
+    #[error("cannot rewrite `{path}` without the erased record")]
+    Rewrite {
+        /// The file.
+        path: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A local file cannot be read or written.
     #[error("cannot access {}", path.display())]
     Local {

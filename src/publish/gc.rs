@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::commit::log;
 use super::error::PublishError;
 use crate::id::{DatasetId, ReleaseId};
-use crate::release::{LogEntry, states};
+use crate::release::{LogEntry, ReleaseState, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// What was found, and removed unless it was only looked for.
@@ -66,8 +66,9 @@ pub async fn collect(store: &Store, dataset: &DatasetId, age: Age, dry_run: bool
 
 /// Files of release folders that were never published, when the youngest file of the folder is old enough.
 fn orphans(entries: &[(u64, LogEntry)], prefix: &str, listed: &[(String, DateTime<Utc>)], age: Age) -> Vec<String> {
-    let published: BTreeSet<&str> =
-        states(entries).iter().filter_map(|state| state.published.release.as_ref()).map(ReleaseId::as_str).collect();
+    let shown = states(entries);
+    let known = shown.iter().filter_map(ReleaseState::release).chain(replaced(entries).into_iter().map(|(old, _)| old));
+    let published: BTreeSet<&str> = known.map(ReleaseId::as_str).collect();
     let release_of = |path: &str| path.strip_prefix(prefix)?.split_once('/').map(|(release, _)| release.to_owned());
     let young: BTreeSet<String> = listed
         .iter()
@@ -95,6 +96,7 @@ mod tests {
             at: String::new(),
             verified_at: None,
             reason: None,
+            replaces: None,
             before: None,
             claim: None,
             version: None,

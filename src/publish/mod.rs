@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod commit;
 pub mod dictionary;
+pub mod erase;
 mod error;
 pub mod figure;
 pub mod format;

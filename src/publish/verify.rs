@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commit::log;
 use super::error::PublishError;
 use super::freshness::freshness;
-use super::withdraw::NOTICE;
+use super::withdraw::{NOTICE, TOMBSTONE};
 use crate::id::{DatasetId, Digest, ReleaseId};
-use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, current, releases_json, states};
+use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, current, releases_json, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// Something that is not as the log says.
@@ -77,6 +77,9 @@ pub async fn verify(store: &Store, dataset: &DatasetId, only: Option<&ReleaseId>
         }
     }
     if only.is_none() {
+        for (old, _) in replaced(&entries) {
+            buried(store, dataset, old, &mut all).await?;
+        }
         chained(dataset, &entries, &mut all);
         doubled(&entries, &mut all);
         derived(store, dataset, &entries, &mut all).await?;
@@ -100,7 +103,8 @@ fn chained(dataset: &DatasetId, entries: &[(u64, LogEntry)], all: &mut Verified)
 fn doubled(entries: &[(u64, LogEntry)], all: &mut Verified) {
     let (mut releases, mut attempts) = (BTreeSet::new(), BTreeSet::new());
     for (number, entry) in entries {
-        if entry.kind == LogKind::Publish && !releases.insert(&entry.release) {
+        let publishes = matches!(entry.kind, LogKind::Publish | LogKind::Erase);
+        if publishes && !releases.insert(&entry.release) {
             all.wrong(
                 "published_twice",
                 format!("log entry {number}"),
@@ -154,6 +158,25 @@ async fn notice_of(
         found.stale(path.clone(), "the release is withdrawn and this file is still public");
     }
     Ok(found)
+}
+
+/// Of a release that was rewritten nothing is left but the notice.
+async fn buried(
+    store: &Store,
+    dataset: &DatasetId,
+    release: &ReleaseId,
+    all: &mut Verified,
+) -> Result<(), PublishError> {
+    let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
+    let notice = format!("{}/{TOMBSTONE}", folder.path());
+    let listed = store.list(&folder).await.map_err(failed(dataset))?;
+    if !listed.iter().any(|(path, _)| *path == notice) {
+        all.stale(notice.clone(), "the notice of the erasure is missing");
+    }
+    for (path, _) in listed.iter().filter(|(path, _)| *path != notice) {
+        all.stale(path.clone(), "a record was erased from the release and this file is still there");
+    }
+    Ok(())
 }
 
 /// The files of a visible release: each is there with the size and digest that manifest and sums say, and no other is.

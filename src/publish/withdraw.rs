@@ -13,11 +13,14 @@ use super::commit::{append, json_bytes, log, refresh};
 use super::error::PublishError;
 use super::verify::files_of;
 use crate::id::{DatasetId, ReleaseId};
-use crate::release::{LogEntry, LogKind, ReleaseState, states};
+use crate::release::{LogEntry, LogKind, ReleaseState, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// The file that stands in the place of a withdrawn release.
 pub const NOTICE: &str = "WITHDRAWN.json";
+
+/// The file that stands in the place of a release that was rewritten after an erasure.
+pub const TOMBSTONE: &str = "ERASED.json";
 
 /// Who changes which release, why and when.
 #[derive(Debug, Clone)]
@@ -98,6 +101,7 @@ fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
         at: demand.at.clone(),
         verified_at: None,
         reason: Some(demand.reason.clone()),
+        replaces: None,
         before: None,
         claim: None,
         version: None,
@@ -114,14 +118,46 @@ pub async fn settle(stores: Stores<'_>, dataset: &DatasetId, entries: &[(u64, Lo
             None => tidy(stores, dataset, release, state.published).await?,
         }
     }
+    for (old, erasure) in replaced(entries) {
+        bury(stores, dataset, old, erasure).await?;
+    }
     Ok(())
 }
 
-fn public_key(dataset: &DatasetId, release: &ReleaseId, path: &str) -> StoreKey {
+/// Leaves the notice of an erasure in the place of a release and deletes all that was there, in both stores.
+async fn bury(
+    stores: Stores<'_>,
+    dataset: &DatasetId,
+    release: &ReleaseId,
+    erasure: &LogEntry,
+) -> Result<(), PublishError> {
+    let fail = failed(dataset);
+    let notice = public_key(dataset, release, TOMBSTONE);
+    let body = json!({
+        "dataset": dataset, "release": release, "replaced_by": erasure.release, "erased_at": erasure.at,
+        "reason": erasure.reason,
+    });
+    let body: Bytes = json_bytes(&body);
+    if stores.public.get(&notice).await.map_err(&fail)?.as_ref() != Some(&body) {
+        stores.public.put(&notice, body).await.map_err(&fail)?;
+        stores.public.sync(std::slice::from_ref(&notice)).await.map_err(&fail)?;
+    }
+    let shown = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
+    for path in paths(stores.public, &shown).await.map_err(&fail)?.iter().filter(|path| *path != TOMBSTONE) {
+        stores.public.delete(&public_key(dataset, release, path)).await.map_err(&fail)?;
+    }
+    let kept = StoreFolder::Withdrawn { dataset: dataset.clone(), release: release.clone() };
+    for path in paths(stores.private, &kept).await.map_err(&fail)? {
+        stores.private.delete(&private_key(dataset, release, &path)).await.map_err(&fail)?;
+    }
+    Ok(())
+}
+
+pub(super) fn public_key(dataset: &DatasetId, release: &ReleaseId, path: &str) -> StoreKey {
     StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() }
 }
 
-fn private_key(dataset: &DatasetId, release: &ReleaseId, path: &str) -> StoreKey {
+pub(super) fn private_key(dataset: &DatasetId, release: &ReleaseId, path: &str) -> StoreKey {
     StoreKey::WithdrawnFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() }
 }
 

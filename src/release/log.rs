@@ -44,6 +44,9 @@ pub struct LogEntry {
     /// Why a release was withdrawn, restored or erased, in the words of who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The release that a rewritten one stands in for, after an erasure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<ReleaseId>,
     /// Digest of the entry before, so that no entry can change unseen; the last one's is in `releases.json`.
     #[serde(default)]
     pub before: Option<Digest>,
@@ -82,9 +85,9 @@ pub fn parse_log(dataset: &DatasetId, entries: &[(u64, Bytes)]) -> Result<Vec<(u
 /// What a log says about one release.
 #[derive(Debug, Clone, Copy)]
 pub struct ReleaseState<'a> {
-    /// Number of the entry that published it.
+    /// Number of the entry that published it, or the release that it stands in for.
     pub number: u64,
-    /// That entry.
+    /// The entry that published it: that of the erasure, when it was rewritten.
     pub published: &'a LogEntry,
     /// The entry that withdrew it, when it is withdrawn.
     pub withdrawn: Option<&'a LogEntry>,
@@ -97,7 +100,8 @@ impl ReleaseState<'_> {
     }
 }
 
-/// Every release that was published, in the order of the log, and whether it is withdrawn now.
+/// Every release that was published, in the order of the log, and whether it is withdrawn now. One that was rewritten stands
+/// in the place of what it replaces.
 pub fn states(log: &[(u64, LogEntry)]) -> Vec<ReleaseState<'_>> {
     let mut states: Vec<ReleaseState<'_>> = Vec::new();
     for (number, entry) in log {
@@ -106,10 +110,20 @@ pub fn states(log: &[(u64, LogEntry)]) -> Vec<ReleaseState<'_>> {
             LogKind::Publish => states.push(ReleaseState { number: *number, published: entry, withdrawn: None }),
             LogKind::Withdraw => about.for_each(|state| state.withdrawn = Some(entry)),
             LogKind::Restore => about.for_each(|state| state.withdrawn = None),
-            LogKind::Erase | LogKind::Fence => {}
+            LogKind::Erase => {
+                let old = states.iter_mut().filter(|state| state.release() == entry.replaces.as_ref());
+                old.for_each(|state| state.published = entry);
+            }
+            LogKind::Fence => {}
         }
     }
     states
+}
+
+/// Releases that were rewritten after a demand to erase a record, each with the entry that replaced it.
+pub fn replaced(log: &[(u64, LogEntry)]) -> Vec<(&ReleaseId, &LogEntry)> {
+    let erasures = log.iter().filter(|(_, entry)| entry.kind == LogKind::Erase);
+    erasures.filter_map(|(_, entry)| Some((entry.replaces.as_ref()?, entry))).collect()
 }
 
 /// The current release: the highest publish that is not withdrawn.
@@ -144,7 +158,13 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)], freshness: &D
         .collect();
     let latest = current(log).and_then(|(_, entry)| entry.release.as_ref());
     let head = log.last().map(|(number, entry)| json!({ "entry": number, "sha256": entry.digest }));
-    json!({
+    let erased: Vec<_> = replaced(log)
+        .into_iter()
+        .map(|(release, entry)| {
+            json!({ "release": release, "replaced_by": entry.release, "erased_at": entry.at, "reason": entry.reason })
+        })
+        .collect();
+    let mut all = json!({
         "schema_version": FORM,
         "dataset": dataset,
         "latest": latest,
@@ -153,7 +173,11 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)], freshness: &D
         "log": head,
         "releases": releases,
         "withdrawn": withdrawn,
-    })
+    });
+    if !erased.is_empty() {
+        all["erased"] = json!(erased);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -170,6 +194,7 @@ mod tests {
             at: String::new(),
             verified_at: None,
             reason: None,
+            replaces: None,
             before: None,
             claim: None,
             version: None,
@@ -190,6 +215,19 @@ mod tests {
         assert_eq!(current_of(&log).as_deref(), Some("2026-11-22"));
         log.push(entry(LogKind::Restore, "2026-11-23"));
         assert_eq!(current_of(&log).as_deref(), Some("2026-11-23"));
+    }
+
+    #[test]
+    fn a_rewritten_release_stands_in_the_place_of_the_old_one() {
+        let erase = |old: &str, new: &str| LogEntry { replaces: old.parse().ok(), ..entry(LogKind::Erase, new) };
+        let mut log = vec![entry(LogKind::Publish, "2026-11-22"), entry(LogKind::Publish, "2026-11-23")];
+        log.push(erase("2026-11-22", "2026-11-22-r1"));
+        assert_eq!(current_of(&log).as_deref(), Some("2026-11-23"), "the newer one stays the current one");
+        log.push(erase("2026-11-23", "2026-11-23-r1"));
+        log.push(erase("2026-11-23-r1", "2026-11-23-r2"));
+        assert_eq!(current_of(&log).as_deref(), Some("2026-11-23-r2"));
+        log.push(entry(LogKind::Withdraw, "2026-11-23-r2"));
+        assert_eq!(current_of(&log).as_deref(), Some("2026-11-22-r1"));
     }
 
     #[test]

@@ -126,6 +126,17 @@ pub struct CheckRecord {
     pub because: String,
 }
 
+/// What a rewritten release says of its erasure; nobody's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureRecord {
+    /// The release that it stands in for.
+    pub replaces: ReleaseId,
+    /// When the record was erased, RFC 3339, UTC.
+    pub at: String,
+    /// Why, in the words of who did it.
+    pub reason: String,
+}
+
 /// What is in a release and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -145,6 +156,12 @@ pub struct Manifest {
     pub licence: String,
     /// Digest of what it says, clocks and ids left out.
     pub content: Digest,
+    /// Digest of the texts and contracts that count as content.
+    #[serde(default)]
+    pub texts: Option<Digest>,
+    /// The erasure that rewrote it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<ErasureRecord>,
     /// Version of the program.
     pub engine: String,
     /// Digest of the project files that it was made with.
@@ -177,7 +194,7 @@ pub struct Manifest {
 
 /// Digest of what a release says: canonical data files, contracts and texts. Parquet and spreadsheet copies are left
 /// out: they hold the same rows, and bytes that depend on the version of a library.
-pub fn content_digest(files: &[FileRecord], texts: &serde_json::Value) -> Digest {
+pub fn content_digest(files: &[FileRecord], texts: &Digest) -> Digest {
     let canonical = |path: &str| {
         let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
         matches!(extension, "csv" | "geojson" | "svg") && !stem.ends_with(".excel-fr")

@@ -256,7 +256,7 @@ pub(super) fn file_record(path: &str, bytes: &Bytes) -> FileRecord {
     }
 }
 
-fn project_digest(job: Job<'_>) -> Digest {
+pub(super) fn project_digest(job: Job<'_>) -> Digest {
     let mut hasher = Hasher::default();
     for (path, file) in &job.files.files {
         hasher.update(format!("{path}\n{}\n", Digest::of(file.text.as_bytes())).as_bytes());
@@ -367,7 +367,12 @@ impl<'a> Assembled<'a> {
 
     /// Digest of what the release says: data, contracts and texts, without clock and id.
     fn content(&self) -> Digest {
-        content_digest(&self.data, &describe::texts(self))
+        content_digest(&self.data, &self.texts())
+    }
+
+    /// Digest of the texts and contracts that count as content.
+    fn texts(&self) -> Digest {
+        Digest::of(describe::texts(self).to_string().as_bytes())
     }
 
     /// What the manifest says of the tables.
@@ -423,6 +428,8 @@ impl Finish for Assembled<'_> {
             synthetic: self.job.pipeline.synthetic,
             licence: self.job.pipeline.licence.clone(),
             content: self.content(),
+            texts: Some(self.texts()),
+            erasure: None,
             engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
             project: self.project,
             reference: Some(self.reference),

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::assemble::{self, Assembled};
 use super::build::Builder;
+use super::erase;
 use super::error::RunError;
 use super::intake::parts;
 use super::stage::{self, Staged};
@@ -256,6 +257,7 @@ impl Changelog<'_> {
     /// All tables of the sources, in the order of the pipeline.
     async fn read(&self, made: &Made, folder: &Path) -> Result<Vec<Staged>, RunError> {
         let job = self.assembled.job;
+        let demands = erase::demands(self.private, &job.pipeline.id).await?;
         let mut staged = Vec::new();
         for table in &job.pipeline.tables {
             let Some(snapshot) = made.snapshots.iter().find(|snapshot| snapshot.source == table.source) else {
@@ -263,8 +265,9 @@ impl Changelog<'_> {
             };
             let parts = parts(self.private, snapshot, table).await?;
             let (spec, key) = (table.clone(), job.project.key.clone());
+            let erased = erase::left_out(&demands, table, &key);
             let (cog, folder) = (Arc::clone(&made.cog), folder.to_owned());
-            let task = tokio::task::spawn_blocking(move || stage::stage(&spec, &key, parts, &cog, &folder));
+            let task = tokio::task::spawn_blocking(move || stage::stage(&spec, (&key, erased), parts, &cog, &folder));
             staged.push(task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??);
         }
         Ok(staged)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::EngineError;
-use crate::id::{SourceId, TableName};
+use crate::id::{DatasetId, ReleaseId, SourceId, TableName};
 use crate::normalise::NormaliseError;
 use crate::publish::PublishError;
 use crate::publish::owner::OwnerError;
@@ -20,6 +20,56 @@ pub struct Drifted(pub Vec<String>);
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct Refused(pub Vec<String>);
+
+/// Why a release cannot be built from its inputs any more.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreproducible {
+    /// Its files are in the private store.
+    #[error("it is withdrawn: `essaim releases restore` brings it back")]
+    Withdrawn,
+    /// It was made from another release, not from snapshots.
+    #[error("it was rewritten by an erasure: its tables keep what was counted before, and its inputs are gone")]
+    Rewritten,
+    /// Another program made it.
+    #[error("it was made by {then}, and this is {now}")]
+    Program {
+        /// The program that made it.
+        then: String,
+        /// This one.
+        now: String,
+    },
+    /// Other project files made it.
+    #[error("the project files changed since: check out the revision that made it, and ask again")]
+    Project,
+    /// Another official geography made it.
+    #[error("the official geography changed since, and the private store does not have the old one")]
+    Geography,
+    /// A snapshot is not there any more.
+    #[error(
+        "the snapshot of source `{id}` of {fetched_at} is not in the private store: it has expired, or another store made the release"
+    )]
+    Snapshot {
+        /// The source.
+        id: SourceId,
+        /// When it was fetched.
+        fetched_at: String,
+    },
+    /// A snapshot has lost a record.
+    #[error("a record was erased from the snapshot of source `{id}` that it was made from")]
+    Erased {
+        /// The source.
+        id: SourceId,
+    },
+    /// The release before is not there any more.
+    #[error("the release before, `{release}`, is withdrawn or was rewritten")]
+    Previous {
+        /// The release before.
+        release: ReleaseId,
+    },
+    /// Its time cannot be read.
+    #[error("the time in its manifest cannot be read")]
+    Issued(#[source] chrono::ParseError),
+}
 
 /// A run could not be finished. The last good release stays visible.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +112,7 @@ pub enum RunError {
     #[error("release `{release}` was withdrawn: it does not read back through {url}")]
     ReadBack {
         /// The release.
-        release: crate::id::ReleaseId,
+        release: ReleaseId,
         /// Its public address.
         url: String,
         /// What is wrong.
@@ -158,6 +208,37 @@ pub enum RunError {
     /// The release could not be written.
     #[error("cannot publish")]
     Publish(#[source] Box<PublishError>),
+    /// A release cannot be built from its inputs any more.
+    #[error("cannot rebuild release `{release}`")]
+    Unreproducible {
+        /// The release.
+        release: ReleaseId,
+        /// Why.
+        source: Box<Unreproducible>,
+    },
+    /// The record to be erased is nowhere.
+    #[error("no snapshot and no release of `{dataset}` has a record with that key; nothing was erased")]
+    NoRecord {
+        /// The dataset.
+        dataset: DatasetId,
+    },
+    /// Several tables have a record with the key.
+    #[error("several tables have a record with that key: say which one with --table; nothing was erased")]
+    SeveralRecords {
+        /// The tables.
+        #[source]
+        source: Drifted,
+    },
+    /// A demand to erase a record cannot be read.
+    #[error("demand {number} to erase a record of `{dataset}` cannot be read")]
+    Demand {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The demand.
+        number: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A thread ended by a panic: a defect.
     #[error("the step that makes table `{table}` stopped unexpectedly")]
     Stopped {
@@ -184,6 +265,8 @@ impl RunError {
             Self::Drift { .. } => "source_changed",
             Self::ReadBack { .. } => "read_back_failed",
             Self::Store { .. } => "store_failed",
+            Self::Unreproducible { .. } => "not_reproducible",
+            Self::NoRecord { .. } | Self::SeveralRecords { .. } | Self::Demand { .. } => "not_erased",
             Self::Publish(_) => "publish_failed",
             Self::Territory(_)
             | Self::Reference { .. }

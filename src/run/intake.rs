@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::drift;
+use super::erase;
 use super::error::{Refused, RunError};
 use super::stage::{self, Parts, Staged};
 use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed};
@@ -107,13 +108,33 @@ impl Intaker<'_> {
             intake.bounds.extend(taken.bounds);
             staged.extend(taken.staged);
         }
+        self.gather(&mut intake, staged);
+        Ok(intake)
+    }
+
+    /// Reads sources once more from the snapshots that a release was made from.
+    pub(super) async fn again(&self, snapshots: Vec<Snapshot>) -> Result<Intake, RunError> {
+        let mut intake = Intake::default();
+        let mut staged = Vec::new();
+        for snapshot in snapshots {
+            let source = self.job.pipeline.sources.iter().find(|source| source.id == snapshot.source);
+            let Some(source) = source else { continue };
+            let taken = self.read(source, None, snapshot).await?;
+            intake.snapshots.push(taken.snapshot);
+            staged.extend(taken.staged);
+        }
+        self.gather(&mut intake, staged);
+        Ok(intake)
+    }
+
+    /// Puts the tables of all sources in the order of the pipeline.
+    fn gather(&self, intake: &mut Intake, mut staged: Vec<(usize, Staged)>) {
         staged.sort_by_key(|(at, _)| *at);
         let tables = &self.job.pipeline.tables;
         for (at, table) in staged.iter().filter(|(at, _)| tables[*at].drift != Drift::Stop) {
             intake.given_up.extend(lost_columns(&tables[*at], table).into_iter().map(str::to_owned));
         }
         intake.staged = staged.into_iter().map(|(_, staged)| staged).collect();
-        Ok(intake)
     }
 
     /// The newest snapshot: of the source itself, or the last that was fetched.
@@ -189,11 +210,13 @@ impl Intaker<'_> {
     async fn read(&self, source: &Source, good: Option<&Good>, snapshot: Snapshot) -> Result<Taken, RunError> {
         let mut staged = Vec::new();
         let mut shape = SourceShape::default();
+        let demands = erase::demands(self.private, &self.job.pipeline.id).await?;
         for (at, table) in self.job.pipeline.tables.iter().enumerate().filter(|(_, table)| table.source == source.id) {
             let parts = parts(self.private, &snapshot, table).await?;
             let (spec, key) = (table.clone(), self.job.project.key.clone());
+            let erased = erase::left_out(&demands, table, &key);
             let (cog, folder) = (Arc::clone(self.cog), self.folder.to_owned());
-            let task = tokio::task::spawn_blocking(move || stage::stage(&spec, &key, parts, &cog, &folder));
+            let task = tokio::task::spawn_blocking(move || stage::stage(&spec, (&key, erased), parts, &cog, &folder));
             let mut staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
             staged_table.changes = drift::since(self.job, self.private, table, &staged_table).await?;
             let table = staged_table;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::normalise::reject::ERASED;
 use crate::normalise::{Correction, Reject, UnfitCell};
 
 use super::error::RunError;
@@ -107,6 +108,9 @@ impl Ledger {
 
     fn rejected(&mut self, reject: &Reject, cells: &str) -> Result<(), RunError> {
         *self.counts.rejects.entry(reject.reason.clone()).or_default() += 1;
+        if reject.reason == ERASED {
+            return Ok(());
+        }
         let raw: serde_json::Map<String, serde_json::Value> =
             reject.raw.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         let (line, column) = (position(reject.line), reject.column.as_deref().unwrap_or(""));

@@ -10,6 +10,7 @@ mod changes;
 mod checks;
 mod describe;
 mod drift;
+mod erase;
 mod error;
 mod gate;
 mod intake;
@@ -18,6 +19,7 @@ mod owner;
 mod read_back;
 mod record;
 mod reference;
+mod reproduce;
 mod sample;
 mod scratch;
 mod stage;
@@ -43,16 +45,19 @@ use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
 use crate::release::{Attempt, Went};
 use crate::store::{Store, StoreError, StoreKey};
-use crate::territory::Seeds;
+use crate::territory::{Cog, Seeds};
 
-pub use error::RunError;
+pub use erase::{Demanded, ErasedRecord, erase};
+pub use error::{RunError, Unreproducible};
 pub use ledger::LedgerCounts;
 pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
+pub use reproduce::{Difference, Reproduced, reproduce};
 pub use sample::{SampledRow, TableSample, sample};
 pub use testing::{CaseOutcome, Difference, Sign, Verdict, test};
 
+use assemble::Assembled;
 use build::Builder;
-use intake::Intaker;
+use intake::{Intake, Intaker};
 use stage::Staged;
 
 /// Memory that SQL may take before it spills to disk.
@@ -136,24 +141,7 @@ pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) ->
     let attempt = hex::encode(rand::random::<[u8; 8]>());
     let id = format!("{}-{}", options.now.format("%Y%m%dT%H%M%SZ"), attempt.get(..8).unwrap_or(&attempt));
     let run: RunId = id.parse().expect("a time and hexadecimal digits make a run id");
-    let record = RunRecord {
-        run,
-        pipeline: job.pipeline.id.clone(),
-        synthetic: job.pipeline.synthetic,
-        started_at: options.now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        duration_ms: 0.0,
-        outcome: RunOutcome::DryRun,
-        sources: Vec::new(),
-        tables: Vec::new(),
-        owners: Vec::new(),
-        published: Vec::new(),
-        failed_checks: Vec::new(),
-        bounds: Vec::new(),
-        checks: 0,
-        files: 0,
-        bytes: 0,
-        steps: Vec::new(),
-    };
+    let record = RunRecord::begun(run, job.pipeline, options.now);
     let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new() };
     let outcome = steps(job, options, &attempt, &mut progress).await;
     progress.end_step();
@@ -239,6 +227,7 @@ async fn steps(
         .prefix("essaim-")
         .tempdir()
         .map_err(|source| RunError::Scratch { path: std::env::temp_dir(), source: Box::new(source) })?;
+    erase::finish(job, options, Stores { public: &public, private: &private }, folder.path()).await?;
     progress.step("read", "Fetching and reading sources");
     let seeds = Seeds::of(&job.project.root);
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
@@ -253,15 +242,7 @@ async fn steps(
         intaker.keep(&intake).await?;
         return Ok(RunOutcome::NothingPublic);
     }
-    progress.step("build", "Counting answers and running models");
-    let engine = engine(folder.path())?;
-    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder: folder.path() };
-    builder.reference(&cog, &seeds)?;
-    builder.tables(&intake.staged).await?;
-    builder.indicators(&intake.staged)?;
-    let models = builder.models(job.plan).await?;
-    progress.step("write", "Writing and checking files");
-    let assembled = assemble::assemble(job, options, &builder, models, &intake, &seeds, progress).await?;
+    let assembled = make(job, options, &intake, (&cog, &seeds), folder.path(), progress).await?;
     if progress.record.failed_checks.iter().any(|check| check.severity == "block") {
         return Ok(RunOutcome::Blocked);
     }
@@ -313,6 +294,26 @@ fn engine(folder: &Path) -> Result<Engine, RunError> {
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
     };
     Engine::new(&options).map_err(|source| RunError::EngineStart(Box::new(source)))
+}
+
+/// From intermediate tables to everything of a release but its id.
+async fn make<'a>(
+    job: Job<'a>,
+    options: &RunOptions,
+    intake: &Intake,
+    (cog, seeds): (&Cog, &Seeds),
+    folder: &Path,
+    progress: &mut Progress<'_>,
+) -> Result<Assembled<'a>, RunError> {
+    progress.step("build", "Counting answers and running models");
+    let engine = engine(folder)?;
+    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder };
+    builder.reference(cog, seeds)?;
+    builder.tables(&intake.staged).await?;
+    builder.indicators(&intake.staged)?;
+    let models = builder.models(job.plan).await?;
+    progress.step("write", "Writing and checking files");
+    assemble::assemble(job, options, &builder, models, intake, seeds, progress).await
 }
 
 fn record_tables(staged: &[Staged], progress: &mut Progress<'_>) {

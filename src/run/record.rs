@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::ledger::LedgerCounts;
+use crate::config::pipeline::Pipeline;
 use crate::id::{DatasetId, ReleaseId, RunId};
 use crate::quality::gate::Bound;
 
@@ -162,6 +164,28 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The record of a run that begins.
+    pub(super) fn begun(run: RunId, pipeline: &Pipeline, now: DateTime<Utc>) -> Self {
+        Self {
+            run,
+            pipeline: pipeline.id.clone(),
+            synthetic: pipeline.synthetic,
+            started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            duration_ms: 0.0,
+            outcome: RunOutcome::DryRun,
+            sources: Vec::new(),
+            tables: Vec::new(),
+            owners: Vec::new(),
+            published: Vec::new(),
+            failed_checks: Vec::new(),
+            bounds: Vec::new(),
+            checks: 0,
+            files: 0,
+            bytes: 0,
+            steps: Vec::new(),
+        }
+    }
+
     /// What stopped a blocked run, a stable code.
     pub(super) fn blocked_by(&self) -> &'static str {
         if self.bounds.iter().any(Bound::blocks) { "gate_closed" } else { "checks_failed" }

@@ -18,6 +18,7 @@ use crate::config::pipeline::{Keep, Secret, ShownTable, TableSpec};
 use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
+use crate::normalise::erase::Erased;
 use crate::normalise::reject::DUPLICATE;
 use crate::normalise::{
     Chunk, ChunkSink, ColumnShape, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema,
@@ -232,7 +233,7 @@ fn key_of(table: &TableSpec, batch: &RecordBatch, row: usize) -> Result<String, 
 /// Reads a table into the scratch folder.
 pub(super) fn stage(
     table: &TableSpec,
-    key: &Secret,
+    (key, erased): (&Secret, Vec<Erased>),
     parts: Parts,
     cog: &Cog,
     folder: &Path,
@@ -252,6 +253,7 @@ pub(super) fn stage(
         lines: Lines::default(),
     };
     let summary = Normaliser::new(table, key)
+        .without(erased)
         .run(parts, &mut sink)
         .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
     let StageSink { writer, mut ledger, methods, empty, beaten, .. } = sink;

@@ -38,10 +38,13 @@ pub use part::stream_part;
 pub use snapshot::Fetched;
 pub use snapshot::Snapshot;
 pub use snapshot::SnapshotPart;
+pub use snapshot::all;
+pub use snapshot::drop_unreferenced;
 pub use snapshot::fetch;
 pub use snapshot::find;
 pub use snapshot::latest;
 pub use snapshot::numbered;
+pub use snapshot::replace;
 
 /// Fetches one kind of source. Moves bytes; never interprets them.
 #[async_trait]

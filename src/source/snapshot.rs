@@ -32,6 +32,9 @@ pub struct Snapshot {
     pub parts: Vec<SnapshotPart>,
     /// Digest of the names and digests of the parts, and of nothing else: unchanged content has an unchanged digest.
     pub digest: Digest,
+    /// Keyed digests that the snapshot had before records were erased from it, as manifests cite them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
 }
 
 /// One named document of a snapshot.
@@ -124,7 +127,8 @@ pub async fn fetch(
     }
     let number = last.as_ref().map_or(0, |last| last.number) + 1;
     let digest = digest_of(&parts).map_err(|error| bad_index(source, number, error))?;
-    commit(store, Snapshot { source: source.clone(), number, fetched_at: now, parts, digest }, last).await
+    commit(store, Snapshot { source: source.clone(), number, fetched_at: now, parts, digest, erased: Vec::new() }, last)
+        .await
 }
 
 /// Writes the index unless the last snapshot, also one that somebody else has just made, has the same content.
@@ -185,6 +189,59 @@ pub async fn find(
         }
     }
     Ok(None)
+}
+
+/// All snapshots of a source that are still there, the last one first.
+pub async fn all(store: &Store, source: &SourceId) -> Result<Vec<Snapshot>, SourceError> {
+    let folder = StoreFolder::Snapshots { source: source.clone() };
+    let mut snapshots = Vec::new();
+    for number in store.numbers(&folder).await.map_err(reading)?.into_iter().rev() {
+        let key = StoreKey::SnapshotIndex { source: source.clone(), n: number };
+        if let Some(index) = store.get(&key).await.map_err(reading)? {
+            snapshots.push(parse_index(source, number, &index)?);
+        }
+    }
+    Ok(snapshots)
+}
+
+/// Puts a snapshot that lost a record in the place of what it was; `cited` is the keyed digest that it had. Its old bytes
+/// go with [`drop_unreferenced`].
+pub async fn replace(
+    store: &Store,
+    old: &Snapshot,
+    parts: Vec<SnapshotPart>,
+    cited: String,
+) -> Result<Snapshot, SourceError> {
+    let bad = |error| bad_index(&old.source, old.number, error);
+    let mut new = Snapshot { digest: digest_of(&parts).map_err(bad)?, parts, ..old.clone() };
+    new.erased.push(cited);
+    let attempt = hex::encode(rand::random::<[u8; 16]>());
+    let index = StoredIndex { attempt: &attempt, snapshot: &new };
+    let index = serde_json::to_vec_pretty(&index).map_err(bad)?;
+    let key = StoreKey::SnapshotIndex { source: new.source.clone(), n: new.number };
+    store.put(&key, index.into()).await.map_err(storing)?;
+    store.sync(&[key]).await.map_err(storing)?;
+    Ok(new)
+}
+
+/// Deletes the parts of a source that no snapshot names: what a killed fetch left, and what was replaced. Nobody may be
+/// fetching the source meanwhile.
+pub async fn drop_unreferenced(store: &Store, source: &SourceId) -> Result<(), SourceError> {
+    let named: BTreeSet<String> = all(store, source)
+        .await?
+        .iter()
+        .flat_map(|snapshot| snapshot.parts.iter().map(|part| snapshot.key_of(part).path()).collect::<Vec<_>>())
+        .collect();
+    let folder = StoreFolder::SnapshotParts { source: source.clone() };
+    for (path, _) in store.list(&folder).await.map_err(reading)? {
+        let name = path.rsplit('/').next().and_then(|name| name.parse::<Digest>().ok());
+        if let Some(digest) = name.filter(|_| !named.contains(&path)) {
+            let key = StoreKey::SnapshotPart { source: source.clone(), digest };
+            store.delete(&key).await.map_err(storing)?;
+        }
+    }
+    store.sweep(&folder, std::time::Duration::ZERO).await.map_err(storing)?;
+    Ok(())
 }
 
 fn digest_of(parts: &[SnapshotPart]) -> serde_json::Result<Digest> {

@@ -66,6 +66,13 @@ pub enum StoreKey {
         /// The path below the release's folder.
         path: String,
     },
+    /// Private: the demand to erase a record, without its key: readers leave out what its keyed digests tell.
+    Erasure {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The demand's number.
+        n: u64,
+    },
     /// Private: one step of a lease.
     Lease {
         /// The dataset that is leased.
@@ -165,6 +172,11 @@ pub enum StoreFolder {
         /// The release.
         release: ReleaseId,
     },
+    /// The demands to erase records of a dataset.
+    Erasures {
+        /// The dataset.
+        dataset: DatasetId,
+    },
     /// The steps of a dataset's lease.
     Leases {
         /// The dataset.
@@ -215,6 +227,7 @@ impl StoreKey {
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
+            Self::Erasure { dataset, n } => format!("erasures/{dataset}/{n:020}.json"),
             Self::Lease { dataset, n } => format!("leases/{dataset}/{n:020}.json"),
             Self::Claim { dataset, release } => format!("{dataset}/claims/{release}.json"),
             Self::LogEntry { dataset, n } => format!("{dataset}/log/{n:020}.json"),
@@ -240,6 +253,7 @@ impl StoreKey {
             | Self::SourceColumns { .. }
             | Self::SourceState { .. }
             | Self::RunRecord { .. }
+            | Self::Erasure { .. }
             | Self::Lease { .. }
             | Self::Claim { .. }
             | Self::LogEntry { .. }
@@ -264,6 +278,7 @@ impl StoreKey {
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
             | Self::WithdrawnFile { .. }
+            | Self::Erasure { .. }
             | Self::Lease { .. } => NEVER,
             Self::ReleaseFile { .. } | Self::Manifest { .. } | Self::Sums { .. } => DAY,
             Self::Claim { .. }
@@ -286,6 +301,7 @@ impl StoreFolder {
             Self::Runs => "runs".to_owned(),
             Self::Run { run } => format!("runs/{run}"),
             Self::Withdrawn { dataset, release } => format!("withdrawn/{dataset}/{release}"),
+            Self::Erasures { dataset } => format!("erasures/{dataset}"),
             Self::Leases { dataset } => format!("leases/{dataset}"),
             Self::Claims { dataset } => format!("{dataset}/claims"),
             Self::Log { dataset } => format!("{dataset}/log"),

@@ -1,6 +1,7 @@
 //! `essaim releases`: what is published, and changing it.
 
 mod diff;
+mod erase;
 mod manage;
 mod show;
 
@@ -13,7 +14,7 @@ use super::printer::Printer;
 use super::project::{self, Checked};
 use crate::id::{DatasetId, ReleaseId};
 use crate::publish::commit::log;
-use crate::release::{LogEntry, ReleaseState, current, states};
+use crate::release::{LogEntry, ReleaseState, current, replaced, states};
 use crate::store::Store;
 
 /// Arguments of `essaim releases`.
@@ -63,6 +64,14 @@ Examples:
     Withdraw(manage::ChangeArguments),
     /// Bring a withdrawn release back
     Restore(manage::ChangeArguments),
+    /// Take a record out of every release, snapshot and list, after a legal demand
+    #[command(
+        after_help = "Releases that hold it are rewritten as `…-r1` and the old bytes deleted; aggregates stay as they are. No run may \
+be under way.
+Example:
+  essaim releases erase cooperations-territoriales --key FicheSynthetique012 --because 'Demande d’effacement.'"
+    )]
+    Erase(erase::EraseArguments),
     /// Remove what killed runs left behind: files that no log entry published and nothing touched for some time
     Gc(manage::GcArguments),
 }
@@ -77,7 +86,10 @@ pub(super) fn public_store(checked: &Checked, printer: &Printer) -> Result<Store
 
 /// Lists or shows releases.
 pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, printer: &Printer) -> Exit {
-    let checked = match project::open(folder, printer) {
+    // Which columns of a release tell a record is known once SQL is planned.
+    let plans = matches!(arguments.command, ReleasesCommand::Erase(_));
+    let opened = if plans { project::check(folder, printer) } else { project::open(folder, printer) };
+    let checked = match opened {
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
@@ -92,6 +104,7 @@ pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, print
         ReleasesCommand::Verify { release } => show::verify(&checked, &store, release.as_deref(), printer).await,
         ReleasesCommand::Withdraw(change) => manage::withdraw(&checked, &store, change, printer).await,
         ReleasesCommand::Restore(change) => manage::restore(&checked, &store, change, printer).await,
+        ReleasesCommand::Erase(what) => erase::erase(&checked, what, printer).await,
         ReleasesCommand::Gc(what) => manage::gc(&checked, &store, what, printer).await,
     };
     done.err().unwrap_or(Exit::Done)
@@ -161,6 +174,13 @@ pub(super) async fn resolve(
             format!("`{dataset}` has no release yet: run `essaim run {dataset}` first")
         }
         (None, None) => format!("all releases of `{dataset}` are withdrawn; `essaim releases list` shows them"),
+        (None, Some(name))
+            if let Some((_, erasure)) = replaced(&entries).into_iter().find(|(old, _)| old.as_str() == name) =>
+        {
+            let new = erasure.release.as_ref().map(ToString::to_string).unwrap_or_default();
+            let reason = erasure.reason.as_deref().unwrap_or("no reason given");
+            format!("`{dataset}@{name}` was rewritten as `{new}` on {}: {reason}", erasure.at)
+        }
         (None, Some(name)) => {
             let known: Vec<String> = states.iter().map(name_of).collect();
             format!("`{dataset}` has no release `{name}`; it has: {}", known.join(", "))

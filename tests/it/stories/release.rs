@@ -3,8 +3,10 @@
 mod bench;
 mod changelog;
 mod changes;
+mod erased;
 mod killed;
 mod large;
+mod reproduced;
 mod swept;
 mod withdrawn;
 mod writers;

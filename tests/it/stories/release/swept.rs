@@ -133,6 +133,17 @@ fn a_collection_can_die_at_any_delete(#[case] place: Place) {
     println!("gc, {place:?}: {tried} points of {last} tried and survived");
 }
 
+#[rstest]
+#[case::in_a_folder(Place::Folder)]
+#[case::in_a_bucket(Place::Bucket)]
+fn an_erasure_can_die_at_any_write(#[case] place: Place) {
+    let bench = Bench::new(place);
+    bench.project.run();
+    let (tried, last) = sweep(&bench, &["releases", "erase", DATASET, "--key", "7", "--because", "Essai."]);
+    assert!(tried >= 4, "only {tried} points up to {last}");
+    println!("erase, {place:?}: {tried} points of {last} tried and survived");
+}
+
 /// Files below release folders beyond those of one release: a killed publication left some.
 fn orphans(stores: &Path) -> usize {
     let mut folders = std::collections::BTreeSet::new();

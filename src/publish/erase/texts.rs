@@ -1,0 +1,97 @@
+//! What a release says about its files, corrected where the files are others now.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::publish::dictionary;
+use crate::release::{FileRecord, Manifest};
+
+/// Turns the texts of a release into those of the rewritten one.
+pub(super) struct Patch<'a> {
+    old: &'a Manifest,
+    new: Manifest,
+    /// Files that are others now, before and after.
+    files: Vec<(&'a FileRecord, FileRecord)>,
+}
+
+impl<'a> Patch<'a> {
+    pub(super) fn new(old: &'a Manifest, new: &Manifest) -> Self {
+        let pair = |file: &FileRecord| {
+            let before = old.files.iter().find(|before| before.path == file.path && before.sha256 != file.sha256)?;
+            Some((before, file.clone()))
+        };
+        Self { old, new: new.clone(), files: new.files.iter().filter_map(pair).collect() }
+    }
+
+    /// Whether a file tells of others.
+    pub(super) fn is_about(path: &str) -> bool {
+        ["LICENSE", "README.md", "datapackage.json", "dictionary.html"].contains(&path) || path.starts_with("schemas/")
+    }
+
+    pub(super) fn apply(&self, path: &str, bytes: &Bytes) -> Bytes {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (old, new) = (&self.old.release, &self.new.release);
+        let text = text.replace(&format!("/releases/{old}/"), &format!("/releases/{new}/"));
+        let text = match path {
+            "README.md" => self.readme(&text),
+            "datapackage.json" => self.datapackage(&text),
+            "dictionary.html" => self.dictionary(text),
+            _ => text,
+        };
+        // `Édition` and `édition`.
+        text.replace(&format!("dition {old} ("), &format!("dition {new} ("))
+            .replace(&format!("dition {old},"), &format!("dition {new},"))
+            .into()
+    }
+
+    fn readme(&self, text: &str) -> String {
+        let line = |line: &str| {
+            let about = |file: &FileRecord| line.starts_with(&format!("| [{0}]({0}) |", file.path));
+            let found = self.files.iter().find(|(before, _)| about(before));
+            let gone = self.old.files.iter().any(about) && !self.new.files.iter().any(about);
+            match found {
+                _ if gone => String::new(),
+                Some((before, after)) => {
+                    let tail = |file: &FileRecord| format!("| {} | {} |", file.rows.unwrap_or(0), file.bytes);
+                    line.replace(&tail(before), &tail(after))
+                }
+                None => line.to_owned(),
+            }
+        };
+        text.split_inclusive('\n').map(line).collect()
+    }
+
+    fn datapackage(&self, text: &str) -> String {
+        let Ok(mut package) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+        if let Some(resources) = package.get_mut("resources").and_then(Value::as_array_mut) {
+            let path_of = |resource: &Value| resource.get("path").and_then(Value::as_str).map(str::to_owned);
+            resources.retain(|resource| {
+                path_of(resource).is_none_or(|path| self.new.files.iter().any(|file| file.path == path))
+            });
+            for resource in resources {
+                let Some(path) = path_of(resource) else { continue };
+                let Some((_, file)) = self.files.iter().find(|(_, file)| file.path == path) else { continue };
+                if resource.get("bytes").is_some() {
+                    resource["bytes"] = file.bytes.into();
+                }
+                resource["hash"] = format!("sha256:{}", file.sha256).into();
+            }
+        }
+        let mut text = serde_json::to_string_pretty(&package).unwrap_or_else(|_| text.to_owned());
+        text.push('\n');
+        text
+    }
+
+    fn dictionary(&self, mut text: String) -> String {
+        for (before, after) in &self.files {
+            let told = |file: &FileRecord| dictionary::told(file.bytes, &file.sha256.to_string());
+            text = text.replace(&told(before), &told(after));
+        }
+        for (before, after) in self.old.tables.iter().zip(&self.new.tables) {
+            if before.rows != after.rows {
+                text = dictionary::with_rows(&text, &before.name, before.rows, after.rows);
+            }
+        }
+        dictionary::with_release(&text, self.old.release.as_str(), self.new.release.as_str())
+    }
+}
