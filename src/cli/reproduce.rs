@@ -11,7 +11,7 @@ use super::project;
 use super::run::{clock, now};
 use crate::id::ReleaseId;
 use crate::quality::gate::Acceptance;
-use crate::run::{Difference, From, Job, RunOptions, reproduce as rebuild};
+use crate::run::{FileDifference, From, Job, RunOptions, reproduce as rebuild};
 
 /// Arguments of `essaim reproduce`.
 #[derive(Debug, Args)]
@@ -78,8 +78,8 @@ pub(super) async fn reproduce(arguments: &ReproduceArguments, folder: &Path, pri
 }
 
 /// A file that differs: its path, both digests, and the first line that is another.
-fn described(difference: &Difference) -> String {
-    let Difference { path, published, rebuilt, line } = difference;
+fn described(difference: &FileDifference) -> String {
+    let FileDifference { path, published, rebuilt, line } = difference;
     let digest = |digest: &Option<crate::id::Digest>| digest.map_or("absent".to_owned(), |digest| digest.to_string());
     let mut text = format!("{path}\t{}\t{}\n", digest(published), digest(rebuilt));
     if let Some((number, before, after)) = line {

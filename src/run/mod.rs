@@ -51,7 +51,7 @@ pub use erase::{Demanded, ErasedRecord, erase};
 pub use error::{RunError, Unreproducible};
 pub use ledger::LedgerCounts;
 pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
-pub use reproduce::{Difference, Reproduced, reproduce};
+pub use reproduce::{FileDifference, Reproduced, reproduce};
 pub use sample::{SampledRow, TableSample, sample};
 pub use testing::{CaseOutcome, Difference, Sign, Verdict, test};
 

@@ -28,7 +28,7 @@ use crate::territory::Seeds;
 
 /// A file that came out otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct FileDifference {
     /// Path below the release's folder.
     pub path: String,
     /// SHA-256 of the published file; none when the release has no such file.
@@ -45,7 +45,7 @@ pub struct Reproduced {
     /// Files that were compared.
     pub files: u64,
     /// Files that differ, by path; none when the release is identical.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FileDifference>,
 }
 
 /// Builds a release from its inputs and compares it with what is published.
@@ -233,7 +233,7 @@ async fn compare(
         if published != rebuilt {
             let text = media_type_of(path).starts_with("text/csv") && published.is_some() && rebuilt.is_some();
             let line = if text { first_line(public, scratch, &key).await? } else { None };
-            found.differences.push(Difference { path: path.to_owned(), published, rebuilt, line });
+            found.differences.push(FileDifference { path: path.to_owned(), published, rebuilt, line });
         }
     }
     Ok(found)
