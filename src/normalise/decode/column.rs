@@ -14,7 +14,7 @@ use super::notes::Notes;
 use super::numbers::Numbers;
 use super::store::Values;
 use super::text::{Form, Html, Keyed, TextColumn};
-use super::{Cell, Fit, Status, held};
+use super::{Cell, Fit, Status, day, held, moment};
 use crate::config::pipeline::{Mapping, Secret};
 use crate::contract::arrow::STATUSES;
 use crate::contract::{Column, Kind};
@@ -361,18 +361,6 @@ impl ColumnDecoder {
             Held::Texts(..) | Held::Nothing(..) => number(None),
         }
     }
-}
-
-/// A day as text.
-fn day(days: i32) -> String {
-    chrono::NaiveDate::from_num_days_from_ce_opt(days.saturating_add(719_163))
-        .map_or_else(|| days.to_string(), |date| date.to_string())
-}
-
-/// A moment as text.
-fn moment(micros: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(micros)
-        .map_or_else(|| micros.to_string(), |moment| moment.naive_utc().format("%Y-%m-%d %H:%M:%S%.f").to_string())
 }
 
 /// A whole number that compares as a number does.

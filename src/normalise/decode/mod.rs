@@ -68,3 +68,15 @@ struct Cell<'a> {
     /// Where free text of the option `autre` goes.
     free: Option<&'a mut String>,
 }
+
+/// A day as text.
+fn day(days: i32) -> String {
+    chrono::NaiveDate::from_num_days_from_ce_opt(days.saturating_add(719_163))
+        .map_or_else(|| days.to_string(), |date| date.to_string())
+}
+
+/// A moment as text.
+fn moment(micros: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(micros)
+        .map_or_else(|| micros.to_string(), |moment| moment.naive_utc().format("%Y-%m-%d %H:%M:%S%.f").to_string())
+}
