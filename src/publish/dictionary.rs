@@ -6,9 +6,10 @@
 use csv_core::Terminator;
 use csv_core::WriteResult;
 use csv_core::WriterBuilder;
-use minijinja::Environment;
 use minijinja::context;
 use serde::Serialize;
+
+use super::page::environment;
 
 const TEMPLATE: &str = include_str!("../../web/dictionary.html");
 const HEADER: [&str; 8] = ["table", "colonne", "type", "titre", "description", "unite", "obligatoire", "codes"];
@@ -158,16 +159,10 @@ pub fn html(dictionary: &Dictionary) -> Result<String, DictionaryError> {
 }
 
 fn page(dictionary: &Dictionary) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let mut environment = environment("dictionary.html", TEMPLATE)?;
     environment.add_filter("size", |bytes: u64| size(bytes));
-    environment.add_filter("whole", |number: u64| whole(number));
     environment.add_filter("link", |path: String| link(&path));
     environment.add_filter("paragraphs", |text: String| paragraphs(&text));
-    // The name decides that values are escaped for HTML.
-    environment.add_template("dictionary.html", TEMPLATE)?;
     let kinds: Vec<Vec<&str>> =
         dictionary.tables.iter().map(|t| t.columns.iter().map(|column| column.kind.in_french()).collect()).collect();
     let url = &dictionary.licence_url;

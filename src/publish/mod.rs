@@ -11,6 +11,7 @@ pub mod freshness;
 pub mod gc;
 pub mod metadata;
 pub mod owner;
+mod page;
 pub mod verify;
 pub mod withdraw;
 

@@ -1,11 +1,10 @@
 //! The gate of a release: its tables against those of the release before.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::ArrayRef;
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
-use futures::TryStreamExt as _;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::assemble::{Assembled, Table};
@@ -13,12 +12,12 @@ use super::error::RunError;
 use super::scratch;
 use crate::config::pipeline::table_gate;
 use crate::contract::Contract;
-use crate::id::{DatasetId, ReleaseId};
 use crate::publish::PublishError;
+use crate::publish::changes::fetch_file;
 use crate::publish::commit::Previous;
 use crate::quality::gate::{Acceptance, Bound, TableShape, table_bounds};
 use crate::release::{ContractChange, Manifest, TableRecord, contract_changes, version_asked};
-use crate::store::{Store, StoreKey};
+use crate::store::Store;
 
 /// All bounds of a candidate against the release before.
 pub(super) async fn bounds(
@@ -130,37 +129,18 @@ async fn lost_keys(
         return Ok(Some(0));
     }
     let path = format!("{name}.parquet");
-    let dataset = &assembled.job.pipeline.id;
-    let folder = &assembled.folder;
-    let Some(old) = fetch(store, dataset, &previous.release, &path, folder).await? else { return Ok(None) };
-    let (old, new, key) = (old, folder.join(&path), key.clone());
+    let folder = assembled.folder.join("previous");
+    std::fs::create_dir_all(&folder).map_err(|source| PublishError::Local { path: folder.clone(), source })?;
+    if !fetch_file(store, &previous.manifest, &path, &folder).await? {
+        return Ok(None);
+    }
+    let (old, new, key) = (folder.join(&path), assembled.folder.join(&path), key.clone());
     let counted = tokio::task::spawn_blocking(move || lost(&old, &new, &key)).await;
     match counted {
         Ok(Ok(lost)) => Ok(lost),
         Ok(Err(source)) => Err(PublishError::Compare { table: name.clone(), source: Box::new(source) }),
         Err(panic) => Err(PublishError::Compare { table: name.clone(), source: Box::new(panic) }),
     }
-}
-
-/// A local copy of a file of a release; none when the release has none.
-async fn fetch(
-    store: &Store,
-    dataset: &DatasetId,
-    release: &ReleaseId,
-    path: &str,
-    folder: &Path,
-) -> Result<Option<PathBuf>, PublishError> {
-    let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() };
-    let failed = |source| PublishError::Store { dataset: dataset.clone(), source: Box::new(source) };
-    let Some(mut stream) = store.get_stream(&key).await.map_err(failed)? else { return Ok(None) };
-    let target = folder.join(format!("{release}.{path}"));
-    let local = |source| PublishError::Local { path: target.clone(), source };
-    let mut file = tokio::fs::File::create(&target).await.map_err(local)?;
-    while let Some(bytes) = stream.try_next().await.map_err(failed)? {
-        tokio::io::AsyncWriteExt::write_all(&mut file, &bytes).await.map_err(local)?;
-    }
-    tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(local)?;
-    Ok(Some(target))
 }
 
 /// The keys of a published table, in their order.

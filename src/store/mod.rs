@@ -44,6 +44,7 @@ use object_store::ObjectStoreExt as _;
 use object_store::PutOptions;
 use object_store::path::Path as ObjectPath;
 use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
 pub use create::Created;
@@ -204,6 +205,22 @@ impl Store {
             hasher.update(&bytes);
             size += bytes.len() as u64;
         }
+        Ok(Some((hasher.finish(), size)))
+    }
+
+    /// Copies an object's bytes into a local file; gives their digest and size, `None` when there is no object.
+    pub async fn get_file(&self, key: &StoreKey, target: &Path) -> Result<Option<(Digest, u64)>, StoreError> {
+        let Some(mut stream) = self.get_stream(key).await? else { return Ok(None) };
+        let disk = |source| StoreError::Disk { action: "write", path: target.to_owned(), source };
+        let mut file = tokio::fs::File::create(target).await.map_err(disk)?;
+        let mut hasher = Hasher::default();
+        let mut size = 0;
+        while let Some(bytes) = stream.try_next().await? {
+            hasher.update(&bytes);
+            size += bytes.len() as u64;
+            file.write_all(&bytes).await.map_err(disk)?;
+        }
+        file.flush().await.map_err(disk)?;
         Ok(Some((hasher.finish(), size)))
     }
 

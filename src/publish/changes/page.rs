@@ -1,10 +1,11 @@
 //! `changes.html`: what changed, for people. In French, stands alone, prints well.
 
-use minijinja::{Environment, context};
+use minijinja::context;
 use serde::Serialize;
 
 use super::list::Change;
 use crate::publish::PublishError;
+use crate::publish::page::environment;
 use crate::release::diff::Incomparable;
 use crate::release::{ChangeKind, ChangeSummary, NotTold, TableChanges, TableState};
 
@@ -56,13 +57,7 @@ pub fn html(page: &Page<'_>) -> Result<String, PublishError> {
 }
 
 fn render(page: &Page<'_>) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.add_filter("whole", |number: u64| crate::publish::dictionary::whole(number));
-    // The name decides that values are escaped for HTML.
-    environment.add_template("changes.html", TEMPLATE)?;
+    let environment = environment("changes.html", TEMPLATE)?;
     let sections: Vec<Section<'_>> = page.summary.tables.iter().map(|table| section(table, page.shown)).collect();
     let moved: Vec<&str> = page.summary.moved.iter().map(|cause| word(cause.as_str())).collect();
     let not_told: Vec<&str> = page.summary.not_told.iter().map(|reason| reason_not_told(*reason)).collect();

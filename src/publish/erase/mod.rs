@@ -152,13 +152,8 @@ impl Rewriter<'_> {
     async fn fetch(&self, old: &Old<'_>, path: &str) -> Result<PathBuf, PublishError> {
         let (store, key) = self.place(old.withdrawn, old.release, path);
         let target = self.scratch(old, "old")?.join(path.replace('/', "-"));
-        let local = |source| PublishError::Local { path: target.clone(), source };
-        let missing = || PublishError::ReadBack { path: path.to_owned() };
-        let mut stream = store.get_stream(&key).await.map_err(self.failed())?.ok_or_else(missing)?;
-        let mut file = std::fs::File::create(&target).map_err(local)?;
-        while let Some(bytes) = stream.try_next().await.map_err(self.failed())? {
-            std::io::Write::write_all(&mut file, &bytes).map_err(local)?;
-        }
+        let copied = store.get_file(&key, &target).await.map_err(self.failed())?;
+        copied.ok_or_else(|| PublishError::ReadBack { path: path.to_owned() })?;
         Ok(target)
     }
 

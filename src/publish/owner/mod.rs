@@ -7,8 +7,10 @@ mod list;
 mod visible;
 mod words;
 
-use minijinja::{Environment, context};
+use minijinja::context;
 use serde::Serialize;
+
+use super::page::environment;
 
 pub use list::{At, Case, Cells, Kind, Listed, Lists};
 pub use visible::Visible;
@@ -84,14 +86,8 @@ pub fn html(letter: &Letter, tables: &[TableReport]) -> Result<String, OwnerErro
 }
 
 fn page(letter: &Letter, tables: &[TableReport]) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.add_filter("whole", |number: u64| super::dictionary::whole(number));
+    let mut environment = environment("owner.html", TEMPLATE)?;
     environment.add_filter("s", |number: u64| if number > 1 { "s" } else { "" });
-    // The name decides that values are escaped for HTML.
-    environment.add_template("owner.html", TEMPLATE)?;
     environment.get_template("owner.html")?.render(context! { l => letter, tables, shown => SHOWN })
 }
 
