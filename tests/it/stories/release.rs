@@ -316,7 +316,7 @@ fn an_unreadable_log_entry_is_reported_and_nothing_is_published_over_it() {
     project.write(&format!("{PUBLIC}/log/{:020}.json", 1), "{\"kind\": \"publ");
     let before = public(&project);
     let output = project.essaim(&["run"]).expect(1);
-    assert!(output.stderr.contains("log entry 1 of `cooperations-territoriales` cannot be read"), "{}", output.stderr);
+    assert!(output.stderr.contains("00000000000000000001.json cannot be read"), "{}", output.stderr);
     assert!(public(&project) == before);
 }
 
