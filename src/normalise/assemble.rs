@@ -11,7 +11,6 @@ use super::crs;
 use super::decode::notes::Notes;
 use super::decode::{ColumnDecoder, PlaceText, Status};
 use super::duplicates::{Duplicates, Verdict};
-use super::erase::Erased;
 use super::error::NormaliseError;
 use super::reject::{self, Rule};
 use super::row::{Header, RawRow, Rows};
@@ -65,8 +64,6 @@ pub(super) struct Assembler<'a> {
     unfit: Vec<usize>,
     /// What the header at hand lacks; a header that grows may still get it.
     lacks: Lacks,
-    /// Tells the records that were erased.
-    erased: Vec<Erased>,
 }
 
 /// Why a row must go: reason, explanation, and the column that decided.
@@ -128,33 +125,9 @@ impl<'a> Assembler<'a> {
             unfit: Vec::new(),
             summary: Summary { shapes: contract.columns.iter().map(ColumnShape::new).collect(), ..Summary::default() },
             lacks: Lacks::default(),
-            erased: Vec::new(),
             table,
             sink,
         }
-    }
-
-    /// Leaves out the records that were erased: they are counted, and nothing of them is kept.
-    pub(super) fn leave_out(&mut self, erased: Vec<Erased>) {
-        self.erased = erased;
-    }
-
-    /// Whether a row is that of an erased record; it is counted then.
-    fn is_erased(&mut self, row: &RawRow<'_>) -> bool {
-        let erased = self.erased.iter_mut().any(|erased| erased.has(row));
-        if erased {
-            self.summary.read += 1;
-            let reason = reject::ERASED.to_owned();
-            self.take_reject(Reject {
-                row: row.number,
-                line: None,
-                reason,
-                detail: String::new(),
-                raw: Vec::new(),
-                column: None,
-            });
-        }
-        erased
     }
 
     /// Hands on what is left, and tells what became of all rows.
@@ -388,17 +361,11 @@ impl Rows for Assembler<'_> {
             }
         }
         self.lacks = lacks;
-        for erased in &mut self.erased {
-            erased.bind(&header);
-        }
         self.header = header;
         if self.header.grows { Ok(()) } else { self.settle_header() }
     }
 
     fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
-        if self.is_erased(row) {
-            return self.send_when_due();
-        }
         if self.header.positional && row.slots.len() != self.header.names.len() {
             let (found, expected) = (row.slots.len(), self.header.names.len());
             let detail = format!("La ligne a {found} cellules, l'en-tête en a {expected}.");
@@ -424,9 +391,6 @@ impl Rows for Assembler<'_> {
     }
 
     fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
-        if self.is_erased(row) {
-            return self.send_when_due();
-        }
         self.summary.read += 1;
         let reject = reject::reject(row, &self.header, reason, detail, None);
         self.take_reject(reject);

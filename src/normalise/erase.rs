@@ -158,6 +158,52 @@ fn row_of(cells: &[(String, String)]) -> (Vec<u8>, Vec<Slot>, Vec<String>) {
     (bytes, slots, cells.iter().map(|(name, _)| name.clone()).collect())
 }
 
+/// Leaves out the rows of erased records: they are counted, and nothing of them is kept.
+pub(super) struct LeftOut<'a> {
+    erased: Vec<Erased>,
+    rows: &'a mut dyn Rows,
+}
+
+impl<'a> LeftOut<'a> {
+    pub(super) fn new(erased: Vec<Erased>, rows: &'a mut dyn Rows) -> Self {
+        Self { erased, rows }
+    }
+
+    fn is_erased(&mut self, row: &RawRow<'_>) -> bool {
+        self.erased.iter_mut().any(|erased| erased.has(row))
+    }
+
+    fn leave_out(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
+        let nothing = RawRow { number: row.number, last_line: None, bytes: b"", slots: &[] };
+        self.rows.refuse(&nothing, reject::ERASED, String::new())
+    }
+}
+
+impl Rows for LeftOut<'_> {
+    fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        for erased in &mut self.erased {
+            erased.bind(&header);
+        }
+        self.rows.header(header)
+    }
+
+    fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
+        if self.is_erased(row) { self.leave_out(row) } else { self.rows.row(row) }
+    }
+
+    fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
+        if self.is_erased(row) { self.leave_out(row) } else { self.rows.refuse(row, reason, detail) }
+    }
+
+    fn remark(&mut self, remark: Remark) {
+        self.rows.remark(remark);
+    }
+
+    fn ignore(&mut self, members: u64) {
+        self.rows.ignore(members);
+    }
+}
+
 /// A row of an erased record in its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {

@@ -63,6 +63,7 @@ pub use self::shape::{ColumnShape, fitting};
 
 use self::assemble::Assembler;
 use self::derive::Derive;
+use self::erase::LeftOut;
 use self::explode::Exploded;
 use self::row::Rows;
 use self::unpack::Zips;
@@ -167,10 +168,10 @@ impl Normaliser {
     /// After an error what the sink was given is not the table, and must be thrown away.
     pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
         let mut rows = Assembler::new(&self.table, &self.key, sink);
-        rows.leave_out(self.erased.clone());
         let table = &self.table;
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
-        let mut derived = Derive::new(table, &mut rows);
+        let mut left = LeftOut::new(self.erased.clone(), &mut rows);
+        let mut derived = Derive::new(table, &mut left);
         let columns = match &table.explode {
             Some(explode) => self.witnessed(parts, &mut Exploded::new(table, explode, &mut derived))?,
             None => self.witnessed(parts, &mut derived)?,
