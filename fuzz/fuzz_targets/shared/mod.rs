@@ -49,7 +49,7 @@ pub fn project(pipeline: &str) -> Option<Project> {
 pub fn pipeline(table: &str) -> String {
     format!(
         "title = \"T\"\ndescription = \"T\"\nlicence = \"etalab-2.0\"\n[source.s]\nlicence = \"etalab-2.0\"\n\
-         file.path = \"t\"\n[table.t]\nsource = \"s\"\n{table}\n[publish]\ntables = []\n"
+         file.parts = {{ form = \"f\", lists = \"l\", entries = \"e\" }}\n[table.t]\nsource = \"s\"\n{table}\n[publish]\ntables = []\n"
     )
 }
 
