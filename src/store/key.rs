@@ -267,6 +267,18 @@ impl StoreKey {
         }
     }
 
+    /// The name under which a browser keeps a data file: it says of which dataset and release it is. Others are shown.
+    pub fn content_disposition(&self) -> Option<String> {
+        let (dataset, release, path) = match self {
+            Self::ReleaseFile { dataset, release, path } => (dataset, release.as_str(), path),
+            Self::Latest { dataset, path } => (dataset, "latest", path),
+            _ => return None,
+        };
+        let (_, extension) = path.rsplit_once('.')?;
+        let kept = matches!(extension, "csv" | "parquet" | "geojson" | "xlsx" | "pmtiles");
+        kept.then(|| format!("attachment; filename=\"{dataset}-{release}-{}\"", path.replace('/', "-")))
+    }
+
     /// How long others may keep a copy. A release may be withdrawn, so that none is ever `immutable`.
     pub fn cache_control(&self) -> &'static str {
         match self {
@@ -377,6 +389,18 @@ mod tests {
     fn media_types_follow_the_name(#[case] path: &str, #[case] media_type: &str) {
         let key = StoreKey::ReleaseFile { dataset: dataset(), release: release(), path: path.into() };
         assert_eq!(key.media_type(), media_type);
+    }
+
+    #[test]
+    fn a_downloaded_file_says_where_it_is_from_and_a_page_is_shown() {
+        let file = |path: &str| StoreKey::ReleaseFile { dataset: dataset(), release: release(), path: path.into() };
+        assert_eq!(
+            file("structures.excel-fr.csv").content_disposition().as_deref(),
+            Some("attachment; filename=\"cooperations-territoriales-2026-11-22-structures.excel-fr.csv\"")
+        );
+        assert_eq!(file("dictionary.html").content_disposition(), None);
+        let latest = StoreKey::Latest { dataset: dataset(), path: "structures.parquet".into() };
+        assert!(latest.content_disposition().unwrap().ends_with("-latest-structures.parquet\""));
     }
 
     #[test]

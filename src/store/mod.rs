@@ -299,10 +299,14 @@ impl Store {
         if !self.attributes {
             return Attributes::default();
         }
-        Attributes::from_iter([
+        let mut attributes = Attributes::from_iter([
             (Attribute::ContentType, key.media_type()),
             (Attribute::CacheControl, key.cache_control()),
-        ])
+        ]);
+        if let Some(disposition) = key.content_disposition() {
+            attributes.insert(Attribute::ContentDisposition, disposition.into());
+        }
+        attributes
     }
 
     /// The path for the client; refuses paths that leave the store or would be spelled differently in it.
