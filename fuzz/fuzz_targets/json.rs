@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 
 const READERS: [&str; 5] = [
     "json = {}",
-    "json = { rows = [\"result\", \"records\"] }",
+    "json = { rows = \"result.records\" }",
     "json = { lines = true }",
     "geojson = {}",
     "yeswiki = { form_id = \"1\", lists = \"lists\" }",
