@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::disclosure::scan;
 use printer::Printer;
 
 /// How a command ends.
@@ -108,6 +109,20 @@ enum Command {
     Releases(releases::ReleasesArguments),
     /// Build a release once more from its inputs, and compare every byte
     Reproduce(reproduce::ReproduceArguments),
+}
+
+/// A reason that is published and stays in the log: it says something, and nothing about how to reach a person.
+fn published_text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why: it is published".to_owned());
+    }
+    match scan::find(text) {
+        Some(found) => {
+            Err(format!("it is published and cannot be taken back, and it holds a personal value ({})", found.as_str()))
+        }
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// Parses the arguments, runs the command and turns its end into an exit code.

@@ -30,7 +30,7 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "BOUND", requires = "because")]
     accept: Vec<String>,
     /// Why, in words that are published with the release
-    #[arg(long, value_name = "TEXT", requires = "accept")]
+    #[arg(long, value_name = "TEXT", requires = "accept", value_parser = super::published_text)]
     because: Option<String>,
 }
 

@@ -151,7 +151,11 @@ fn headline(record: &RunRecord) -> String {
                 .to_owned()
         }
         RunOutcome::DryRun => format!("dry run, nothing published ({seconds:.2} s)"),
-        RunOutcome::Failed { .. } => "failed, nothing published; the last release stays visible".to_owned(),
+        RunOutcome::Failed { code, .. } => match code.as_str() {
+            "read_back_failed" => "failed: the release did not read back and was withdrawn again".to_owned(),
+            "read_back_unreachable" => "the release is published, and could not be read back".to_owned(),
+            _ => "failed, nothing published; the last release stays visible".to_owned(),
+        },
     }
 }
 

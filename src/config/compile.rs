@@ -59,6 +59,7 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
             ),
         }
     }
+    source::shared_sources(&project, problems);
     if project.pipelines.is_empty() && problems.is_empty() {
         problems.push(
             Problem::of_project("project::no_pipeline", "the project has no pipeline").help("add a file to pipelines/"),

@@ -23,7 +23,7 @@ pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use crate::secret::{SafeUrl, Secret};
 
 /// Where a source's parts come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
     /// Files of a folder or of an object store.
     File(FileSource),
@@ -32,7 +32,7 @@ pub enum SourceKind {
 }
 
 /// Files to be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSource {
     /// Name of the part, and its path, pattern (`data/*.csv`) or URL of an object (`s3://bucket/data/*.csv`).
     ///
@@ -44,7 +44,7 @@ pub struct FileSource {
 }
 
 /// Documents to be downloaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSource {
     /// Name and address of each part.
     pub parts: Vec<(String, SafeUrl)>,

@@ -1,5 +1,6 @@
 //! `[source.<name>]`: what is fetched, from where, under which licence.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
@@ -7,9 +8,9 @@ use url::Url;
 use super::compile::Scope;
 use super::env::resolve;
 use super::gate::source_gate;
-use super::pipeline::{FileSource, HttpSource, Pipeline, Secret, Source, SourceKind};
+use super::pipeline::{FileSource, HttpSource, Pipeline, Project, Secret, Source, SourceKind};
 use crate::diagnostic::document::{Fields, Node};
-use crate::diagnostic::{Problems, Spanned};
+use crate::diagnostic::{Problem, Problems, Spanned};
 use crate::id::SourceId;
 
 const KINDS: [&str; 2] = ["file", "http"];
@@ -162,4 +163,19 @@ fn http_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
         first_delay: seconds("first_delay", default.first_delay),
         user_agent: fields.text("user_agent").map_or(default.user_agent, |text| text.value),
     })
+}
+
+/// Snapshots belong to the source of a name: two sources of one name must be the same.
+pub(super) fn shared_sources(project: &Project, problems: &Problems) {
+    let mut seen: BTreeMap<&SourceId, (&Pipeline, &Source)> = BTreeMap::new();
+    for (pipeline, source) in project.pipelines.iter().flat_map(|p| p.sources.iter().map(move |source| (p, source))) {
+        let (first, same) = *seen.entry(&source.id).or_insert((pipeline, source));
+        if same.kind != source.kind {
+            let message = format!("source `{}` is another in {}", source.id, first.file.path);
+            problems.push(
+                Problem::of_file("pipeline::source_twice", message, &pipeline.file)
+                    .help("a name stands for one source in the whole project: rename one of the two"),
+            );
+        }
+    }
 }

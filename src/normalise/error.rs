@@ -239,8 +239,10 @@ impl NormaliseError {
         let suggestion = if let Some(near) = near {
             format!("did you mean `{near}`?")
         } else {
-            let names: Vec<&str> = known.iter().map(String::as_str).take(30).collect();
-            format!("it has {}", diagnostic::quoted(&names))
+            let names: Vec<&str> = known.iter().map(String::as_str).filter(|name| is_name(name)).take(30).collect();
+            let others = known.len().min(30) - names.len().min(known.len());
+            let first = if others == 0 { "" } else { " and columns that bear no names: is the header line missing?" };
+            format!("it has {}{first}", diagnostic::quoted(&names))
         };
         Self::MissingColumn {
             table: table.clone(),
@@ -251,4 +253,11 @@ impl NormaliseError {
             suggestion: suggestion.into(),
         }
     }
+}
+
+/// Whether a text is the name of a column rather than a cell of a file that lost its header: errors are read by more
+/// people than the cells are meant for.
+fn is_name(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    !text.contains('@') && digits < 5 && text.chars().count() <= 60
 }

@@ -120,13 +120,27 @@ pub enum Committed {
     },
 }
 
-/// The log of a dataset.
+/// The log of a dataset. Its end is held against `releases.json`, which was read before: a log that lost entries is told,
+/// not written on.
 pub async fn log(store: &Store, dataset: &DatasetId) -> Result<Vec<(u64, LogEntry)>, PublishError> {
+    let told = head(store, dataset).await?;
     let entries = store.read_log(dataset).await;
     let entries =
         entries.map_err(|source| PublishError::ReadLog { dataset: dataset.clone(), source: Box::new(source) })?;
+    let last = entries.last().map_or(0, |(number, _)| *number);
+    if told > last {
+        return Err(PublishError::LogCut { dataset: dataset.clone(), told, last });
+    }
     parse_log(dataset, &entries)
         .map_err(|source| PublishError::Log { dataset: dataset.clone(), source: Box::new(source) })
+}
+
+/// The last entry that `releases.json` tells of, 0 when it tells of none.
+async fn head(store: &Store, dataset: &DatasetId) -> Result<u64, PublishError> {
+    let bytes =
+        store.get(&StoreKey::Releases { dataset: dataset.clone() }).await.map_err(|source| failed(dataset, source))?;
+    let json: Option<serde_json::Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(json.and_then(|json| json.get("log")?.get("entry")?.as_u64()).unwrap_or(0))
 }
 
 fn failed(dataset: &DatasetId, source: StoreError) -> PublishError {

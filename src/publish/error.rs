@@ -34,6 +34,19 @@ pub enum PublishError {
         /// Why.
         source: Box<LogError>,
     },
+    /// The log lost its last entries.
+    #[error(
+        "the log of `{dataset}` ends at entry {last}, and releases.json tells of entry {told}: entries are lost; restore \
+         `{dataset}/log/` from a backup"
+    )]
+    LogCut {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The last entry that `releases.json` tells of.
+        told: u64,
+        /// The last entry that is there.
+        last: u64,
+    },
     /// A file was read back other than it was written.
     #[error("`{path}` was read back from the public store with other bytes than were written")]
     ReadBack {

@@ -195,6 +195,12 @@ async fn take_away(
         stores.public.put(&notice, body).await.map_err(&fail)?;
         stores.public.sync(std::slice::from_ref(&notice)).await.map_err(&fail)?;
     }
+    // A restore may have gone through meanwhile: then the public files are those that everyone sees.
+    let entries = log(stores.public, dataset).await?;
+    let now = states(&entries).into_iter().find(|state| state.release() == Some(release));
+    if now.is_none_or(|state| state.withdrawn.is_none()) {
+        return Ok(());
+    }
     for path in &left {
         stores.public.delete(&public_key(dataset, release, path)).await.map_err(&fail)?;
     }

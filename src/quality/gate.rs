@@ -80,16 +80,22 @@ impl Acceptance {
     }
 }
 
-/// What a source gave.
+/// What a source gave: its tables by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct SourceShape {
-    /// Rows of its largest table.
-    pub rows: u64,
-    /// Rows of that table that were rejected.
+    /// What was read into each.
+    pub tables: BTreeMap<String, ReadShape>,
+}
+
+/// What was read into a table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReadShape {
+    /// Rows that were read.
+    pub read: u64,
+    /// Rows of them that were rejected.
     pub rejected: u64,
-    /// Its tables, by name, without the columns that it does not have: what happens then is a matter of `drift`.
-    pub tables: BTreeMap<String, TableShape>,
+    /// What is left, without the columns that the source does not have: what happens then is a matter of `drift`.
+    pub kept: TableShape,
 }
 
 /// What a table holds.
@@ -107,10 +113,10 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// What may go of a number of rows: a share of them, and always one.
+/// What may go of a number of rows: a share of them, and one in any case unless nothing may go.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count of rows, rounded down")]
 fn may_go(before: u64, share: f64) -> u64 {
-    ((float(before) * share).floor() as u64).max(1)
+    ((float(before) * share).floor() as u64).max(u64::from(share > 0.0))
 }
 
 /// Rows that must be there: the declared minimum, and what was there before but for what may go. What was not empty
@@ -125,10 +131,10 @@ fn rows_said(what: &str, before: Option<u64>, now: u64, least: u64) -> String {
     format!("{what} has {now} rows{before}; at least {least} are asked for")
 }
 
-/// Whether a share of `now` rose by more than `rise` over that of `before`; one more may always be in it.
+/// Whether a share of `now` rose by more than `rise` over that of `before`; one more may be in it unless none may.
 fn rose(before: (u64, u64), now: (u64, u64), rise: f64) -> (bool, f64, f64, f64) {
     let share = |(part, whole): (u64, u64)| if whole == 0 { 0.0 } else { float(part) / float(whole) };
-    let one = if now.1 == 0 { 0.0 } else { 1.0 / float(now.1) };
+    let one = if now.1 == 0 || rise <= 0.0 { 0.0 } else { 1.0 / float(now.1) };
     let (before, now) = (share(before), share(now));
     let limit = before + rise.max(one);
     (now > limit + 1e-9, before, now, limit)
@@ -143,7 +149,9 @@ fn empty_bounds(
     now: &TableShape,
     may_rise: impl Fn(&str) -> f64,
 ) -> Vec<Bound> {
-    let counted = now.empty.iter().filter_map(|(column, empty)| Some((column, *empty, *before.empty.get(column)?)));
+    // Of no rows no cell was filled.
+    let known = now.empty.iter().filter(|_| before.rows > 0);
+    let counted = known.filter_map(|(column, empty)| Some((column, *empty, *before.empty.get(column)?)));
     let bound = |(column, empty, was): (&String, u64, u64)| {
         let rise = may_rise(column);
         let (broken, was_share, share, limit) = rose((was, before.rows), (empty, now.rows), rise);
@@ -158,34 +166,51 @@ fn empty_bounds(
     counted.map(bound).collect()
 }
 
-/// Judges what a source gave against what it gave when it was last good.
+/// Judges what a source gave against what it gave when it was last good. The declared minimum is that of its largest
+/// table.
 pub fn source_bounds(source: &str, gate: &SourceGate, before: Option<&SourceShape>, now: &SourceShape) -> Vec<Bound> {
-    let rows_before = before.map(|shape| shape.rows);
-    let least = least(rows_before, gate.minimum, gate.shrink);
-    let mut bounds = vec![Bound::of(
-        format!("source_rows:{source}"),
-        rows_before.map(float),
-        float(now.rows),
-        float(least),
-        now.rows >= least,
-        rows_said(&format!("source `{source}`"), rows_before, now.rows, least),
-    )];
-    if let Some(before) = before {
-        let (broken, was, is, limit) = rose((before.rejected, before.rows), (now.rejected, now.rows), gate.rejects);
-        let said = format!(
-            "{} of {} rows of source `{source}` were rejected, {} of {} before",
-            now.rejected, now.rows, before.rejected, before.rows
-        );
-        bounds.push(Bound::of(format!("source_rejects:{source}"), Some(was), is, limit, !broken, said));
-        for (table, shape) in &now.tables {
-            let before = before.tables.get(table);
-            bounds.extend(
-                before
-                    .into_iter()
-                    .flat_map(|before| empty_bounds("source_empty", table, before, shape, |_column| gate.empty)),
-            );
-        }
+    let largest = now.tables.iter().max_by_key(|(_, shape)| shape.read).map(|(table, _)| table);
+    let mut bounds = Vec::new();
+    for (table, shape) in &now.tables {
+        let name = if now.tables.len() == 1 { source.to_owned() } else { format!("{source}.{table}") };
+        let minimum = if Some(table) == largest { gate.minimum } else { 0 };
+        let before = before.and_then(|before| before.tables.get(table));
+        bounds.extend(read_bounds(&name, table, (gate, minimum), before, shape));
     }
+    bounds
+}
+
+fn read_bounds(
+    name: &str,
+    table: &str,
+    (gate, minimum): (&SourceGate, u64),
+    before: Option<&ReadShape>,
+    now: &ReadShape,
+) -> Vec<Bound> {
+    let rows_before = before.map(|shape| shape.read);
+    let least = least(rows_before, minimum, gate.shrink);
+    let mut bounds = vec![Bound::of(
+        format!("source_rows:{name}"),
+        rows_before.map(float),
+        float(now.read),
+        float(least),
+        now.read >= least,
+        rows_said(&format!("source `{name}`"), rows_before, now.read, least),
+    )];
+    let id = format!("source_rejects:{name}");
+    let Some(before) = before.filter(|before| before.read > 0) else {
+        let all = now.read > 0 && now.rejected == now.read && gate.rejects < 1.0;
+        let said = format!("all {} rows of source `{name}` were rejected", now.read);
+        bounds.push(Bound::of(id, None, if all { 1.0 } else { 0.0 }, gate.rejects, !all, said));
+        return bounds;
+    };
+    let (broken, was, is, limit) = rose((before.rejected, before.read), (now.rejected, now.read), gate.rejects);
+    let said = format!(
+        "{} of {} rows of source `{name}` were rejected, {} of {} before",
+        now.rejected, now.read, before.rejected, before.read
+    );
+    bounds.push(Bound::of(id, Some(was), is, limit, !broken, said));
+    bounds.extend(empty_bounds("source_empty", table, &before.kept, &now.kept, |_column| gate.empty));
     bounds
 }
 
@@ -225,7 +250,9 @@ mod tests {
     use super::*;
 
     fn source(before: Option<(u64, u64)>, now: (u64, u64)) -> Vec<String> {
-        let shape = |(rows, rejected)| SourceShape { rows, rejected, tables: BTreeMap::new() };
+        let shape = |(read, rejected)| SourceShape {
+            tables: BTreeMap::from([("t".to_owned(), ReadShape { read, rejected, kept: TableShape::default() })]),
+        };
         broken(&source_bounds("s", &SourceGate::default(), before.map(shape).as_ref(), &shape(now)))
     }
 
@@ -240,6 +267,7 @@ mod tests {
     #[case::of_three_rows_two_may_not(Some((3, 0)), (1, 0), &["source_rows:s"])]
     #[case::the_last_row_may_not_go(Some((1, 0)), (0, 0), &["source_rows:s"])]
     #[case::a_first_answer_must_not_be_empty(None, (0, 0), &["source_rows:s"])]
+    #[case::a_first_answer_of_rejects_only_is_none(None, (40, 40), &["source_rejects:s"])]
     #[case::growth_is_welcome(Some((3, 0)), (3000, 0), &[])]
     #[case::a_few_rejects_are_borne(Some((100, 2)), (100, 22), &[])]
     #[case::a_source_that_no_longer_fits_is_not(Some((100, 2)), (100, 23), &["source_rejects:s"])]
@@ -271,8 +299,9 @@ mod tests {
     #[test]
     fn a_column_that_loses_all_its_cells_is_told_however_few_they_were() {
         let shape = |empty| TableShape { rows: 50, empty: BTreeMap::from([("courriel".to_owned(), empty)]) };
-        let source =
-            |empty| SourceShape { rows: 50, rejected: 0, tables: BTreeMap::from([("t".to_owned(), shape(empty))]) };
+        let source = |empty| SourceShape {
+            tables: BTreeMap::from([("t".to_owned(), ReadShape { read: 50, rejected: 0, kept: shape(empty) })]),
+        };
         let judge = |was, is| broken(&source_bounds("s", &SourceGate::default(), Some(&source(was)), &source(is)));
         assert_eq!(judge(47, 50), ["source_empty:t.courriel"]);
         assert!(judge(47, 49).is_empty());
@@ -280,8 +309,28 @@ mod tests {
     }
 
     #[test]
+    fn no_loss_at_all_means_none() {
+        let gate = TableGate { shrink: 0.0, lost_keys: 0.0, ..TableGate::default() };
+        let shape = |rows| TableShape { rows, empty: BTreeMap::new() };
+        assert_eq!(broken(&table_bounds("t", &gate, Some(&shape(40)), &shape(39), Some(1))), ["rows:t", "lost_keys:t"]);
+        assert!(broken(&table_bounds("t", &gate, Some(&shape(40)), &shape(40), Some(0))).is_empty());
+    }
+
+    #[test]
+    fn every_table_of_a_source_is_bounded() {
+        let source = |aides| SourceShape {
+            tables: [("lieux", 100), ("aides", aides)]
+                .map(|(table, read)| (table.to_owned(), ReadShape { read, ..ReadShape::default() }))
+                .into(),
+        };
+        let judged = source_bounds("s", &SourceGate::default(), Some(&source(15)), &source(3));
+        assert_eq!(broken(&judged), ["source_rows:s.aides"]);
+    }
+
+    #[test]
     fn an_accepted_bound_does_not_block_and_says_why() {
-        let mut bounds = source_bounds("s", &SourceGate::default(), None, &SourceShape::default());
+        let nothing = SourceShape { tables: BTreeMap::from([("t".to_owned(), ReadShape::default())]) };
+        let mut bounds = source_bounds("s", &SourceGate::default(), None, &nothing);
         let acceptance = Acceptance { bounds: vec!["source_rows:s".to_owned()], because: "fermé en août".to_owned() };
         acceptance.apply(&mut bounds);
         assert_eq!(bounds[0].verdict, Verdict::Accepted);

@@ -15,7 +15,7 @@ use crate::id::ReleaseId;
 use crate::publish::commit::Previous;
 use crate::publish::dictionary::{self, Dictionary, Kind};
 use crate::publish::metadata::{Citation, Context, licence_title, licence_url};
-use crate::quality::gate::Bound;
+use crate::quality::gate::{Bound, Verdict};
 use crate::release::{ColumnRecord, PartRecord, RowsOf, SourceRecord};
 use crate::source::Snapshot;
 
@@ -103,7 +103,7 @@ pub(super) fn gate(assembled: &Assembled<'_>, previous: Option<&Previous>, bound
     let held_back = assembled.sources.iter().filter_map(|source| Some((&source.source, source.held_back.as_ref()?)));
     json!({
         "previous": previous.map(|previous| &previous.release),
-        "bounds": bounds,
+        "bounds": bounds.iter().filter_map(|bound| published_bound(pipeline, bound)).collect::<Vec<_>>(),
         "sources_held_back": held_back.map(|(source, code)| json!({
             "source": source,
             "because": code,
@@ -119,6 +119,22 @@ pub(super) fn gate(assembled: &Assembled<'_>, previous: Option<&Previous>, bound
         "synthetic": pipeline.synthetic,
         "checks_failed": assembled.checks.iter().filter(|check| check.outcome == "fail").count(),
     })
+}
+
+/// A bound as everyone may see it. Filled cells of a column that is not public, and of any column of a survey, are counts
+/// of single answers: of such a bound only that it was accepted is told.
+fn published_bound(pipeline: &Pipeline, bound: &Bound) -> Option<Bound> {
+    let Some((table, column)) = bound.id.strip_prefix("source_empty:").and_then(|id| id.split_once('.')) else {
+        return Some(bound.clone());
+    };
+    let spec = pipeline.tables.iter().find(|spec| spec.name.as_str() == table)?;
+    let asked = pipeline.questionnaire.as_ref().is_some_and(|questionnaire| questionnaire.table == spec.name);
+    let public = spec.contract.public_columns().any(|public| public.name == column);
+    if public && !asked && spec.consent.is_none() {
+        return Some(bound.clone());
+    }
+    let accepted = bound.verdict == Verdict::Accepted;
+    accepted.then(|| Bound { before: None, now: 0.0, limit: 0.0, said: String::new(), ..bound.clone() })
 }
 
 /// A source and the snapshot that was used.

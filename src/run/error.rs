@@ -118,6 +118,27 @@ pub enum RunError {
         /// What is wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What is remembered of a source is damaged.
+    #[error(
+        "cannot read `{place}` in the private store, which says when the source was last good; restore it from a backup, \
+         or remove it to begin anew without that measure"
+    )]
+    SourceState {
+        /// Path in the private store.
+        place: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A release could not be read through its public address; it stays.
+    #[error("release `{release}` is published and could not be read back through {url}: is the server up?")]
+    ReadBackUnreachable {
+        /// The release.
+        release: ReleaseId,
+        /// Its public address.
+        url: String,
+        /// Why.
+        source: Box<SourceError>,
+    },
     /// A source has no longer the columns that a table reads, or their cells no longer fit.
     #[error(
         "the source of table `{table}` changed since it was last read; correct the pipeline, or let the table go on \
@@ -264,7 +285,8 @@ impl RunError {
             Self::Refused { code, .. } => code,
             Self::Drift { .. } => "source_changed",
             Self::ReadBack { .. } => "read_back_failed",
-            Self::Store { .. } => "store_failed",
+            Self::ReadBackUnreachable { .. } => "read_back_unreachable",
+            Self::SourceState { .. } | Self::Store { .. } => "store_failed",
             Self::Unreproducible { .. } => "not_reproducible",
             Self::NoRecord { .. } | Self::SeveralRecords { .. } | Self::Demand { .. } => "not_erased",
             Self::Publish(_) => "publish_failed",

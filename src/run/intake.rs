@@ -16,9 +16,9 @@ use super::error::{Refused, RunError};
 use super::stage::{self, Parts, Staged};
 use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed};
 use crate::config::pipeline::{Drift, OnFailure, Source, TableSpec};
-use crate::id::SourceId;
+use crate::id::{ReleaseId, SourceId};
 use crate::publish::commit::json_bytes;
-use crate::quality::gate::{Bound, SourceShape, TableShape, source_bounds};
+use crate::quality::gate::{Bound, ReadShape, SourceShape, TableShape, source_bounds};
 use crate::release::Went;
 use crate::source::{Snapshot, connector, fetch, latest, numbered, open_part};
 use crate::store::{Store, StoreKey};
@@ -50,12 +50,16 @@ pub(super) struct Intake {
     shapes: BTreeMap<SourceId, SourceShape>,
 }
 
-/// What is known of a source when it was last good.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What is known of a source when it was good, and of the release that was current then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Good {
     snapshot: u64,
     shape: SourceShape,
+    release: Option<ReleaseId>,
 }
+
+/// Times that a source was good, the newest last, that are remembered: a withdrawal goes back to the one before.
+const REMEMBERED: usize = 10;
 
 /// One snapshot as it was read.
 struct Taken {
@@ -73,6 +77,8 @@ pub(super) struct Intaker<'a> {
     pub(super) private: &'a Store,
     pub(super) cog: &'a Arc<Cog>,
     pub(super) folder: &'a Path,
+    /// Releases that are withdrawn: what was good for them is not.
+    pub(super) withdrawn: BTreeSet<ReleaseId>,
 }
 
 impl Intaker<'_> {
@@ -220,13 +226,13 @@ impl Intaker<'_> {
             let mut staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
             staged_table.changes = drift::since(self.job, self.private, table, &staged_table).await?;
             let table = staged_table;
-            if table.read >= shape.rows {
-                (shape.rows, shape.rejected) = (table.read, table.read.saturating_sub(table.kept));
-            }
             let lost = lost_columns(&self.job.pipeline.tables[at], &table);
             let mut empty = table.empty.clone();
-            empty.retain(|column, _| !lost.contains(&column.as_str()));
-            shape.tables.insert(table.name.to_string(), TableShape { rows: table.kept, empty });
+            let contract = &self.job.pipeline.tables[at].contract;
+            empty.retain(|column, _| contract.column(column).is_some() && !lost.contains(&column.as_str()));
+            let kept = TableShape { rows: table.kept, empty };
+            let read = ReadShape { read: table.read, rejected: table.read.saturating_sub(table.kept), kept };
+            shape.tables.insert(table.name.to_string(), read);
             staged.push((at, table));
         }
         // A source that no table reads gives no rows, and need not.
@@ -243,20 +249,34 @@ impl Intaker<'_> {
         StoreKey::SourceState { dataset: self.job.pipeline.id.clone(), source: source.clone() }
     }
 
+    /// All times that are remembered.
+    async fn all_good(&self, source: &SourceId) -> Result<Vec<Good>, RunError> {
+        let key = self.key(source);
+        let Some(bytes) = self.private.get(&key).await.map_err(private_failed)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&bytes).map_err(|source| RunError::SourceState { place: key.path(), source })
+    }
+
+    /// The last time that the source was good and that no withdrawal has taken back.
     async fn good(&self, source: &Source) -> Result<Option<Good>, RunError> {
-        let bytes = self.private.get(&self.key(&source.id)).await.map_err(private_failed)?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        let stands = |good: &Good| good.release.as_ref().is_none_or(|release| !self.withdrawn.contains(release));
+        Ok(self.all_good(&source.id).await?.into_iter().rev().find(stands))
     }
 
     /// Keeps what the sources gave as good, once a run went through.
-    pub(super) async fn keep(&self, intake: &Intake) -> Result<(), RunError> {
+    pub(super) async fn keep(&self, intake: &Intake, release: Option<&ReleaseId>) -> Result<(), RunError> {
         for snapshot in &intake.snapshots {
             if intake.held_back.contains_key(&snapshot.source) {
                 continue;
             }
             let shape = intake.shapes.get(&snapshot.source).cloned().unwrap_or_default();
-            let good = Good { snapshot: snapshot.number, shape };
-            self.private.put(&self.key(&snapshot.source), json_bytes(&good)).await.map_err(private_failed)?;
+            let good = Good { snapshot: snapshot.number, shape, release: release.cloned() };
+            let mut all = self.all_good(&snapshot.source).await?;
+            if all.last() == Some(&good) {
+                continue;
+            }
+            all.push(good);
+            all.drain(..all.len().saturating_sub(REMEMBERED));
+            self.private.put(&self.key(&snapshot.source), json_bytes(&all)).await.map_err(private_failed)?;
         }
         Ok(())
     }

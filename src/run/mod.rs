@@ -25,7 +25,7 @@ mod scratch;
 mod stage;
 mod testing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,13 +37,13 @@ use tracing::{info, instrument, warn};
 use crate::config::load::ProjectFiles;
 use crate::config::pipeline::{Pipeline, Project, ReadBack};
 use crate::engine::{Engine, EngineOptions};
-use crate::id::RunId;
+use crate::id::{ReleaseId, RunId};
 use crate::model::ModelPlan;
 use crate::publish::commit::{Committed, commit, json_bytes, judge, log};
 use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
-use crate::release::{Attempt, Went};
+use crate::release::{Attempt, LogEntry, Went, states};
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::{Cog, Seeds};
 
@@ -231,7 +231,9 @@ async fn steps(
     progress.step("read", "Fetching and reading sources");
     let seeds = Seeds::of(&job.project.root);
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
-    let intaker = Intaker { job, options, private: &private, cog: &cog, folder: folder.path() };
+    let entries = log(&public, &job.pipeline.id).await.map_err(|source| RunError::Publish(Box::new(source)))?;
+    let intaker =
+        Intaker { job, options, private: &private, cog: &cog, folder: folder.path(), withdrawn: withdrawn(&entries) };
     let intake = intaker.take(progress).await?;
     record_tables(&intake.staged, progress);
     keep_ledgers(&private, &intake.staged, progress).await?;
@@ -239,7 +241,7 @@ async fn steps(
     owner::tell(job, &private, &intake, folder.path(), progress).await?;
     if job.pipeline.published.is_empty() {
         drift::keep(job, &private, &intake.staged).await?;
-        intaker.keep(&intake).await?;
+        intaker.keep(&intake, None).await?;
         return Ok(RunOutcome::NothingPublic);
     }
     let assembled = make(job, options, &intake, (&cog, &seeds), folder.path(), progress).await?;
@@ -279,12 +281,25 @@ async fn steps(
         }
     };
     drift::keep(job, &private, &intake.staged).await?;
-    intaker.keep(&intake).await?;
+    let release = match &outcome {
+        RunOutcome::Published { release, .. } | RunOutcome::Unchanged { release } => Some(release),
+        _ => None,
+    };
+    intaker.keep(&intake, release).await?;
     if let (RunOutcome::Published { release, .. }, ReadBack::Url) = (&outcome, job.project.read_back) {
         progress.step("read_back", "Reading back through the public address");
         read_back::read_back(job, options, stores, release, attempt).await?;
     }
     Ok(outcome)
+}
+
+/// Releases that are out of sight.
+fn withdrawn(entries: &[(u64, LogEntry)]) -> BTreeSet<ReleaseId> {
+    states(entries)
+        .iter()
+        .filter(|state| state.withdrawn.is_some())
+        .filter_map(|state| state.release().cloned())
+        .collect()
 }
 
 fn engine(folder: &Path) -> Result<Engine, RunError> {

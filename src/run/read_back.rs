@@ -13,7 +13,7 @@ use crate::config::pipeline::{HttpSource, SourceKind};
 use crate::id::{Digest, Hasher, ReleaseId};
 use crate::publish::commit::manifest_of;
 use crate::publish::withdraw::{Demand, Stores, withdraw};
-use crate::source::{PartInfo, PartSink, SourceError, Validators, connector};
+use crate::source::{HttpFault, PartInfo, PartSink, SourceError, Validators, connector};
 
 /// What is wrong with a file that was read through the public address.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,14 @@ pub(super) async fn read_back(
     let manifest = manifest_of(stores.public, &job.pipeline.id, release).await.map_err(published)?;
     let url = format!("{}{}/releases/{release}/", job.project.public_url, job.pipeline.id);
     let expected = manifest.files.iter().map(|file| (file.path.clone(), file.sha256)).collect();
-    let Err(source) = compare(&url, &expected, &options.env).await else { return Ok(()) };
+    let source: Box<dyn std::error::Error + Send + Sync> = match compare(&url, &expected, &options.env).await {
+        Ok(None) => return Ok(()),
+        Ok(Some(differs)) => Box::new(differs),
+        Err(error) if is_gone(&error) => Box::new(error),
+        Err(error) => {
+            return Err(RunError::ReadBackUnreachable { release: release.clone(), url, source: Box::new(error) });
+        }
+    };
     let failure = RunError::ReadBack { release: release.clone(), url, source };
     error!(release.id = %release, "Release {release} is withdrawn: {}", chain(&failure).join(": "));
     let demand = Demand {
@@ -83,20 +90,25 @@ pub(super) async fn read_back(
     Err(failure)
 }
 
+/// Whether the server says that there is no such file. A server that does not answer says nothing about the release.
+fn is_gone(error: &SourceError) -> bool {
+    matches!(error, SourceError::Download { source: HttpFault::Status { status: 404 | 410, .. }, .. })
+}
+
+/// The first file that has other bytes there.
 async fn compare(
     url: &str,
     expected: &BTreeMap<String, Digest>,
     env: &BTreeMap<String, String>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut parts = Vec::new();
-    for path in expected.keys() {
-        parts.push((path.clone(), url::Url::parse(url)?.join(path)?.into()));
-    }
-    let source = SourceKind::Http(HttpSource { parts, ..HttpSource::default() });
+) -> Result<Option<Differs>, SourceError> {
+    let base = url::Url::parse(url).expect("a public URL, a dataset and a release make a URL");
+    let part = |path: &String| {
+        let url = base.join(path).expect("a path of a release can be joined to a URL");
+        (path.clone(), url.into())
+    };
+    let source = SourceKind::Http(HttpSource { parts: expected.keys().map(part).collect(), ..HttpSource::default() });
     let mut digests = Digests::default();
     connector(&source, env)?.fetch(&mut digests).await?;
-    match expected.iter().find(|(path, digest)| digests.found.get(*path) != Some(digest)) {
-        Some((path, _)) => Err(Box::new(Differs { path: path.clone() })),
-        None => Ok(()),
-    }
+    let differs = expected.iter().find(|(path, digest)| digests.found.get(*path) != Some(digest));
+    Ok(differs.map(|(path, _)| Differs { path: path.clone() }))
 }

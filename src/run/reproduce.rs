@@ -3,7 +3,7 @@
 //! The inputs are the snapshots that its manifest cites, the project files, the version of the program, and the release
 //! before; `issued` is replayed. All of it is written to a scratch store by the same code that publishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,7 +74,14 @@ pub async fn reproduce(
     let seeds = geography(job, &private, &manifest, folder.path()).await?;
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
     progress.step("read", "Reading and placing rows");
-    let intaker = Intaker { job, options: &options, private: &private, cog: &cog, folder: folder.path() };
+    let intaker = Intaker {
+        job,
+        options: &options,
+        private: &private,
+        cog: &cog,
+        folder: folder.path(),
+        withdrawn: BTreeSet::new(),
+    };
     let intake = intaker.again(snapshots).await?;
     let mut made = make(job, &options, &intake, (&cog, &seeds), folder.path(), &mut progress).await?;
     for source in &mut made.sources {

@@ -22,7 +22,7 @@ pub(super) struct EraseArguments {
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
     /// Why, in words that are published; they name nobody
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::cli::published_text)]
     because: String,
 }
 

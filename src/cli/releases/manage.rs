@@ -20,7 +20,7 @@ pub(super) struct ChangeArguments {
     /// Dataset@release
     release: String,
     /// Why, in words that are published with the release
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::cli::published_text)]
     because: String,
 }
 

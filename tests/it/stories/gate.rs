@@ -393,3 +393,89 @@ fn a_release_that_reads_back_otherwise_is_withdrawn_and_the_one_before_is_latest
     assert_eq!(json["freshness"]["failures"][0]["code"], "read_back_failed");
     project.essaim(&["releases", "verify"]).expect(0);
 }
+
+#[test]
+fn a_public_address_that_does_not_answer_leaves_the_release_and_fails_the_run() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    project.replace("essaim.toml", "https://donnees.example.org/", &format!("http://{closed}/"));
+    let text = project.read("essaim.toml") + "[stores]\nread_back = \"url\"\n";
+    project.write("essaim.toml", text);
+    project.write("lieux.json", body(&rows(10)));
+    let output = project.essaim(&["run"]).expect(1);
+    assert!(output.stderr.contains("could not be read back through"), "{}", output.stderr);
+    assert!(output.stderr.contains("the release is published, and could not be read back"), "{}", output.stderr);
+    assert_eq!(project.releases("lieux").len(), 1);
+    let json = project.json("data/public/lieux/releases.json");
+    assert_eq!(json["freshness"]["failures"][0]["code"], "read_back_unreachable");
+}
+
+#[test]
+fn what_was_good_for_a_withdrawn_release_is_no_measure() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    project.write("lieux.json", body(&rows(10)));
+    project.run();
+    project.write("lieux.json", body(&rows(8)));
+    project.run();
+    let cut = project.releases("lieux").pop().unwrap();
+    let name = format!("lieux@{cut}");
+    project.essaim(&["releases", "withdraw", &name, "--because", "Deux lieux manquaient."]).expect(0);
+    project.write("lieux.json", "<html>login</html>");
+    project.essaim(&["run"]).expect(1);
+    assert_eq!(project.csv("lieux", "lieux").len(), 10, "the last good snapshot is that of the release that stands");
+    project.write("lieux.json", body(&rows(7)));
+    let output = project.essaim(&["run"]).expect(1);
+    assert!(output.stderr.contains("source `lieux` has 7 rows, 10 before"), "{}", output.stderr);
+}
+
+#[test]
+fn a_damaged_measure_is_told_and_is_not_taken_for_a_first_run() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    project.write("lieux.json", body(&rows(10)));
+    project.run();
+    project.write("data/private/good/lieux/lieux.json", "[{");
+    let output = project.essaim(&["run"]).expect(1);
+    assert!(output.stderr.contains("cannot read `good/lieux/lieux.json` in the private store"), "{}", output.stderr);
+}
+
+#[test]
+fn the_gate_publishes_no_count_of_answers_that_are_not_public() {
+    let project = Project::shipped();
+    project.run();
+    let registry = "seeds/exemple/fabriques-a-initiatives.synthetique.csv";
+    project.write(registry, project.read(registry).replace("synthétique 01,", "synthétique 01 bis,"));
+    project.run();
+    let gate = project.json("data/public/cooperations-territoriales/latest/gate.json");
+    let ids: Vec<&str> = gate["bounds"].as_array().unwrap().iter().map(|bound| bound["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"source_empty:fabriques.nom"), "{ids:?}");
+    assert!(!ids.iter().any(|id| id.starts_with("source_empty:reponses") || id.contains("__")), "{ids:?}");
+}
+
+#[test]
+fn a_reason_that_is_published_holds_no_personal_value() {
+    let project = Project::shipped();
+    project.run();
+    let name = format!("cooperations-territoriales@{}", project.releases("cooperations-territoriales")[0]);
+    let withdraw = ["releases", "withdraw", &name, "--because", "Voir avec paul.durand@exemple.fr."];
+    let output = project.essaim(&withdraw).expect(2);
+    assert!(output.stderr.contains("holds a personal value (courriel)"), "{}", output.stderr);
+    let output = project.essaim(&["run", "--accept", "rows:structures", "--because", " "]).expect(2);
+    assert!(output.stderr.contains("say why: it is published"), "{}", output.stderr);
+}
+
+#[test]
+fn a_log_that_lost_its_end_is_told_and_nothing_is_written_on_it() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    project.write("lieux.json", body(&rows(10)));
+    project.run();
+    project.write("lieux.json", body(&rows(11)));
+    project.run();
+    std::fs::remove_file(project.path(&format!("data/public/lieux/log/{:020}.json", 2))).unwrap();
+    let before = project.public();
+    for command in [vec!["run"], vec!["releases", "verify"], vec!["releases", "gc", "--older-than", "0"]] {
+        let output = project.essaim(&command).expect(1);
+        let said = "the log of `lieux` ends at entry 1, and releases.json tells of entry 2: entries are lost";
+        assert!(output.stderr.contains(said), "{command:?}: {}", output.stderr);
+    }
+    assert!(project.public() == before);
+}

@@ -38,3 +38,15 @@ fn a_version_that_is_none_and_a_way_to_read_back_that_is_none_are_reported() {
 fn an_acceptance_without_a_reason_is_refused() {
     assert_snapshot!(seen(&Project::shipped(), &["run", "--accept", "rows:structures"]).snapshot());
 }
+
+#[test]
+fn one_name_for_two_sources_of_a_project_is_reported() {
+    let project = Project::shipped();
+    let pipeline = project.read(PIPELINE);
+    let second = "title = \"Lieux\"\ndescription = \"Lieux\"\nlicence = \"etalab-2.0\"\n\
+                  [source.fabriques]\nlicence = \"etalab-2.0\"\nfile.path = \"seeds/exemple/autre.csv\"\n\
+                  [table.fabriques]\nsource = \"fabriques\"\ncsv = {}\n[publish]\ntables = [\"fabriques\"]\n";
+    project.write("pipelines/lieux.toml", second);
+    assert!(pipeline.contains("[source.fabriques]"));
+    assert_snapshot!(seen(&project, &["check"]).snapshot());
+}
