@@ -2,8 +2,6 @@
 
 mod send;
 
-use std::collections::BTreeSet;
-
 use arrow::datatypes::SchemaRef;
 
 use super::chunk::{BATCH_ROWS, ChunkSink, Reject, Remark, Summary};
@@ -158,9 +156,8 @@ impl<'a> Assembler<'a> {
         self.rejects.push(reject);
     }
 
-    /// Decodes a row into all columns; counts typed cells that are filled, and those that do not fit.
-    fn decode(&mut self, row: &RawRow<'_>) -> (usize, usize) {
-        let (mut filled, mut unfit) = (0, 0);
+    /// Decodes a row into all columns.
+    fn decode(&mut self, row: &RawRow<'_>) {
         self.unfit.clear();
         if self.shares_text {
             self.extras.iter_mut().for_each(String::clear);
@@ -179,10 +176,6 @@ impl<'a> Assembler<'a> {
             }
             // What cannot be read at all says nothing about where it stands.
             let hints = status == Status::Unknown && !column.was_faulty();
-            if column.is_typed() {
-                filled += usize::from(status == Status::Answered || hints);
-                unfit += usize::from(hints);
-            }
             if hints && column.is_checked() {
                 self.unfit.push(at);
             }
@@ -191,19 +184,10 @@ impl<'a> Assembler<'a> {
         for place in &mut self.places {
             place.push(row);
         }
-        (filled, unfit)
     }
 
     /// Why the row that was just decoded must go; none when it stays.
-    fn judge(&mut self, row: &RawRow<'_>, (filled, unfit): (usize, usize)) -> Option<Why> {
-        if (self.header.positional || self.header.grows) && reject::is_shifted(filled, unfit) {
-            let names: Vec<&str> = self.notes.of_row().iter().map(|cell| cell.column.as_str()).collect();
-            let detail = format!(
-                "{unfit} cellules remplies sur {filled} ne conviennent pas à leur colonne ({}) : elles sont décalées.",
-                distinct(&names)
-            );
-            return Some((reject::SHIFTED.to_owned(), detail, None));
-        }
+    fn judge(&mut self, row: &RawRow<'_>) -> Option<Why> {
         if self.header.positional
             && let Some(detail) = shift::told(&mut self.columns, &self.unfit, row, self.numbers.len() + 1)
         {
@@ -373,8 +357,8 @@ impl Rows for Assembler<'_> {
         }
         self.summary.read += 1;
         self.notes.begin(row.number);
-        let counts = self.decode(row);
-        if let Some((reason, detail, column)) = self.judge(row, counts) {
+        self.decode(row);
+        if let Some((reason, detail, column)) = self.judge(row) {
             self.cut_back();
             let reject = reject::reject(row, &self.header, &reason, detail, column);
             self.take_reject(reject);
@@ -412,10 +396,4 @@ fn place_texts(place: &Place) -> Vec<PlaceText> {
     [code_insee, code_postal, commune, departement, region, longitude, latitude]
         .map(|wanted| PlaceText::new(wanted))
         .into()
-}
-
-/// Names in back quotes, each once.
-fn distinct(names: &[&str]) -> String {
-    let once: BTreeSet<&str> = names.iter().copied().collect();
-    crate::diagnostic::quoted(&once.into_iter().collect::<Vec<_>>())
 }

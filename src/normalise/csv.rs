@@ -1,10 +1,11 @@
 //! Reads CSV as declared: delimiter, quote, encoding, header records, footer. Only an encoding may be left open.
 
-use std::io::Read;
+mod quotes;
+mod records;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use encoding_rs::{Encoding as Charset, WINDOWS_1252};
+use encoding_rs::Encoding as Charset;
 
+use self::records::{Fault, LONGEST, Records};
 use super::Part;
 use super::charset::{self, Found};
 use super::chunk::Remark;
@@ -15,16 +16,10 @@ use super::row::{Header, RawRow, Rows, Slot};
 use crate::config::pipeline::CsvSpec;
 use crate::id::TableName;
 
-/// Bytes read at once.
-const BLOCK: usize = 256 << 10;
-/// Most bytes looked at to tell an encoding, from the first that is not ASCII on.
-const AHEAD: usize = 1 << 20;
 /// Code of the remark that an encoding was found out.
 const DETECTED: &str = "encodage_detecte";
 /// Code of the remark that it is in doubt.
 const DOUBTFUL: &str = "encodage_douteux";
-/// Most bytes of one record: beyond it a quote was never closed.
-const LONGEST: usize = 16 << 20;
 
 /// Reads all parts, each with its own header; rows are numbered through.
 pub(super) fn read(
@@ -170,7 +165,7 @@ impl PartReader<'_> {
                 return Err(NormaliseError::Read {
                     table: self.table.clone(),
                     part: self.name.clone(),
-                    offset: self.records.input.offset,
+                    offset: self.records.offset(),
                     source,
                 });
             }
@@ -197,7 +192,7 @@ impl PartReader<'_> {
         let said = if self.guess == Guess::Ascii {
             let mut evidence = Evidence::default();
             evidence.take(row.bytes, true);
-            let (ahead, whole) = self.records.input.ahead();
+            let (ahead, whole) = self.records.ahead();
             evidence.take(ahead, whole);
             let (guess, said) = Guess::decide(evidence, line);
             self.guess = guess;
@@ -230,6 +225,13 @@ impl PartReader<'_> {
             }
             self.settle(rows);
             let row = self.records.row();
+            if self.records.broken().is_some() {
+                return Err(NormaliseError::HeaderQuote {
+                    table: self.table.clone(),
+                    part: self.name.clone(),
+                    line: row.last_line.unwrap_or(1),
+                });
+            }
             let Ok(text) = std::str::from_utf8(row.bytes) else {
                 return Err(NormaliseError::HeaderEncoding {
                     table: self.table.clone(),
@@ -251,10 +253,12 @@ impl PartReader<'_> {
         while self.next()? {
             self.settle(rows);
             let lists_cells = self.guess.lists_cells();
-            body.take(&self.records.row(), rows, |row, rows| match broken_cell(row) {
-                None => rows.row(row),
-                Some(_) if lists_cells => rows.row(&RawRow { slots: &without_broken(row), ..*row }),
-                Some((at, offset, byte)) => {
+            let broken = self.records.broken();
+            body.take(&self.records.row(), rows, |row, rows| match (broken, broken_cell(row)) {
+                (Some(detail), _) => rows.refuse(row, reject::QUOTE, detail.to_owned()),
+                (None, None) => rows.row(row),
+                (None, Some(_)) if lists_cells => rows.row(&RawRow { slots: &without_broken(row), ..*row }),
+                (None, Some((at, offset, byte))) => {
                     let detail = format!(
                         "L'octet 0x{byte:02X}, à la position {} de la cellule {}, n'est pas de l'UTF-8.",
                         offset + 1,
@@ -294,166 +298,4 @@ fn without_broken(row: &RawRow<'_>) -> Vec<Slot> {
         slot => *slot,
     };
     row.slots.iter().map(mark).collect()
-}
-
-/// Why there is no next record.
-enum Fault {
-    Read(std::io::Error),
-    Long,
-}
-
-/// Blocks of a part.
-struct Input {
-    inner: Box<dyn Read + Send>,
-    block: Vec<u8>,
-    at: usize,
-    filled: usize,
-    offset: u64,
-    ended: bool,
-    /// A fault that was met ahead of the reading.
-    fault: Option<std::io::Error>,
-}
-
-impl Input {
-    /// Bytes that come next, at most [`AHEAD`], and whether the part ends with them.
-    fn ahead(&mut self) -> (&[u8], bool) {
-        self.block.copy_within(self.at..self.filled, 0);
-        (self.at, self.filled) = (0, self.filled - self.at);
-        if self.block.len() < AHEAD {
-            self.block.resize(AHEAD, 0);
-        }
-        while self.filled < AHEAD && !self.ended && self.fault.is_none() {
-            match self.inner.read(self.block.get_mut(self.filled..).unwrap_or_default()) {
-                Ok(read) => {
-                    self.ended = read == 0;
-                    self.offset += read as u64;
-                    self.filled += read;
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => self.fault = Some(error),
-            }
-        }
-        (self.block.get(..self.filled).unwrap_or(&[]), self.ended)
-    }
-
-    /// Reads the next block, which is empty at the end.
-    fn refill(&mut self) -> std::io::Result<()> {
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
-        }
-        let read = loop {
-            match self.inner.read(&mut self.block) {
-                Ok(read) => break read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        };
-        self.ended = read == 0;
-        self.offset += read as u64;
-        (self.at, self.filled) = (0, read);
-        Ok(())
-    }
-}
-
-/// Records of a part, one at a time, in buffers that are used again.
-struct Records {
-    reader: Reader,
-    input: Input,
-    bytes: Vec<u8>,
-    filled: usize,
-    ends: Vec<usize>,
-    slots: Vec<Slot>,
-    /// Line at which the record at hand ends.
-    last_line: u64,
-}
-
-impl Records {
-    fn new(spec: &CsvSpec, inner: Box<dyn Read + Send>) -> Self {
-        let mut builder = ReaderBuilder::new();
-        builder.delimiter(spec.delimiter);
-        if spec.quote == 0 {
-            builder.quoting(false);
-        } else {
-            builder.quote(spec.quote);
-        }
-        Self {
-            reader: builder.build(),
-            input: Input { inner, block: vec![0; BLOCK], at: 0, filled: 0, offset: 0, ended: false, fault: None },
-            bytes: vec![0; 16 << 10],
-            filled: 0,
-            ends: vec![0; 64],
-            slots: Vec::new(),
-            last_line: 1,
-        }
-    }
-
-    /// The record at hand.
-    fn row(&self) -> RawRow<'_> {
-        let bytes = self.bytes.get(..self.filled).unwrap_or(&[]);
-        RawRow { number: 0, last_line: Some(self.last_line), bytes, slots: &self.slots }
-    }
-
-    /// Takes the record at hand for Windows-1252.
-    fn transcode(&mut self) {
-        let raw = self.bytes.get(..self.filled).unwrap_or(&[]);
-        if Charset::ascii_valid_up_to(raw) == raw.len() {
-            return;
-        }
-        let mut text: Vec<u8> = Vec::with_capacity(raw.len() + 16);
-        for slot in &mut self.slots {
-            let Slot::At(from, to) = *slot else { continue };
-            let start = text.len();
-            let (cell, _) = WINDOWS_1252.decode_without_bom_handling(raw.get(from..to).unwrap_or(&[]));
-            text.extend_from_slice(cell.as_bytes());
-            *slot = Slot::At(start, text.len());
-        }
-        self.filled = text.len();
-        if self.bytes.len() < self.filled {
-            self.bytes.resize(self.filled * 2, 0);
-        }
-        if let Some(bytes) = self.bytes.get_mut(..self.filled) {
-            bytes.copy_from_slice(&text);
-        }
-    }
-
-    /// Reads the next record; `false` at the end.
-    fn next(&mut self) -> Result<bool, Fault> {
-        (self.filled, self.last_line) = (0, self.reader.line());
-        let mut cells = 0;
-        loop {
-            while self.input.at == self.input.filled && !self.input.ended {
-                self.input.refill().map_err(Fault::Read)?;
-            }
-            let block = self.input.block.get(self.input.at..self.input.filled).unwrap_or(&[]);
-            let bytes = self.bytes.get_mut(self.filled..).unwrap_or_default();
-            let ends = self.ends.get_mut(cells..).unwrap_or_default();
-            let (result, read, written, ended) = self.reader.read_record(block, bytes, ends);
-            let closed_by = block.get(..read).and_then(<[u8]>::last).copied();
-            self.input.at += read;
-            self.filled += written;
-            cells += ended;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
-                    if self.bytes.len().max(self.ends.len()) >= LONGEST =>
-                {
-                    self.last_line = self.reader.line();
-                    return Err(Fault::Long);
-                }
-                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::End => return Ok(false),
-                ReadRecordResult::Record => {
-                    self.last_line = self.reader.line() - u64::from(closed_by == Some(b'\n'));
-                    self.slots.clear();
-                    let mut from = 0;
-                    for end in self.ends.iter().take(cells) {
-                        self.slots.push(Slot::At(from, *end));
-                        from = *end;
-                    }
-                    return Ok(true);
-                }
-            }
-        }
-    }
 }

@@ -143,6 +143,19 @@ pub enum NormaliseError {
         /// What to do, with the nearest name when one is near.
         suggestion: Box<str>,
     },
+    /// A quote in the header does not close the cell that it opens.
+    #[error(
+        "table `{table}`: in the header of part `{part}`, line {line}, a quote opens a cell and none closes it before a \
+         delimiter: mend it there, or check `quote` and `header_row`"
+    )]
+    HeaderQuote {
+        /// The table.
+        table: TableName,
+        /// The part.
+        part: String,
+        /// Line where the quote opens.
+        line: u64,
+    },
     /// One record is longer than any sound one.
     #[error(
         "table `{table}`: the record that starts at line {line} of part `{part}` is longer than {limit} bytes: \

@@ -15,8 +15,10 @@ pub const KEY: &str = "cle_manquante";
 pub const REQUIRED: &str = "colonne_requise_illisible";
 /// The row has more or fewer cells than the header.
 pub const WIDTH: &str = "nombre_de_cellules";
-/// So many cells do not fit that they must stand in the wrong columns.
+/// Its cells do not fit their columns, and fit the ones beside them.
 pub const SHIFTED: &str = "cellules_decalees";
+/// A quote opens one of its cells and does not close it: what follows would be read as a part of it.
+pub const QUOTE: &str = "guillemet_ouvert";
 /// Another row with the same key stays.
 pub const DUPLICATE: &str = "doublon";
 /// The row has no filled cell, and rows follow it.
@@ -56,12 +58,6 @@ pub(super) fn reject(
 /// About how many bytes a reject holds.
 pub(super) fn weight(reject: &Reject) -> usize {
     reject.raw.iter().map(|(name, text)| name.len() + text.len() + 48).sum::<usize>() + reject.detail.len() + 80
-}
-
-/// Whether a row that has `unfit` cells that do not fit, of `filled` cells in columns that are not free text, must be
-/// shifted: several of them, and at least half.
-pub(super) fn is_shifted(filled: usize, unfit: usize) -> bool {
-    unfit >= 3 && unfit * 2 >= filled
 }
 
 /// A declared rule, ready to be asked.
@@ -186,14 +182,5 @@ mod tests {
         let mut rule = rule(values, negated);
         assert_eq!(rule.rejects(&row, &header()), rejected);
         assert_eq!(rule.rejects(&row, &header()), rejected, "the second time it is remembered");
-    }
-
-    #[rstest]
-    #[case::one_of_many(10, 1, false)]
-    #[case::two_of_two(2, 2, false)]
-    #[case::three_of_six(6, 3, true)]
-    #[case::three_of_seven(7, 3, false)]
-    fn several_and_at_least_half_make_a_shift(#[case] filled: usize, #[case] unfit: usize, #[case] shifted: bool) {
-        assert_eq!(is_shifted(filled, unfit), shifted);
     }
 }

@@ -189,11 +189,6 @@ impl ColumnDecoder {
         (self.from.is_empty() && self.ticks.is_none()) || self.origin != Origin::Absent
     }
 
-    /// Whether a cell that does not fit hints at a shifted row.
-    pub(in crate::normalise) fn is_typed(&self) -> bool {
-        self.promise == Promise::Type && matches!(self.origin, Origin::Cells | Origin::Ticks)
-    }
-
     /// Whether its cells can tell that a row is shifted.
     pub(in crate::normalise) fn is_checked(&self) -> bool {
         self.promise != Promise::Nothing && self.origin == Origin::Cells

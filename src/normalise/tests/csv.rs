@@ -150,11 +150,104 @@ fn a_header_in_another_encoding_is_an_error() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_is_an_error_with_its_line() {
+fn a_cell_longer_than_any_sound_one_is_an_error_with_its_line() {
     let mut bytes = b"id,a\n1,x\n2,\"".to_vec();
-    bytes.resize(17 << 20, b'\n');
+    bytes.resize(17 << 20, b'x');
     let error = fail_csv(&with(comma()), bytes);
     assert!(matches!(error, NormaliseError::LongRecord { line: 3, .. }), "{error}");
+}
+
+const PLACES: &str =
+    r#"{"name": "nom", "type": "string"}, {"name": "gerant", "type": "string"}, {"name": "commune", "type": "string"}"#;
+
+fn places() -> TableSpec {
+    let mut table = keyed_table(PLACES, &[]);
+    table.reader = ReaderSpec::Csv(CsvSpec { delimiter: b';', ..comma() });
+    table
+}
+
+#[test]
+fn a_stray_quote_takes_no_other_row_in() {
+    let mut text = String::from("id;nom;gerant;commune\n");
+    for row in 1..=20 {
+        match row {
+            5 => text.push_str("5;\"Lieu 5;Mme A;Rennes\n"),
+            8 => text.push_str("8;Le \"bar\" du port;Mme B;Brest\n"),
+            _ => writeln!(text, "{row};Lieu {row};M. {row};Lyon").unwrap(),
+        }
+    }
+    for step in [1, 7, 10_000] {
+        let (summary, out) = run(&places(), drip(text.as_str(), step, false)).unwrap();
+        assert_eq!((summary.read, summary.kept, summary.rejected), (20, 19, 1));
+        assert_eq!(out.rejects(), [(5, Some(6), "guillemet_ouvert")]);
+        let reject = &out.chunks.iter().find(|chunk| !chunk.rejects.is_empty()).unwrap().rejects[0];
+        assert_eq!(
+            reject.detail,
+            "Le guillemet qui ouvre une cellule à la ligne 6 ne se ferme qu'à la ligne 9, au milieu d'un texte. 4 lignes \
+             seraient lues comme une : la ligne 6 est écartée seule, et la lecture reprend à la suivante."
+        );
+        assert_eq!(reject.raw[1], ("nom".to_owned(), "\"Lieu 5".to_owned()));
+        assert_eq!(out.column("nom")[6], "Le \"bar\" du port");
+        assert_eq!(out.column("gerant")[3..5], ["M. 4", "M. 6"]);
+        let lines: Vec<u64> = out.rows();
+        assert_eq!(lines, (1..=20).filter(|row| *row != 5).collect::<Vec<_>>());
+    }
+}
+
+#[rstest]
+#[case::a_text_after_it("1;\"Le\" bar;x;y\n2;a;b;c\n", 2, &["2"], "Le guillemet qui ouvre une cellule à la ligne 2 se ferme au milieu d'un texte.")]
+#[case::a_blank_after_it("2;a;b;c\n1;\"Le bar\" ;x;y\n", 3, &["2"], "Le guillemet qui ouvre une cellule à la ligne 3 se ferme au milieu d'un texte.")]
+#[case::open_at_the_end("2;a;b;c\n1;\"Le bar;x;y", 3, &["2"], "Le guillemet qui ouvre une cellule à la ligne 3 n'est pas fermé à la fin du fichier, ligne 3.")]
+#[case::open_to_the_end("1;\"Le bar;x;y\n2;a;b;c\n3;a;b;c\n", 2, &["2", "3"], "Le guillemet qui ouvre une cellule à la ligne 2 n'est pas fermé à la fin du fichier, ligne 4. 3 lignes seraient lues comme une : la ligne 2 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::with_carriage_returns("\r\n1;\"Le bar;x;y\r\n\r\n2;a;b;c\r\n3;\"a\"\"\r\n\";b;c\r\n", 3, &["2", "3"], "Le guillemet qui ouvre une cellule à la ligne 3 ne se ferme qu'à la ligne 6, au milieu d'un texte. 4 lignes seraient lues comme une : la ligne 3 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::after_a_sound_cell_of_two_lines("1;\"a\nb\";\"Le bar;y\n2;a;b;c\n", 2, &["2"], "Le guillemet qui ouvre une cellule à la ligne 3 n'est pas fermé à la fin du fichier, ligne 4. 2 lignes seraient lues comme une : la ligne 3 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::each_for_itself("1;\"a;b;c\n2;\"a;b;c\n3;a;b;c\n", 2, &["3"], "Le guillemet qui ouvre une cellule à la ligne 2 ne se ferme qu'à la ligne 3, au milieu d'un texte. 2 lignes seraient lues comme une : la ligne 2 est écartée seule, et la lecture reprend à la suivante.")]
+fn a_line_whose_quote_does_not_close_its_cell_is_rejected_alone(
+    #[case] rows: &str,
+    #[case] line: u64,
+    #[case] kept: &[&str],
+    #[case] detail: &str,
+) {
+    for step in [1, 5, 10_000] {
+        let text = format!("id;nom;gerant;commune\n{rows}");
+        let (summary, out) = run(&places(), drip(text, step, false)).unwrap();
+        assert_eq!(out.column("id"), kept);
+        let (_, at, reason) = out.rejects()[0];
+        assert_eq!((at, reason), (Some(line), "guillemet_ouvert"));
+        assert_eq!(out.chunks.iter().find_map(|chunk| chunk.rejects.first()).unwrap().detail, detail);
+        assert_eq!(summary.read, summary.kept + summary.rejected);
+    }
+}
+
+#[test]
+fn a_quote_open_for_more_lines_than_a_cell_has_costs_its_own_line_only() {
+    let mut text = String::from("id;nom;gerant;commune\n0;\"Lieu;M.;Lyon\n");
+    for row in 1..=3000 {
+        writeln!(text, "{row};Lieu {row};M. {row};Lyon").unwrap();
+    }
+    for step in [1000, 1 << 20] {
+        let (summary, out) = run(&places(), drip(text.as_str(), step, false)).unwrap();
+        assert_eq!((summary.kept, out.rejects()), (3000, vec![(1, Some(2), "guillemet_ouvert")]));
+        let detail = &out.chunks.iter().find_map(|chunk| chunk.rejects.first()).unwrap().detail;
+        assert!(
+            detail.starts_with("Le guillemet qui ouvre une cellule à la ligne 2 n'est pas fermé à la ligne 1002 "),
+            "{detail}"
+        );
+    }
+}
+
+#[test]
+fn a_quoted_cell_of_many_lines_is_one_cell() {
+    let cell = format!("{}\"\"fin\"\";", "une ligne; et\n".repeat(1000));
+    let (summary, out) = run_csv(&places(), format!("id;nom;gerant;commune\n1;\"{cell}\";x;y\n2;a;b;c\n"));
+    assert_eq!((summary.kept, summary.rejected), (2, 0));
+    assert_eq!(out.column("nom")[0], cell.replace("\"\"", "\""));
+}
+
+#[test]
+fn a_header_whose_quote_is_open_is_an_error_with_its_line() {
+    let error = fail_csv(&places(), "id;\"nom;gerant;commune\n1;a;b;c\n");
+    assert!(matches!(error, NormaliseError::HeaderQuote { line: 1, .. }), "{error}");
 }
 
 #[test]
@@ -226,6 +319,26 @@ proptest! {
         prop_assert_eq!(out.column("id"), rows.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>());
         prop_assert_eq!(out.column("a"), rows.iter().map(|(_, a, _)| null(a)).collect::<Vec<_>>());
         prop_assert_eq!((summary.read, summary.rejected), (rows.len() as u64, 0));
+    }
+
+    #[test]
+    fn stray_quotes_never_change_a_row_that_has_none(
+        rows in proptest::collection::vec(("[a-z ]{0,9}", "[a-z]{1,3}( \"[a-z]{1,4}\" [a-z]{1,3})?", 0_u8..6), 1..20),
+        returns in any::<bool>(),
+        step in 1_usize..40,
+    ) {
+        let end = if returns { "\r\n" } else { "\n" };
+        let mut text = format!("id;nom;gerant;commune{end}");
+        for (at, (one, two, stray)) in rows.iter().enumerate() {
+            let (before, after) = (if *stray == 0 { "\"" } else { "" }, if *stray == 1 { "\"" } else { "" });
+            write!(text, "{at};{before}{one}x;{after}{two};y{end}").unwrap();
+        }
+        let (summary, out) = run(&places(), drip(text, step, false)).unwrap();
+        let sound = || rows.iter().enumerate().filter(|(_, (.., stray))| *stray > 1);
+        prop_assert_eq!(out.column("id"), sound().map(|(at, _)| at.to_string()).collect::<Vec<_>>());
+        prop_assert_eq!(out.column("nom"), sound().map(|(_, (one, ..))| format!("{one}x").trim().to_owned()).collect::<Vec<_>>());
+        prop_assert_eq!(out.column("gerant"), sound().map(|(_, (_, two, _))| two.clone()).collect::<Vec<_>>());
+        prop_assert_eq!(summary.by_reason.get("guillemet_ouvert").copied().unwrap_or(0), summary.rejected);
     }
 
     #[test]

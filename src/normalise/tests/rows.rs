@@ -42,15 +42,15 @@ fn long_lists_are_handed_on_before_the_batch_is_full() {
 
 #[rstest]
 #[case::empty_key(",1,2024-01-01,oui,x", "cle_manquante", "La clé `id` est vide.")]
-#[case::three_typed_cells_that_do_not_fit(
-    "k,oui,x,2024-01-01,1",
+#[case::three_cells_that_fit_one_cell_further(
+    "k,x,12,2024-01-01,oui",
     "cellules_decalees",
-    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées."
+    "3 cellules ne conviennent pas à leur colonne et conviennent à une cellule plus à droite : elles sont décalées."
 )]
 #[case::an_empty_key_in_a_shifted_row(
-    ",k,oui,2024,x",
+    ",k,12,2024-01-01,oui",
     "cellules_decalees",
-    "3 cellules remplies sur 3 ne conviennent pas à leur colonne (`b`, `d`, `n`) : elles sont décalées."
+    "3 cellules ne conviennent pas à leur colonne et conviennent à une cellule plus à droite : elles sont décalées."
 )]
 fn rows_are_rejected_with_a_reason(#[case] line: &str, #[case] reason: &str, #[case] detail: &str) {
     let (summary, out) = run_csv(&keyed_table(TYPED, &[]), format!("id,n,d,b,t\n{line}\nz,1,,,\n"));
@@ -67,6 +67,18 @@ fn two_cells_that_do_not_fit_are_listed_and_the_row_stays() {
     assert_eq!(out.chunks[0].unfit[0].key, "k");
     assert_eq!((out.column("n"), out.column("n_statut")), (vec!["∅".to_owned()], vec!["unknown".to_owned()]));
     assert_eq!((summary.kept, summary.unfit), (1, 2));
+}
+
+#[test]
+fn rows_whose_columns_have_a_wrong_type_in_the_contract_stay_and_are_not_called_shifted() {
+    let mut text = String::from("id,n,d,b,t\n");
+    for row in 1..=30 {
+        writeln!(text, "{row},lot {row},au printemps,sur rendez-vous,x").unwrap();
+    }
+    let (summary, out) = run_csv(&keyed_table(TYPED, &[]), text);
+    assert_eq!(out.rejects(), []);
+    assert_eq!((summary.kept, summary.rejected, summary.unfit), (30, 0, 90));
+    assert_eq!(out.unfit()[2], (1, "b", "sur rendez-vous", "booleen_illisible"));
 }
 
 #[rstest]

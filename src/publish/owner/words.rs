@@ -8,12 +8,12 @@ use crate::territory::rule;
 
 /// Whether the explanation of a reject names no cell.
 pub(super) fn is_safe(reason: &str) -> bool {
-    matches!(reason, reject::WIDTH | reject::SHIFTED | reject::DUPLICATE)
+    matches!(reason, reject::WIDTH | reject::SHIFTED | reject::QUOTE | reject::DUPLICATE)
 }
 
 /// Whether a reason says that cells may stand in the wrong column.
 pub(super) fn is_misaligned(reason: &str) -> bool {
-    matches!(reason, reject::WIDTH | reject::SHIFTED | reject::ENCODING | reject::UNREADABLE)
+    matches!(reason, reject::WIDTH | reject::SHIFTED | reject::QUOTE | reject::ENCODING | reject::UNREADABLE)
 }
 
 /// The explanation of a reject that names no cell.
@@ -64,6 +64,11 @@ fn rejected(code: &str, table: &TableSpec, visible: &Visible) -> (String, String
             "cellules décalées",
             "Plusieurs cellules ne conviennent pas à leur colonne : elles semblent décalées. Souvent, un texte contient le \
              séparateur sans être entre guillemets.",
+        ),
+        reject::QUOTE => (
+            "guillemet ouvert",
+            "Une cellule commence par un guillemet, et aucun ne la ferme devant un séparateur ou la fin de la ligne. La \
+             ligne est écartée, pour que celles qui la suivent ne soient pas lues comme une partie de son texte.",
         ),
         reject::DUPLICATE => {
             let which = match table.keep {
