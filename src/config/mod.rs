@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod compile;
+mod connector;
 pub mod crs;
 pub mod env;
 mod gate;
@@ -16,6 +17,7 @@ pub mod reading;
 mod source;
 mod table;
 pub mod testing;
+pub mod web;
 
 /// Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
 pub const REFERENCE_TABLES: [&str; 7] =

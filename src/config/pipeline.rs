@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use url::Url;
 
@@ -20,6 +19,10 @@ pub use super::reading::{
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
+pub use super::web::{
+    DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, Paging, PagingStep,
+    YesWikiSource,
+};
 pub use crate::secret::{SafeUrl, Secret};
 
 /// Where a source's parts come from.
@@ -29,6 +32,16 @@ pub enum SourceKind {
     File(FileSource),
     /// Documents behind HTTP.
     Http(HttpSource),
+    /// A form of a `YesWiki`.
+    YesWiki(YesWikiSource),
+    /// A table of a Grist document.
+    Grist(GristSource),
+    /// A resource of a dataset of data.gouv.fr.
+    DataGouv(DataGouvSource),
+    /// A `KoboToolbox` project.
+    Kobo(KoboSource),
+    /// A `GoGoCarto` map.
+    GogoCarto(GogoCartoSource),
 }
 
 /// Files to be read.
@@ -41,45 +54,6 @@ pub struct FileSource {
     pub parts: Vec<(String, String)>,
     /// Where relative paths start.
     pub base: PathBuf,
-}
-
-/// Documents to be downloaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpSource {
-    /// Name and address of each part.
-    pub parts: Vec<(String, SafeUrl)>,
-    /// Headers sent along, all of them secret: they stay with the host of the part's address.
-    pub headers: Vec<(String, Secret)>,
-    /// Largest body of a part, decompressed.
-    pub max_bytes: u64,
-    /// Time limit for a connection.
-    pub connect_timeout: Duration,
-    /// Time limit for an answer to begin, and for each next piece of its body.
-    pub idle_timeout: Duration,
-    /// Time limit for a part, with all attempts and the waiting between them.
-    pub total_timeout: Duration,
-    /// Attempts for a part, the first included.
-    pub attempts: u32,
-    /// Wait before the second attempt; it doubles for each further one, with jitter.
-    pub first_delay: Duration,
-    /// Who we are, with a contact.
-    pub user_agent: String,
-}
-
-impl Default for HttpSource {
-    fn default() -> Self {
-        Self {
-            parts: Vec::new(),
-            headers: Vec::new(),
-            max_bytes: 2 << 30,
-            connect_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_mins(2),
-            total_timeout: Duration::from_hours(1),
-            attempts: 5,
-            first_delay: Duration::from_secs(1),
-            user_agent: concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
-        }
-    }
 }
 
 /// An upstream resource.

@@ -1,19 +1,14 @@
 //! `[source.<name>]`: what is fetched, from where, under which licence.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use url::Url;
 
 use super::compile::Scope;
-use super::env::resolve;
+use super::connector::{KINDS, connector};
 use super::gate::source_gate;
-use super::pipeline::{FileSource, HttpSource, Pipeline, Project, Secret, Source, SourceKind};
+use super::pipeline::{Pipeline, Project, Source};
 use crate::diagnostic::document::{Fields, Node};
 use crate::diagnostic::{Problem, Problems, Spanned};
 use crate::id::SourceId;
-
-const KINDS: [&str; 2] = ["file", "http"];
 
 /// Reads all sources of a pipeline file.
 pub(super) fn sources(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
@@ -52,11 +47,11 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
     let licence = fields.required_text("licence");
     let publisher = fields.text("publisher").map(|text| text.value);
     let homepage = fields.text("homepage").map(|text| text.value);
-    let file = fields.table("file").map(|file| file_source(&file, scope));
-    let http = fields.table("http").map(|http| http_source(&http, scope));
-    let ambiguous = file.is_some() && http.is_some();
-    if ambiguous || (file.is_none() && http.is_none()) {
-        let message = if ambiguous { "a source has one connector" } else { "the source has no connector" };
+    let declared = KINDS.into_iter().filter(|kind| fields.key(kind).is_some()).count();
+    let read = |kind| fields.table(kind).and_then(|table| connector(kind, table, scope));
+    let mut kinds: Vec<_> = KINDS.into_iter().filter_map(read).collect();
+    if declared != 1 {
+        let message = if declared > 1 { "a source has one connector" } else { "the source has no connector" };
         scope.problems.push(
             name.problem("pipeline::connector", format!("{message}: `{id}`"), "this source")
                 .help(format!("write exactly one of {}", KINDS.map(|kind| format!("[source.{id}.{kind}]")).join(", "))),
@@ -76,93 +71,8 @@ fn source(id: SourceId, name: &Spanned<String>, fields: Fields<'_>, scope: &Scop
                 .suggest(&licence.value, super::licence::licence_ids()),
         );
     }
-    let kind = match (file, http) {
-        (Some(file), None) => SourceKind::File(file?),
-        (None, Some(http)) => SourceKind::Http(http?),
-        _ => return None,
-    };
+    let kind = kinds.pop().filter(|_| declared == 1)?;
     Some(Source { id, title, licence: licence.value, publisher, homepage, kind, gate })
-}
-
-/// Part names and the texts beside them: `path = "…"` for one, `[parts]` for several.
-fn parts(fields: &Fields<'_>, single: &'static str, scope: &Scope<'_>) -> Vec<(String, Spanned<String>)> {
-    let mut parts = Vec::new();
-    if let Some(one) = fields.text(single) {
-        parts.push((String::new(), one));
-    }
-    for (name, node) in fields.named("parts") {
-        if let Some(text) = node.text(scope.problems) {
-            parts.push((name.value.clone(), text));
-        }
-    }
-    if parts.is_empty() {
-        fields.missing(single);
-    }
-    parts
-}
-
-fn file_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<FileSource> {
-    let declared = parts(fields, "path", scope);
-    let mut resolved = Vec::new();
-    for (name, text) in &declared {
-        let path = resolve(text, scope.env, scope.problems)?;
-        if !path.contains("://")
-            && let Err(error) = glob::Pattern::new(&path)
-        {
-            scope.problems.push(
-                text.problem("pipeline::bad_glob", "the pattern cannot be read", error.msg)
-                    .help("`*` stands for any text in a name, `**` for any folders, `[a-z]` for a character"),
-            );
-        }
-        resolved.push((name.clone(), path));
-    }
-    Some(FileSource { parts: resolved, base: scope.files.root.clone() })
-}
-
-fn http_source(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
-    let declared = parts(fields, "url", scope);
-    let mut urls = Vec::new();
-    for (name, text) in &declared {
-        let url = resolve(text, scope.env, scope.problems)?;
-        match Url::parse(&url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => urls.push((name.clone(), url.into())),
-            _ => scope.problems.push(
-                text.problem("pipeline::bad_url", "this is not a web address", "here")
-                    .help("write an absolute address: https://host/path"),
-            ),
-        }
-    }
-    let mut headers = Vec::new();
-    for (name, node) in fields.named("headers") {
-        if let Some(text) = node.text(scope.problems) {
-            headers.push((name.value.clone(), Secret::new(resolve(&text, scope.env, scope.problems)?)));
-        }
-    }
-    let seconds = |key, default: Duration| {
-        let typed = fields.number(key).filter(|s| *s > 0.0 && *s < 1e6);
-        typed.map_or(default, Duration::from_secs_f64)
-    };
-    let positive = |key: &'static str| {
-        let typed = fields.integer(key)?;
-        let number = u64::try_from(typed.value).ok().filter(|number| *number > 0);
-        if number.is_none() {
-            let problem = typed.problem("pipeline::number", "a positive number is expected", "here");
-            scope.problems.push(problem.help("leave it out for the default"));
-        }
-        number
-    };
-    let default = HttpSource::default();
-    Some(HttpSource {
-        parts: urls,
-        headers,
-        max_bytes: positive("max_bytes").unwrap_or(default.max_bytes),
-        connect_timeout: seconds("connect_timeout", default.connect_timeout),
-        idle_timeout: seconds("idle_timeout", default.idle_timeout),
-        total_timeout: seconds("total_timeout", default.total_timeout),
-        attempts: positive("attempts").and_then(|n| u32::try_from(n).ok()).unwrap_or(default.attempts),
-        first_delay: seconds("first_delay", default.first_delay),
-        user_agent: fields.text("user_agent").map_or(default.user_agent, |text| text.value),
-    })
 }
 
 /// Snapshots belong to the source of a name: two sources of one name must be the same.

@@ -1,5 +1,7 @@
 //! One suite for every connector: a connector is done when it passes.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;

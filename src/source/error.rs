@@ -69,6 +69,73 @@ pub enum SourceError {
         /// Its name.
         name: String,
     },
+    /// The key of a source is not accepted.
+    #[error(
+        "the key of the source is not accepted: GET {url} answered {}; check that the key is right and has not expired, and \
+         that the web server in front passes the `Authorization` header on",
+        status_text(*status)
+    )]
+    KeyRefused {
+        /// What was asked for to find out, without secrets.
+        url: String,
+        /// The status code.
+        status: u16,
+    },
+    /// A page does not tell where the next one is.
+    #[error("the part `{part}` from {url} is not the JSON document that says whether there are more pages")]
+    UnreadPage {
+        /// The part.
+        part: String,
+        /// Where from, without secrets.
+        url: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The page after a page cannot be fetched.
+    #[error("cannot go on after the part `{part}` from {url}: {reason}")]
+    NextPage {
+        /// The last part that was fetched.
+        part: String,
+        /// Where from, without secrets.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Fewer or more rows came than the source says it has.
+    #[error(
+        "the pages up to `{part}` from {url} hold {collected} rows and announce {announced}; rows were left out, or added \
+         meanwhile: try again, and check what the key may read"
+    )]
+    Incomplete {
+        /// The last part.
+        part: String,
+        /// Where from, without secrets.
+        url: String,
+        /// Rows that the source says it has.
+        announced: u64,
+        /// Rows that came.
+        collected: u64,
+    },
+    /// The description of a dataset cannot be read.
+    #[error("what {url} answers is not the description of a dataset")]
+    UnreadDataset {
+        /// Where from, without secrets.
+        url: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A dataset has not exactly one resource of that id or title.
+    #[error("the dataset at {url} has {found} of the id or title `{resource}`; it has {known}")]
+    Resource {
+        /// Where the dataset is described, without secrets.
+        url: String,
+        /// What was declared.
+        resource: String,
+        /// How many there are, in words.
+        found: &'static str,
+        /// The resources that there are.
+        known: String,
+    },
     /// Two parts of a snapshot have one name.
     #[error("two parts are named `{part}`; parts of a pattern bear the names of their files, which must differ")]
     DuplicatePart {

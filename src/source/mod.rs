@@ -1,19 +1,28 @@
 //! Where data comes from, and the snapshots that are taken of it.
 //!
-//! A [`Connector`] fetches one kind of source: `file.rs`, `http.rs`. It moves bytes and never interprets them. What it moves
+//! A [`Connector`] fetches one kind of source: `file.rs`, `http.rs`, `yeswiki.rs`… Those behind HTTP share one client
+//! (`client.rs`), those that give their rows page by page one loop (`paging.rs`). A connector moves bytes and never interprets them. What it moves
 //! goes through a [`PartSink`] into the private store, where `snapshot.rs` keeps it as a [`Snapshot`]: named parts, each under
 //! the digest of its bytes.
 //!
 //! A new connector is a file, a variant of [`SourceKind`] and an arm in [`connector`]; it is done when it passes
 //! `conformance.rs`.
 
+mod client;
+mod datagouv;
 mod error;
 mod file;
+mod gogocarto;
+mod grist;
 mod http;
+mod kobo;
+mod paging;
 mod part;
 mod redirect;
+mod scan;
 mod sink;
 mod snapshot;
+mod yeswiki;
 
 #[cfg(test)]
 mod conformance;
@@ -78,6 +87,8 @@ pub struct PartInfo {
     pub name: String,
     /// Where it came from, without secrets.
     pub url: String,
+    /// Where redirects led to, without secrets and without its query.
+    pub final_url: Option<String>,
     /// The HTTP status.
     pub status: Option<u16>,
     /// The media type that the source states.
@@ -107,5 +118,10 @@ pub fn connector(kind: &SourceKind, env: &BTreeMap<String, String>) -> Result<Bo
     match kind {
         SourceKind::File(source) => Ok(Box::new(file::FileConnector::new(source.clone(), env.clone()))),
         SourceKind::Http(source) => Ok(Box::new(http::HttpConnector::new(source.clone(), env)?)),
+        SourceKind::YesWiki(source) => Ok(Box::new(yeswiki::YesWikiConnector::new(source.clone(), env)?)),
+        SourceKind::Grist(source) => Ok(Box::new(grist::GristConnector::new(source.clone(), env)?)),
+        SourceKind::DataGouv(source) => Ok(Box::new(datagouv::DataGouvConnector::new(source.clone(), env)?)),
+        SourceKind::Kobo(source) => Ok(Box::new(kobo::KoboConnector::new(source.clone(), env)?)),
+        SourceKind::GogoCarto(source) => Ok(Box::new(gogocarto::GogoCartoConnector::new(source.clone(), env)?)),
     }
 }

@@ -33,14 +33,13 @@ impl Way {
         self.with_credentials
     }
 
+    /// Where the way ends, without secrets, once a redirect was followed.
+    pub(super) fn last(&self) -> Option<String> {
+        (self.followed > 0).then(|| shown(&self.url))
+    }
+
     /// Goes where `location` points.
     pub(super) fn follow(&mut self, location: &str) -> Result<(), HttpFault> {
-        // Without its query: what a server puts there may be a secret that no rule knows.
-        let shown = |url: &Url| {
-            let mut url = url.clone();
-            url.set_query(None);
-            SafeUrl::from(url).to_string()
-        };
         let Ok(mut next) = self.url.join(location) else {
             return Err(HttpFault::Redirect { to: shown(&self.url), reason: "its new address cannot be read" });
         };
@@ -75,6 +74,13 @@ impl Way {
         self.url = next;
         Ok(())
     }
+}
+
+/// Without its query: what a server puts there may be a secret that no rule knows.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    SafeUrl::from(url).to_string()
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ impl PartSink for StoreSink<'_> {
         self.push(SnapshotPart {
             name: info.name,
             url: info.url,
+            final_url: info.final_url,
             status: info.status,
             etag: info.validators.etag,
             last_modified: info.validators.last_modified,

@@ -44,6 +44,9 @@ pub struct SnapshotPart {
     pub name: String,
     /// Where it came from, without secrets.
     pub url: String,
+    /// Where redirects led to, without secrets and without its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_url: Option<String>,
     /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

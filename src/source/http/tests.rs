@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use chrono::DateTime;
 use rstest::rstest;
 use url::Url;
 
 use super::*;
+use crate::config::pipeline::HttpSettings;
 use crate::secret::Secret;
 use crate::source::Fetched;
+use crate::source::error::HttpFault;
+use crate::source::error::WaitingFor;
 use crate::source::fetch;
 use crate::source::upstream::Reply;
 use crate::source::upstream::Upstream;
@@ -13,7 +18,8 @@ use crate::store::Store;
 const BODY: &str = "a,b\n1,2\n";
 
 fn impatient() -> HttpSource {
-    HttpSource { first_delay: Duration::from_millis(1), attempts: 3, ..HttpSource::default() }
+    let settings = HttpSettings { first_delay: Duration::from_millis(1), attempts: 3, ..HttpSettings::default() };
+    HttpSource { settings, ..HttpSource::default() }
 }
 
 fn source(url: &str) -> HttpSource {
@@ -110,7 +116,7 @@ async fn the_attempts_end() {
 #[tokio::test]
 async fn a_retry_after_beyond_the_time_left_ends_the_download() {
     let reply = Reply::status(429).header("retry-after", "200");
-    let (outcome, _) = run_with([reply], |source| source.total_timeout = Duration::from_secs(100)).await;
+    let (outcome, _) = run_with([reply], |source| source.settings.total_timeout = Duration::from_secs(100)).await;
     let (fault, attempts) = fault_of(outcome);
     assert_eq!((fault.retry_after(), attempts), (Some(Duration::from_secs(200)), 1));
 }
@@ -123,7 +129,7 @@ async fn a_retry_after_beyond_the_time_left_ends_the_download() {
 #[tokio::test]
 async fn retry_after_is_read_in_both_forms(#[case] value: &str, #[case] seconds: u64) {
     let reply = Reply::status(503).header("retry-after", value).header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-    let (outcome, _) = run_with([reply], |source| source.attempts = 1).await;
+    let (outcome, _) = run_with([reply], |source| source.settings.attempts = 1).await;
     assert_eq!(fault_of(outcome).0.retry_after(), Some(Duration::from_secs(seconds)));
 }
 
@@ -133,7 +139,7 @@ async fn retry_after_is_read_in_both_forms(#[case] value: &str, #[case] seconds:
 #[tokio::test]
 async fn silence_ends_after_the_idle_limit(#[case] reply: Reply, #[case] expected: WaitingFor) {
     let limit = Duration::from_millis(50);
-    let (outcome, upstream) = run_with([reply], |source| source.idle_timeout = limit).await;
+    let (outcome, upstream) = run_with([reply], |source| source.settings.idle_timeout = limit).await;
     let (fault, attempts) = fault_of(outcome);
     assert!(matches!(fault, HttpFault::Timeout { waiting_for, .. } if waiting_for == expected), "{fault:?}");
     assert_eq!((attempts, upstream.seen().len()), (3, 3));
@@ -143,9 +149,9 @@ async fn silence_ends_after_the_idle_limit(#[case] reply: Reply, #[case] expecte
 async fn silence_that_ends_is_forgiven() {
     let replies = [Reply::hang_before_headers(), Reply::ok("a,").then_hang(), Reply::ok(BODY)];
     let patient = |source: &mut HttpSource| {
-        source.idle_timeout = Duration::from_millis(200);
+        source.settings.idle_timeout = Duration::from_millis(200);
         // A busy machine may need more than one of them.
-        source.attempts = 20;
+        source.settings.attempts = 20;
     };
     let (outcome, _) = run_with(replies, patient).await;
     assert_eq!(outcome.unwrap().snapshot.parts[0].bytes, BODY.len() as u64);
@@ -154,7 +160,7 @@ async fn silence_that_ends_is_forgiven() {
 #[tokio::test]
 async fn the_total_limit_ends_everything() {
     let limit = Duration::from_millis(50);
-    let (outcome, _) = run_with([Reply::hang_before_headers()], |source| source.total_timeout = limit).await;
+    let (outcome, _) = run_with([Reply::hang_before_headers()], |source| source.settings.total_timeout = limit).await;
     let (fault, attempts) = fault_of(outcome);
     assert!(matches!(fault, HttpFault::Timeout { waiting_for: WaitingFor::Whole, .. }), "{fault:?}");
     assert_eq!(attempts, 1);
@@ -166,7 +172,7 @@ async fn the_total_limit_ends_everything() {
 #[case::just_fits(Reply::ok(BODY), BODY.len() as u64, true)]
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused(#[case] reply: Reply, #[case] limit: u64, #[case] fits: bool) {
-    let (outcome, upstream) = run_with([reply], |source| source.max_bytes = limit).await;
+    let (outcome, upstream) = run_with([reply], |source| source.settings.max_bytes = limit).await;
     assert_eq!(upstream.seen().len(), 1);
     if fits {
         outcome.unwrap();
@@ -192,7 +198,7 @@ fn zeros() -> Vec<u8> {
 #[tokio::test]
 async fn the_limit_counts_decompressed_bytes(#[case] limit: u64, #[case] fits: bool) {
     let reply = Reply::ok(zeros()).header("content-encoding", "gzip");
-    let (outcome, _) = run_with([reply], |source| source.max_bytes = limit).await;
+    let (outcome, _) = run_with([reply], |source| source.settings.max_bytes = limit).await;
     match outcome {
         Ok(fetched) => assert_eq!((fetched.snapshot.parts[0].bytes, fits), (100_000, true)),
         error => assert_eq!((matches!(fault_of(error).0, HttpFault::TooLarge { .. }), fits), (true, false)),
@@ -234,7 +240,7 @@ async fn credentials_do_not_go_to_another_host() {
     first.on("/moved", [Reply::redirect(second.url("/rows"))]);
     second.on("/rows", [Reply::ok(BODY)]);
     let mut source = source(&first.url("/rows"));
-    source.headers = vec![
+    source.settings.headers = vec![
         ("Authorization".to_owned(), Secret::new("Bearer geheim")),
         ("X-Api-Key".to_owned(), Secret::new("geheim")),
     ];
@@ -296,7 +302,7 @@ async fn secrets_are_in_no_error_and_in_no_snapshot() {
         [(upstream.url("/rows?id=1&token=geheim"), true), (upstream.url("/gone?token=geheim"), false), (dead, false)]
     {
         let mut source = source(&url);
-        source.headers = vec![("Authorization".to_owned(), Secret::new("Bearer geheim"))];
+        source.settings.headers = vec![("Authorization".to_owned(), Secret::new("Bearer geheim"))];
         assert!(!format!("{source:?}").contains("geheim"), "{source:?}");
         let connector = HttpConnector::new(source.clone(), &BTreeMap::new()).unwrap();
         assert!(!format!("{connector:?}").contains("geheim"), "{connector:?}");
@@ -319,7 +325,7 @@ async fn an_address_that_is_not_http_is_not_tried_twice() {
 #[tokio::test]
 async fn a_header_that_cannot_be_sent_is_refused_without_its_value() {
     let mut source = source("http://127.0.0.1:1/");
-    source.headers = vec![("X-Api-Key".to_owned(), Secret::new("geheim\n"))];
+    source.settings.headers = vec![("X-Api-Key".to_owned(), Secret::new("geheim\n"))];
     let error = HttpConnector::new(source, &BTreeMap::new()).unwrap_err();
     assert!(matches!(&error, SourceError::Header { name } if name == "X-Api-Key"), "{error:?}");
     assert!(!chain(&error).contains("geheim"));

@@ -3,6 +3,7 @@
 mod checks;
 mod command_line;
 mod confidentiality;
+mod connectors;
 mod drift;
 mod gate;
 mod independence;

@@ -1,0 +1,166 @@
+//! What is declared of sources behind HTTP, one type for each connector.
+
+use std::time::Duration;
+
+use crate::secret::{SafeUrl, Secret};
+
+/// How documents are asked for, whatever connector asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Headers sent along, all of them secret: they stay with the host of the document's address.
+    pub headers: Vec<(String, Secret)>,
+    /// Largest body of a part, decompressed.
+    pub max_bytes: u64,
+    /// Time limit for a connection.
+    pub connect_timeout: Duration,
+    /// Time limit for an answer to begin, and for each next piece of its body.
+    pub idle_timeout: Duration,
+    /// Time limit for a part, with all attempts and the waiting between them.
+    pub total_timeout: Duration,
+    /// Attempts for a part, the first included.
+    pub attempts: u32,
+    /// Wait before the second attempt; it doubles for each further one, with jitter.
+    pub first_delay: Duration,
+    /// Who we are, with a contact.
+    pub user_agent: String,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            headers: Vec::new(),
+            max_bytes: 2 << 30,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(2),
+            total_timeout: Duration::from_hours(1),
+            attempts: 5,
+            first_delay: Duration::from_secs(1),
+            user_agent: concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// Documents to be downloaded.
+#[derive(Debug, Clone, Default)]
+pub struct HttpSource {
+    /// Name and address of each part; with paging, the one address of the first page.
+    pub parts: Vec<(String, SafeUrl)>,
+    /// How the next page is found, where the rows come in pages.
+    pub paging: Option<Paging>,
+    /// How they are asked for.
+    pub settings: HttpSettings,
+}
+
+/// Rows that come page by page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paging {
+    /// How the next page is found.
+    pub step: PagingStep,
+    /// Members that lead to the list of a page's rows; none when the page is the list.
+    pub rows: Option<Vec<String>>,
+    /// Members that lead to the announced number of all rows, which those that came are held against.
+    pub total: Option<Vec<String>>,
+    /// More pages than these are a mistake of the server or of ours.
+    pub max_pages: u64,
+}
+
+impl Paging {
+    /// Paging in its plainest form.
+    pub fn new(step: PagingStep) -> Self {
+        Self { step, rows: None, total: None, max_pages: 10_000 }
+    }
+}
+
+/// How the page after a page is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagingStep {
+    /// Its address stands in the page.
+    Next {
+        /// Members that lead to it.
+        path: Vec<String>,
+    },
+    /// What to ask for stands in the page.
+    Cursor {
+        /// Members that lead to it.
+        path: Vec<String>,
+        /// Query parameter that takes it.
+        parameter: String,
+    },
+    /// By the number of rows to be passed over, until a page has none.
+    Offset {
+        /// Query parameter that takes it.
+        parameter: String,
+    },
+    /// By number, until a page has no rows.
+    Page {
+        /// Query parameter that takes it.
+        parameter: String,
+        /// Number of the first page.
+        first: u64,
+    },
+}
+
+/// A Bazar form of a `YesWiki`: the parts `form`, `lists` and `entries`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YesWikiSource {
+    /// Base address of the wiki.
+    pub url: SafeUrl,
+    /// Id of the form.
+    pub form_id: String,
+    /// Whether the lists are fetched.
+    pub lists: bool,
+    /// Whether there is a key, which is then held against a closed route first.
+    pub with_key: bool,
+    /// How documents are asked for; the key is a header.
+    pub settings: HttpSettings,
+}
+
+/// A table of a Grist document: the parts `columns` and `records`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GristSource {
+    /// Base address of the service.
+    pub url: SafeUrl,
+    /// Id of the document.
+    pub document: String,
+    /// Id of the table.
+    pub table: String,
+    /// How documents are asked for; the key is a header.
+    pub settings: HttpSettings,
+}
+
+/// A resource of a dataset of data.gouv.fr, or of another site of that software.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataGouvSource {
+    /// Base address of the site.
+    pub url: SafeUrl,
+    /// Id or slug of the dataset.
+    pub dataset: String,
+    /// Id or title of the resource.
+    pub resource: String,
+    /// How documents are asked for. No credentials: files may lie anywhere.
+    pub settings: HttpSettings,
+}
+
+/// A `KoboToolbox` project: the part `form`, and pages of submissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KoboSource {
+    /// Base address of the server.
+    pub url: SafeUrl,
+    /// Id of the project.
+    pub asset: String,
+    /// How documents are asked for; the key is a header.
+    pub settings: HttpSettings,
+}
+
+/// A `GoGoCarto` map: the parts `taxonomy` and `elements`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GogoCartoSource {
+    /// Base address of the map.
+    pub url: SafeUrl,
+    /// Query that chooses among the elements.
+    pub query: Option<String>,
+    /// Whether the categories are fetched.
+    pub taxonomy: bool,
+    /// How documents are asked for.
+    pub settings: HttpSettings,
+}

@@ -1,0 +1,177 @@
+//! The promises of every connector, for those whose parts the service names.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rstest::rstest;
+use url::Url;
+
+use super::open;
+use super::{FIRST, SECOND};
+use crate::config::pipeline::{
+    DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, Paging, PagingStep, SafeUrl,
+    Secret, SourceKind, YesWikiSource,
+};
+use crate::source::upstream::{Reply, Upstream};
+use crate::source::{Fetched, SourceError, connector, fetch, latest};
+use crate::store::Store;
+
+#[derive(Debug, Clone, Copy)]
+enum Service {
+    YesWiki,
+    Grist,
+    DataGouv,
+    Kobo,
+    GogoCarto,
+    Pages,
+}
+
+impl Service {
+    /// Targets and names of its parts, in their order, and a body for each.
+    fn parts(self, upstream: &Upstream) -> Vec<(&'static str, &'static str, String)> {
+        let body = |text: &str| text.to_owned();
+        match self {
+            Self::YesWiki => vec![
+                ("/?api/forms/5", "form", body("\u{feff}{\"form\": 5}\r\n")),
+                ("/?BazaR/json&demand=lists", "lists", body("{}")),
+                ("/?api/forms/5/entries", "entries", body("{\"A\": {}}")),
+            ],
+            Self::Grist => vec![
+                ("/api/docs/doc/tables/Reponses/columns", "columns", body("{\"columns\": []}")),
+                ("/api/docs/doc/tables/Reponses/records?sort=id", "records", body("{\"records\": []}")),
+            ],
+            Self::DataGouv => vec![("/file.csv", "", body("a;b\r\n1;2\r\n"))],
+            Self::Kobo => {
+                let next = upstream.url("/api/v2/assets/aXy/data/?start=1");
+                vec![
+                    ("/api/v2/assets/aXy/?format=json", "form", body("{\"content\": {}}")),
+                    (
+                        "/api/v2/assets/aXy/data/?format=json&limit=1000&start=0&sort=%7B%22_id%22%3A1%7D",
+                        "page-0001",
+                        format!("{{\"count\": 2, \"next\": \"{next}\", \"results\": [1]}}"),
+                    ),
+                    (
+                        "/api/v2/assets/aXy/data/?start=1",
+                        "page-0002",
+                        body("{\"count\": 2, \"next\": null, \"results\": [2]}"),
+                    ),
+                ]
+            }
+            Self::GogoCarto => vec![
+                ("/api/taxonomy.json", "taxonomy", body("[]")),
+                ("/api/elements.json?categories=1,2", "elements", body("{\"data\": []}")),
+            ],
+            Self::Pages => vec![
+                ("/rows", "page-0001", body("{\"next\": \"/more\"}")),
+                ("/more", "page-0002", body("{\"next\": null}")),
+            ],
+        }
+    }
+
+    fn kind(self, upstream: &Upstream) -> SourceKind {
+        let url = |target: &str| SafeUrl::from(Url::parse(&upstream.url(target)).unwrap());
+        let headers = vec![("Authorization".to_owned(), Secret::new("Bearer geheim"))];
+        let settings =
+            HttpSettings { headers, first_delay: Duration::from_millis(1), attempts: 2, ..HttpSettings::default() };
+        let (base, name) = (url("/"), |text: &str| text.to_owned());
+        match self {
+            Self::YesWiki => SourceKind::YesWiki(YesWikiSource {
+                url: base,
+                form_id: name("5"),
+                lists: true,
+                with_key: false,
+                settings,
+            }),
+            Self::Grist => {
+                SourceKind::Grist(GristSource { url: base, document: name("doc"), table: name("Reponses"), settings })
+            }
+            Self::DataGouv => {
+                SourceKind::DataGouv(DataGouvSource { url: base, dataset: name("d"), resource: name("file"), settings })
+            }
+            Self::Kobo => SourceKind::Kobo(KoboSource { url: base, asset: name("aXy"), settings }),
+            Self::GogoCarto => {
+                let query = Some(name("categories=1,2"));
+                SourceKind::GogoCarto(GogoCartoSource { url: base, query, taxonomy: true, settings })
+            }
+            Self::Pages => SourceKind::Http(HttpSource {
+                parts: vec![(String::new(), url("/rows"))],
+                paging: Some(Paging::new(PagingStep::Next { path: vec![name("next")] })),
+                settings,
+            }),
+        }
+    }
+}
+
+struct Fixture {
+    service: Service,
+    upstream: Upstream,
+    private: Store,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn new(service: Service) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (private, upstream) = (open("private", folder.path()), Upstream::start().await);
+        let resource = format!(r#"{{"resources": [{{"id": "file", "url": "{}"}}]}}"#, upstream.url("/file.csv"));
+        upstream.on("/api/1/datasets/d/", [Reply::ok(resource)]);
+        for (target, _, body) in service.parts(&upstream) {
+            upstream.on(target, [Reply::ok(body)]);
+        }
+        Self { service, upstream, private, _folder: folder }
+    }
+
+    async fn fetch(&self, now: &str) -> Result<Fetched, SourceError> {
+        let connector = connector(&self.service.kind(&self.upstream), &BTreeMap::new()).unwrap();
+        assert!(!format!("{connector:?}").contains("geheim"), "{connector:?}");
+        fetch(&self.private, &super::source(), connector.as_ref(), now.parse().unwrap()).await
+    }
+
+    async fn bytes(&self, fetched: &Fetched) -> Vec<(String, Vec<u8>)> {
+        let mut parts = Vec::new();
+        for part in &fetched.snapshot.parts {
+            let bytes = self.private.get(&fetched.snapshot.key_of(part)).await.unwrap().unwrap();
+            parts.push((part.name.clone(), bytes.to_vec()));
+        }
+        parts
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn parts_come_in_their_order_and_byte_for_byte_and_unchanged_ones_make_no_snapshot(
+    #[values(Service::YesWiki, Service::Grist, Service::DataGouv, Service::Kobo, Service::GogoCarto, Service::Pages)]
+    service: Service,
+) {
+    let fixture = Fixture::new(service).await;
+    let fetched = fixture.fetch(FIRST).await.unwrap();
+    let parts = service.parts(&fixture.upstream);
+    let expected: Vec<_> =
+        parts.iter().map(|(_, name, body)| ((*name).to_owned(), body.clone().into_bytes())).collect();
+    assert_eq!(fixture.bytes(&fetched).await, expected);
+    assert!(!fixture.fetch(SECOND).await.unwrap().changed);
+
+    let (target, _, body) = parts.last().unwrap();
+    fixture.upstream.on(target, [Reply::ok(format!("{body} "))]);
+    let changed = fixture.fetch(SECOND).await.unwrap();
+    assert_eq!((changed.changed, changed.snapshot.number), (true, 2));
+    assert!(!format!("{changed:?}").contains("geheim"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_part_that_is_missing_leaves_no_snapshot_and_one_that_fails_once_is_tried_again(
+    #[values(Service::YesWiki, Service::Grist, Service::DataGouv, Service::Kobo, Service::GogoCarto, Service::Pages)]
+    service: Service,
+) {
+    let fixture = Fixture::new(service).await;
+    let parts = service.parts(&fixture.upstream);
+    let (target, name, body) = parts.last().unwrap();
+    fixture.upstream.on(target, [Reply::status(404)]);
+    let error = fixture.fetch(FIRST).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("`{name}`")) && !error.is_transient(), "{error}");
+    assert_eq!(latest(&fixture.private, &super::source()).await.unwrap(), None);
+
+    fixture.upstream.on(target, [Reply::status(429).header("retry-after", "0"), Reply::ok(body.clone())]);
+    assert_eq!(fixture.fetch(SECOND).await.unwrap().snapshot.parts.len(), parts.len());
+}
