@@ -41,7 +41,7 @@ impl Default for HttpSettings {
 }
 
 /// Documents to be downloaded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpSource {
     /// Name and address of each part; with paging, the one address of the first page.
     pub parts: Vec<(String, SafeUrl)>,
