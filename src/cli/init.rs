@@ -1,5 +1,6 @@
 //! `essaim init`.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -7,12 +8,16 @@ use clap::Args;
 
 use super::Exit;
 use super::printer::{Printer, Text};
-use crate::draft::{Drafted, Format, Guess, candidates, detect, draft, sample};
+use crate::config::pipeline::ReaderSpec;
+use crate::disclosure::scan;
+use crate::draft::{Drafted, Format, Guess, candidates, choose, detect, draft, is_html, sample};
 use crate::id::TableName;
-use crate::normalise::{Head, Look, NormaliseError, Part, head, look, tells_apart};
+use crate::normalise::{Head, Look, NormaliseError, Part, SheetHead, head, look, sheets, tells_apart};
 
 /// Rows that are looked at.
 const ROWS: usize = 2000;
+/// Rows of a sheet among which the header is looked for.
+const TOP: usize = 40;
 /// Most columns that are tried as the key on the whole file.
 const KEYS: usize = 4;
 
@@ -70,62 +75,136 @@ fn example(folder: &Path) -> Result<String, Failure> {
     Ok(out.finish())
 }
 
+/// Whether the last scan before a release would stop at a text.
+fn is_personal(text: &str) -> bool {
+    scan::find(text).is_some()
+}
+
 /// A file that is looked at, and how.
 struct Looked<'a> {
     from: &'a Path,
+    file_name: String,
     table: TableName,
     format: Format,
     head: Head,
+    /// The sheets of a spreadsheet.
+    sheets: Vec<SheetHead>,
+    /// Name of the one that is read.
+    sheet: Option<String>,
 }
 
 impl Looked<'_> {
     fn of(from: &Path) -> Result<Looked<'_>, Failure> {
         let table: TableName = "table".parse().expect("a plain word names a table");
+        let file_name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let file = File::open(from).map_err(|error| unusable(from, &error))?;
-        let head = head(file, &table).map_err(failed)?;
-        Ok(Looked { from, table, format: detect(&head), head })
+        let head = head(file, &file_name, &table).map_err(|error| failed(from, &file_name, &error))?;
+        if is_html(&head) {
+            let line = format!(
+                "{}: this is HTML, a web page and no table: download the file itself, or open the page in a spreadsheet \
+                 program and save its table as XLSX or CSV",
+                from.display()
+            );
+            return Err((Exit::Failed, vec![line]));
+        }
+        let format = detect(&head);
+        let mut looked = Looked { from, file_name, table, format, head, sheets: Vec::new(), sheet: None };
+        if matches!(looked.format.reader, ReaderSpec::Sheet(_)) {
+            looked.sheets = sheets(&looked.table, looked.parts()?, TOP).map_err(|error| looked.failed(&error))?;
+            if let Some((sheet, format)) = choose(&looked.sheets) {
+                looked.sheet = Some(sheet.name.clone());
+                looked.format = format;
+            }
+        }
+        Ok(looked)
     }
 
     fn parts(&self) -> Result<Vec<Part>, Failure> {
         let file = File::open(self.from).map_err(|error| unusable(self.from, &error))?;
-        Ok(vec![(String::new(), Box::new(file))])
+        Ok(vec![(self.file_name.clone(), Box::new(file))])
+    }
+
+    fn failed(&self, error: &NormaliseError) -> Failure {
+        failed(self.from, &self.file_name, error)
     }
 
     fn look(&self) -> Result<Look, Failure> {
-        look(&self.format.reader, self.head.member.as_deref(), &self.table, self.parts()?, ROWS).map_err(failed)
+        let member = self.head.member.as_deref();
+        match look(&self.format.reader, member, &self.table, self.parts()?, ROWS) {
+            Ok(seen) if seen.columns.is_empty() || seen.rows.is_empty() => Err(self.no_rows()),
+            Err(NormaliseError::NoHeader { .. }) if self.sheet.is_some() => Err(self.no_rows()),
+            seen => seen.map_err(|error| self.failed(&error)),
+        }
+    }
+
+    fn no_rows(&self) -> Failure {
+        let mut line = format!("{} has no rows to look at", self.from.display());
+        if let Some(sheet) = &self.sheet {
+            let sheets = self.sheets.iter().map(|sheet| format!("`{}` ({} filled cells)", sheet.name, sheet.filled));
+            let sheets: Vec<String> = sheets.collect();
+            let _infallible = write!(
+                line,
+                " in its sheet `{sheet}`; it has the sheets {}: where there are rows, a pipeline file says \
+                 `sheet = {{ sheet = {}, header_row = N }}`",
+                sheets.join(", "),
+                serde_json::json!(sheet),
+            );
+        }
+        (Exit::Failed, vec![line])
     }
 
     /// The first of the likely keys that tells the rows of the whole file apart, and the number of its rows.
     fn key(&self, seen: &Look) -> Result<(Option<String>, u64), Failure> {
-        let mut likely = candidates(seen);
+        let mut likely = candidates(seen, is_personal);
         likely.truncate(KEYS);
         let at = |name: &String| seen.columns.iter().position(|known| known == name);
         let columns: Vec<usize> = likely.iter().filter_map(at).collect();
         let member = self.head.member.as_deref();
-        let (telling, rows) =
-            tells_apart(&self.format.reader, member, &self.table, self.parts()?, &columns).map_err(failed)?;
+        let (telling, rows) = tells_apart(&self.format.reader, member, &self.table, self.parts()?, &columns)
+            .map_err(|error| self.failed(&error))?;
         Ok((likely.into_iter().zip(telling).find(|(_, tells)| *tells).map(|(name, _)| name), rows))
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
-fn failed(error: NormaliseError) -> Failure {
-    (Exit::Failed, crate::run::chain(&error))
+/// What is wrong with a file at hand: it has a path, and is neither a table nor part of a source yet.
+fn failed(from: &Path, file_name: &str, error: &NormaliseError) -> Failure {
+    let mut lines = crate::run::chain(error);
+    let from = from.display();
+    let plain = match error {
+        NormaliseError::Json { line, column, .. } => {
+            format!("{from} is not readable JSON, line {line}, column {column}: check that the file is whole")
+        }
+        NormaliseError::MissingPart { part, .. } => format!("{from} holds no file that can be drafted from: no {part}"),
+        _ => {
+            let line = lines.first().map_or("", String::as_str);
+            let line = line.strip_prefix("table `table`: ").unwrap_or(line);
+            format!("{from}: {}", line.replacen(&format!("part `{file_name}`"), "it", 1))
+        }
+    };
+    if let Some(first) = lines.first_mut() {
+        *first = plain;
+    }
+    (Exit::Failed, lines)
 }
 
 fn start(folder: &Path, from: &Path) -> Result<String, Failure> {
-    let file_name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let looked = Looked::of(from)?;
-    let named = looked.head.member.as_deref().unwrap_or(&file_name);
+    let file_name = &looked.file_name;
+    let named = looked.head.member.as_deref().unwrap_or(file_name);
     let stem = named.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or("table").to_owned();
     let seen = looked.look()?;
-    if seen.columns.is_empty() || seen.rows.is_empty() {
-        return Err((Exit::Failed, vec![format!("{} has no rows to look at", from.display())]));
-    }
     let (key, rows) = looked.key(&seen)?;
-    let drafted = draft(&stem, &format!("seeds/{file_name}"), &looked.format, &seen, key.as_deref());
+    let seed = format!("seeds/{file_name}");
+    let Some(drafted) = draft(&stem, &seed, &looked.format, &seen, key.as_deref(), is_personal) else {
+        let line = format!(
+            "{}: no column has a name in its header, line {}: write names there, or a header above the rows",
+            from.display(),
+            looked.format.header
+        );
+        return Err((Exit::Failed, vec![line]));
+    };
     let files: Vec<(&str, &str)> = drafted.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    write(folder, &files, Some((from, &format!("seeds/{file_name}"))))?;
+    write(folder, &files, Some((from, &seed)))?;
     Ok(describe(folder, &looked, &drafted, &seen, rows))
 }
 
@@ -166,6 +245,16 @@ fn describe(folder: &Path, looked: &Looked<'_>, drafted: &Drafted, seen: &Look, 
         if !looked.head.others.is_empty() {
             out.line(format_args!("  not looked at: {}", looked.head.others.join(", ")));
         }
+    }
+    if let Some(sheet) = looked.sheet.as_ref().filter(|_| looked.sheets.len() > 1) {
+        let others = looked.sheets.iter().filter(|other| other.name != *sheet).map(|other| other.name.as_str());
+        out.line(format_args!("  read from its sheet {sheet}, which has most filled cells"));
+        out.line(format_args!("  not looked at: {}", others.collect::<Vec<_>>().join(", ")));
+    }
+    let header = looked.format.header;
+    if header > 1 {
+        let (lines, are) = if header == 2 { ("line", "is") } else { ("lines", "are") };
+        out.line(format_args!("  header at line {header}; {} {lines} above it {are} not read", header - 1));
     }
     for column in &drafted.columns {
         let place = column.place.map(|place| format!(", gives the place ({place})")).unwrap_or_default();

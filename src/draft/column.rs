@@ -73,8 +73,28 @@ pub(super) fn slug(text: &str) -> String {
     if plain.starts_with(|c: char| c.is_ascii_alphabetic()) { plain.to_owned() } else { format!("c_{plain}") }
 }
 
-/// Words of columns that hold personal values.
-const PERSONAL: [&str; 25] = [
+/// Finds out whether a text holds a personal value: an address, a telephone or account number.
+pub type Finds = fn(&str) -> bool;
+
+/// Words of columns that hold personal values, alone: longer ones (`personnel`, `responsables`) mean something else.
+const ALONE: [&str; 12] = [
+    "ip",
+    "nir",
+    "iban",
+    "gsm",
+    "gerant",
+    "gerante",
+    "president",
+    "presidente",
+    "responsable",
+    "nomprenom",
+    "personne",
+    // `adresse_perso`, `tel. perso`
+    "perso",
+];
+
+/// Words of columns that hold personal values; the longer ones in other words too.
+const PERSONAL: [&str; 24] = [
     "courriel",
     "email",
     "e mail",
@@ -87,7 +107,6 @@ const PERSONAL: [&str; 25] = [
     "contact",
     "referent",
     "naissance",
-    "ip",
     "respondent",
     "repondant",
     // Who wrote the entry: an account, often an address.
@@ -103,12 +122,14 @@ const PERSONAL: [&str; 25] = [
     "utilisatrice",
 ];
 
-pub(super) fn is_personal(name: &str, cells: &[&str]) -> bool {
+pub(super) fn is_personal(name: &str, cells: &[&str], finds: Finds) -> bool {
     let folded = fold(name);
     let words: Vec<&str> = folded.split(' ').collect();
-    let named = PERSONAL.iter().any(|mark| words.contains(mark) || (mark.len() > 5 && folded.contains(mark)));
+    let named = words.iter().any(|word| ALONE.contains(word))
+        || PERSONAL.iter().any(|mark| words.contains(mark) || (mark.len() > 5 && folded.contains(mark)));
     let pattern = Regex::new(r"[\w.+-]+@[\w-]+\.\w+|\b0[1-9](?:[ .-]?\d\d){4}\b|\+33");
-    named || pattern.is_ok_and(|pattern| cells.iter().any(|cell| pattern.is_match(cell)))
+    // Looser than the last scan before a release: here a doubt costs nothing.
+    named || cells.iter().any(|cell| finds(cell) || pattern.as_ref().is_ok_and(|pattern| pattern.is_match(cell)))
 }
 
 const DATES: [(&str, &str); 4] = [
@@ -175,13 +196,13 @@ fn closed(cells: &[&str]) -> Option<Vec<String>> {
 }
 
 /// Looks at one column.
-pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize) -> Proposal {
+pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize, finds: Finds) -> Proposal {
     let cells: Vec<&str> = column.iter().copied().filter(|cell| !cell.is_empty() && !is_missing(cell)).collect();
     let mut distinct = cells.clone();
     distinct.sort_unstable();
     distinct.dedup();
     let unique = cells.len() == rows && distinct.len() == rows;
-    let personal = is_personal(source, &cells);
+    let personal = is_personal(source, &cells, finds);
     let place = place_of(source).filter(|_| !personal);
     let folded = fold(source);
     let identifier = matches!(place, Some("code_insee" | "code_postal" | "departement" | "region"))
@@ -218,6 +239,13 @@ mod tests {
     #[case::an_address("Notes", &["voir quelquun@example.org"], true)]
     #[case::an_account("owner", &["MarieDupont"], true)]
     #[case::a_user("user", &["MarieDupont"], true)]
+    #[case::a_president("Nom du Président", &["x"], true)]
+    #[case::a_manager("GÉRANT", &["x"], true)]
+    #[case::names("nom_prenom", &["x"], true)]
+    #[case::an_address_at_home("adresse_perso", &["x"], true)]
+    #[case::a_number_of_the_state("NIR", &["x"], true)]
+    #[case::found_in_a_cell("Divers", &["rien", "FOUND"], true)]
+    #[case::no_person("Achats responsables, personnel", &["x"], false)]
     #[case::nothing("Commune", &["Rennes"], false)]
     #[case::no_telephone("Code postal", &["35000"], false)]
     fn personal_columns_are_known_by_name_and_by_content(
@@ -225,6 +253,6 @@ mod tests {
         #[case] cells: &[&str],
         #[case] personal: bool,
     ) {
-        assert_eq!(is_personal(name, cells), personal);
+        assert_eq!(is_personal(name, cells, |text| text == "FOUND"), personal);
     }
 }

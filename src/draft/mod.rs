@@ -3,14 +3,15 @@
 
 mod column;
 mod format;
+mod header;
 mod missing;
 mod place;
 mod sample;
 mod several;
 mod write;
 
-pub use column::{Guess, Proposal};
-pub use format::{Format, detect};
+pub use column::{Finds, Guess, Proposal};
+pub use format::{Format, choose, detect, is_html};
 pub use sample::sample;
 pub use several::Choice;
 pub use write::{Drafted, candidates, draft};

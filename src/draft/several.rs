@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::column::{Guess, LONGEST, MOST, Proposal, REPEATED, is_personal, slug};
+use super::column::{Finds, Guess, LONGEST, MOST, Proposal, REPEATED, is_personal, slug};
 use super::missing::is_missing;
 use crate::contract::fold::fold;
 use crate::normalise::listed_items;
@@ -77,13 +77,13 @@ pub(super) fn is_other(label: &str) -> bool {
 }
 
 /// The questions among the columns of a source: `Question [Option]`, or `PUBLIC_Jeunes`, `PUBLIC_Seniors` … with marks.
-pub(super) fn in_columns(names: &[String], cells: &[Vec<&str>]) -> Vec<Question> {
+pub(super) fn in_columns(names: &[String], cells: &[Vec<&str>], finds: Finds) -> Vec<Question> {
     let mut questions: Vec<Question> = Vec::new();
     for at in 0..names.len() {
         if questions.iter().any(|question| question.columns.contains(&at)) {
             continue;
         }
-        let found = starts(&names[at]).into_iter().find_map(|(start, end)| question(&start, end, names, cells));
+        let found = starts(&names[at]).into_iter().find_map(|(start, end)| question(&start, end, names, cells, finds));
         questions.extend(found.filter(|question| question.columns.contains(&at)));
     }
     questions
@@ -101,7 +101,7 @@ fn starts(name: &str) -> Vec<(String, &'static str)> {
     JOINTS.into_iter().filter_map(joint).map(|start| (start, "")).collect()
 }
 
-fn question(start: &str, end: &'static str, names: &[String], cells: &[Vec<&str>]) -> Option<Question> {
+fn question(start: &str, end: &'static str, names: &[String], cells: &[Vec<&str>], finds: Finds) -> Option<Question> {
     let title = start.trim_end_matches(['[', ' ', '_', '-', ':']).trim();
     let columns: Vec<usize> =
         names.iter().enumerate().filter(|(_, name)| name.starts_with(start)).map(|(at, _)| at).collect();
@@ -119,7 +119,7 @@ fn question(start: &str, end: &'static str, names: &[String], cells: &[Vec<&str>
         }
         let ticked = filled.iter().all(|cell| is_tick(cell, &label, end, &mut aliases));
         if !ticked && is_other(&label) && other.is_none() {
-            other = Some(is_personal(&label, &filled));
+            other = Some(is_personal(&label, &filled, finds));
             aliases.clear();
         } else if !ticked {
             return None;
@@ -177,7 +177,7 @@ mod tests {
             Guess::Ticks { pattern, choices, other } => (question.columns, pattern, choices, other),
             guess => panic!("{guess:?}"),
         };
-        in_columns(&names, &cells).into_iter().map(of).collect()
+        in_columns(&names, &cells, |_| false).into_iter().map(of).collect()
     }
 
     fn choice(label: &str, aliases: &[&str]) -> Choice {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::column::{Guess, Proposal, propose, slug};
+use super::column::{Finds, Guess, Proposal, propose, slug};
 use super::format::Format;
 use super::missing::missing_of;
 use super::place;
@@ -52,8 +52,8 @@ pub struct Drafted {
 }
 
 /// Names of the source columns that may be the key, the likeliest first: each row that was looked at has another value.
-pub fn candidates(look: &Look) -> Vec<String> {
-    let columns = columns_of(look).0;
+pub fn candidates(look: &Look, finds: Finds) -> Vec<String> {
+    let columns = columns_of(look, finds).0;
     let able = |column: &&Proposal| column.unique && !column.personal && column.place.is_none();
     let (named, others): (Vec<&Proposal>, Vec<&Proposal>) = columns.iter().filter(able).partition(|column| {
         column
@@ -65,9 +65,12 @@ pub fn candidates(look: &Look) -> Vec<String> {
 }
 
 /// Drafts the project of a file: `name` names pipeline and table, `path` is where the file will be, `key` the source
-/// column that tells all rows apart.
-pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&str>) -> Drafted {
-    let (columns, crs) = columns_of(look);
+/// column that tells all rows apart. None where no column has a name: nothing can be said of such a file.
+pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&str>, finds: Finds) -> Option<Drafted> {
+    let (columns, crs) = columns_of(look, finds);
+    if columns.is_empty() {
+        return None;
+    }
     let missing: BTreeSet<&str> = look.rows.iter().flat_map(|row| missing_of(row.iter().map(String::as_str))).collect();
     let plan = Plan {
         table: table_name(name),
@@ -98,7 +101,7 @@ pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&
         files.push((format!("seeds/codes/{table}_{}.csv", column.name), list));
     }
     let (key, missing) = (plan.key.iter().cloned().collect(), plan.missing.clone());
-    Drafted { files, columns, key, crs, missing }
+    Some(Drafted { files, columns, key, crs, missing })
 }
 
 /// A table's name that no table has already.
@@ -116,11 +119,11 @@ fn unused(base: &str, columns: &[Proposal]) -> String {
 }
 
 /// What the columns seem to hold, questions with one column per option as one, and the coordinate system.
-fn columns_of(look: &Look) -> (Vec<Proposal>, Option<u16>) {
+fn columns_of(look: &Look, finds: Finds) -> (Vec<Proposal>, Option<u16>) {
     let cells: Vec<Vec<&str>> = (0..look.columns.len())
         .map(|at| look.rows.iter().map(|row| row.get(at).map_or("", String::as_str)).collect())
         .collect();
-    let mut questions = in_columns(&look.columns, &cells);
+    let mut questions = in_columns(&look.columns, &cells, finds);
     let mut columns: Vec<Proposal> = Vec::new();
     for (at, source) in look.columns.iter().enumerate().filter(|(_, source)| !source.is_empty()) {
         let asked = questions.iter().position(|question| question.columns.contains(&at));
@@ -130,7 +133,7 @@ fn columns_of(look: &Look) -> (Vec<Proposal>, Option<u16>) {
             columns.push(proposal.clone());
         } else if asked.is_none() {
             let name = unused(&slug(source), &columns);
-            columns.push(propose(source, name, &cells[at], look.rows.len()));
+            columns.push(propose(source, name, &cells[at], look.rows.len(), finds));
         }
     }
     let of = |column: &Proposal| -> Vec<String> {
@@ -359,3 +362,21 @@ fn cell(text: &str) -> String {
 
 /// The file of a project that nobody has told anything yet.
 pub(super) const PROJECT: &str = include_str!("sample/essaim.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::detect;
+    use crate::normalise::Head;
+
+    #[test]
+    fn nothing_is_drafted_where_no_column_has_a_name() {
+        let format = detect(&Head::default());
+        let of = |columns: [&str; 2]| {
+            let columns = columns.map(str::to_owned).to_vec();
+            let look = Look { columns, rows: vec![vec!["0".to_owned(), String::new()]], ..Look::default() };
+            draft("t", "seeds/t.csv", &format, &look, None, |_| false).map(|drafted| drafted.columns.len())
+        };
+        assert_eq!((of(["", ""]), of(["id", ""])), (None, Some(1)));
+    }
+}

@@ -34,11 +34,12 @@ pub struct Head {
     pub others: Vec<String>,
 }
 
-/// Looks at how a file begins: through gzip, and into the largest member of a ZIP that may hold rows.
-pub fn head(mut file: File, table: &TableName) -> Result<Head, NormaliseError> {
+/// Looks at how a file begins: through gzip, and into the largest member of a ZIP that may hold rows. `part` is what errors
+/// call it.
+pub fn head(mut file: File, part: &str, table: &TableName) -> Result<Head, NormaliseError> {
     let broken = |source: Box<dyn std::error::Error + Send + Sync>| NormaliseError::Packed {
         table: table.clone(),
-        part: String::new(),
+        part: part.to_owned(),
         source,
     };
     let bytes = first(&mut file).map_err(|error| broken(error.into()))?;
@@ -107,7 +108,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();
-        head(file, &"t".parse().unwrap())
+        head(file, "p", &"t".parse().unwrap())
     }
 
     fn zipped(members: &[(&str, &str)]) -> Vec<u8> {

@@ -19,6 +19,7 @@
 //! decides on which thread the pushing is done.
 
 mod assemble;
+mod book;
 mod charset;
 mod chunk;
 mod crs;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+pub use self::book::{SheetHead, sheets};
 pub use self::chunk::{BATCH_ROWS, Chunk, ChunkSink, Correction, Reject, Remark, Summary, UnfitCell};
 pub use self::decode::listed_items;
 pub use self::error::{NormaliseError, SinkError};

@@ -69,14 +69,15 @@ pub(super) fn read(
     Ok(())
 }
 
-enum Kind {
+/// What kind of spreadsheet it is.
+pub(super) enum Kind {
     Xlsx,
     Ods,
     Xls,
 }
 
 impl Kind {
-    fn of(head: &[u8]) -> Option<Self> {
+    pub(super) fn of(head: &[u8]) -> Option<Self> {
         let has = |text: &[u8]| head.windows(text.len()).any(|window| window == text);
         match head {
             _ if head.starts_with(b"PK") && has(b"opendocument.spreadsheet") => Some(Self::Ods),
@@ -399,7 +400,7 @@ fn strange_cells(mut cells: XlsxCellReader<'_, BufReader<File>>) -> Result<Stran
 }
 
 /// The text of a cell that the library cannot make sense of, and can go on after.
-fn strange_text(error: &XlsxError) -> Option<&str> {
+pub(super) fn strange_text(error: &XlsxError) -> Option<&str> {
     match error {
         XlsxError::CellError(text) | XlsxError::Unrecognized { typ: "boolean cell value", val: text } => Some(text),
         _ => None,
@@ -407,7 +408,7 @@ fn strange_text(error: &XlsxError) -> Option<&str> {
 }
 
 /// A cell of a sheet that is held as a whole.
-fn as_ref(value: &Data) -> DataRef<'_> {
+pub(super) fn as_ref(value: &Data) -> DataRef<'_> {
     match value {
         Data::Int(value) => DataRef::Int(*value),
         Data::Float(value) => DataRef::Float(*value),
@@ -422,7 +423,7 @@ fn as_ref(value: &Data) -> DataRef<'_> {
 }
 
 /// Writes a cell; tells whether it has a type, and nothing for a cell without value.
-fn write(value: &DataRef<'_>, out: &mut Vec<u8>) -> Option<bool> {
+pub(super) fn write(value: &DataRef<'_>, out: &mut Vec<u8>) -> Option<bool> {
     let written = match value {
         DataRef::Int(value) => write!(out, "{value}"),
         DataRef::Float(value) => write!(out, "{value}"),

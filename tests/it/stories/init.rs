@@ -186,3 +186,80 @@ fn a_file_may_be_named_like_a_table_of_the_program_or_a_word_of_sql() {
         assert!(project.path(&format!("projet/schemas/{table}.schema.json")).exists(), "{table}");
     }
 }
+
+#[test]
+fn a_row_with_an_unquoted_separator_is_not_the_header() {
+    let text = "id;nom;ville\n1;Un;Rennes\n2;Deux; le retour;Brest\n3;Trois;Vannes\n";
+    let (project, said) = drafted_of("lieux.csv", text);
+    assert!(!project.read("projet/pipelines/lieux.toml").contains("header_row"), "{said}");
+    assert!(!said.contains("header at line"), "{said}");
+    assert!(said.contains("3 rows, 2 kept"), "{said}");
+    let titled = format!("Liste des lieux\n\nau 1er mars\n{text}");
+    let (project, said) = drafted_of("lieux.csv", titled);
+    assert!(said.contains("header at line 4; 3 lines above it are not read"), "{said}");
+    assert!(said.contains("3 rows, 2 kept"), "{said}");
+    assert!(project.read("projet/schemas/lieux.schema.json").contains("\"name\":\"ville\""), "{said}");
+}
+
+/// A spreadsheet of some sheets.
+fn book(sheets: &[(&str, &[&[&str]])]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    for (name, rows) in sheets {
+        let page = book.add_worksheet().set_name(*name).unwrap();
+        for (row, cells) in (0..).zip(*rows) {
+            page.write_row(row, 0, cells.iter().copied()).unwrap();
+        }
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[test]
+fn of_a_spreadsheet_the_fullest_sheet_is_read_below_its_title() {
+    let rows: [&[&str]; 5] =
+        [&["Liste des lieux"], &[], &["id", "nom", "ville"], &["A", "Un", "Rennes"], &["B", "Deux", "Brest"]];
+    let bytes = book(&[("LISEZMOI", &[&["À lire d’abord"], &["Source : X"]]), ("Données 2024", &rows)]);
+    let (project, said) = drafted_of("lieux.xlsx", bytes);
+    assert!(said.contains("read from its sheet Données 2024") && said.contains("not looked at: LISEZMOI"), "{said}");
+    assert!(said.contains("header at line 3; 2 lines above it are not read"), "{said}");
+    assert!(said.contains("2 rows, 2 kept"), "{said}");
+    let pipeline = project.read("projet/pipelines/lieux.toml");
+    assert!(pipeline.contains("sheet = { sheet = \"Données 2024\", header_row = 3 }"), "{pipeline}");
+}
+
+/// Looks at a file that no project can be drafted from, and gives what was said.
+fn refused(name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let project = Project::empty();
+    project.write(name, bytes);
+    let said = project.essaim(&["init", "projet", "--from", name]).expect(1).stderr;
+    assert!(!project.path("projet").exists(), "{said}");
+    assert!(said.contains(name) && !said.contains("``") && !said.contains("open the address"), "{said}");
+    said
+}
+
+#[test]
+fn a_file_that_cannot_be_drafted_from_is_named_with_what_is_wrong_with_it() {
+    let said = refused("lieux.xlsx", book(&[("LISEZMOI", &[&["À lire"]]), ("Données", &[&["id", "nom"]])]));
+    assert!(said.contains("`LISEZMOI` (1 filled cells), `Données` (2 filled cells)"), "{said}");
+    assert!(said.contains("sheet = \"Données\", header_row = N"), "{said}");
+    let said = refused("vide.xlsx", book(&[("Feuil1", &[])]));
+    assert!(said.contains("has no rows to look at") && said.contains("`Feuil1` (0 filled cells)"), "{said}");
+    let said = refused("lieux.csv", "<!DOCTYPE html>\n<html><body>Connexion</body></html>\n");
+    assert!(said.contains("lieux.csv: this is HTML"), "{said}");
+    let said = refused("lieux.json", "{\"lieux\": [{\"id\": 1},\n {\"id\" 2}]}");
+    assert!(said.contains("lieux.json is not readable JSON, line 2"), "{said}");
+    let said = refused("vide.csv", "");
+    assert!(said.contains("vide.csv: it has no header"), "{said}");
+    let said = refused("zero.csv", ",\n\0\n");
+    assert!(said.contains("no column has a name") || said.contains("has no rows"), "{said}");
+    let said = refused("noms.csv", ",\n\0,\0\n");
+    assert!(said.contains("no column has a name"), "{said}");
+}
+
+#[test]
+fn personal_values_that_the_last_scan_knows_are_personal_in_a_draft() {
+    let text = "id,divers,compte,numero_ss,gérant,ville\n\
+        A,jean [at] exemple.fr,FR14 2004 1010 0505 0001 3M02 606,2 55 08 14 168 025 38,Un,Rennes\nB,,,,Deux,Brest\n";
+    let (project, said) = drafted_of("lieux.csv", text);
+    assert_eq!(said.matches("PERSONAL").count(), 4, "{said}");
+    assert_eq!(project.read("projet/schemas/lieux.schema.json").matches("\"personal\"").count(), 4, "{said}");
+}
