@@ -194,8 +194,8 @@ fn start(folder: &Path, from: &Path) -> Result<String, Failure> {
     let stem = named.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or("table").to_owned();
     let seen = looked.look()?;
     let (key, rows) = looked.key(&seen)?;
-    let seed = format!("seeds/{file_name}");
-    let Some(drafted) = draft(&stem, &seed, &looked.format, &seen, key.as_deref(), is_personal) else {
+    let copy = format!("seeds/{file_name}");
+    let Some(drafted) = draft(&stem, &copy, &looked.format, &seen, key.as_deref(), is_personal) else {
         let line = format!(
             "{}: no column has a name in its header, line {}: write names there, or a header above the rows",
             from.display(),
@@ -204,7 +204,7 @@ fn start(folder: &Path, from: &Path) -> Result<String, Failure> {
         return Err((Exit::Failed, vec![line]));
     };
     let files: Vec<(&str, &str)> = drafted.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    write(folder, &files, Some((from, &seed)))?;
+    write(folder, &files, Some((from, &copy)))?;
     Ok(describe(folder, &looked, &drafted, &seen, rows))
 }
 

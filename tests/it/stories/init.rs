@@ -250,8 +250,6 @@ fn a_file_that_cannot_be_drafted_from_is_named_with_what_is_wrong_with_it() {
     let said = refused("vide.csv", "");
     assert!(said.contains("vide.csv: it has no header"), "{said}");
     let said = refused("zero.csv", ",\n\0\n");
-    assert!(said.contains("no column has a name") || said.contains("has no rows"), "{said}");
-    let said = refused("noms.csv", ",\n\0,\0\n");
     assert!(said.contains("no column has a name"), "{said}");
 }
 
