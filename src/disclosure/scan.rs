@@ -1,5 +1,6 @@
 //! The last look at values: e-mail addresses, telephone numbers, IBANs and social-security numbers (NIR).
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use arrow::array::{AsArray as _, RecordBatch, StringArray};
@@ -37,61 +38,181 @@ fn pattern(text: &str) -> Regex {
 
 static EMAIL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)[a-z0-9._%+-]+\s?(?:@|\[at\]|\(at\))\s?[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"));
+/// What stands between the digits of a telephone number: one mark, or one blank of any kind. A new line parts numbers.
+const GAP: &str = r"[[\s&&[^\r\n]]./_‐‑-]?";
 static TELEPHONE: LazyLock<Regex> = LazyLock::new(|| {
+    let before = r"(?:^|[^\w.,+-]|\p{L}\.)";
+    let after = r"(?:$|[^\w.,-]|[.,](?:\D|$))";
+    let french = format!(r"(?:(?:\+{GAP}|00{GAP})33\)?{GAP}(?:\(0\){GAP}|0)?[1-9]|\(?0[1-9]\)?|\(0\){GAP}[1-9])");
+    let pairs = format!(r"{french}(?:{GAP}[0-9]{{2}}){{4}}");
+    let blank = r"[[\s&&[^\r\n]].‐‑-]";
+    let threes = format!(
+        r"0[1-9]{blank}[0-9]{{3}}{blank}(?:[0-9]{{3}}{blank}[0-9]{{2}}|[0-9]{{2}}{blank}[0-9]{{3}})|0[1-9][0-9]{{2}}{blank}[0-9]{{3}}{blank}[0-9]{{3}}"
+    );
+    // The countries of one digit have ten digits behind it.
+    let between = r"[[\s&&[^\r\n]]()./_‐‑-]{0,2}";
+    let abroad = format!(r"\+{GAP}(?:[17](?:{between}[0-9]){{10}}|[2-689](?:{between}[0-9]){{9,13}})");
+    pattern(&format!("{before}(?:(?<french>{pairs}|{threes})|(?<abroad>{abroad})){after}"))
+});
+static IBAN: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b[a-z]{2}[0-9]{2}"));
+static NIR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?:^|[^\w.,+-])((?:\+33|0033)[ .-]?(?:\(0\))?[1-9]|0[1-9])(?:[ .-]?[0-9]{2}){4}(?:$|[^\w.,-]|[.,](?:\D|$))",
+        r"(?i)\b[1-478]\s?[0-9]{2}\s?(?:0[1-9]|1[0-2]|[2-9][0-9])\s?(?:[0-9]{2}|2[ab])\s?[0-9]{3}\s?[0-9]{3}\s?[0-9]{2}\b",
     )
 });
-static IBAN: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b"));
-static NIR: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b[1-478] ?[0-9]{2} ?(?:0[1-9]|1[0-2]|[2-9][0-9]) ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}\b")
-});
+
+/// Lengths of IBANs and the countries that have them, of the register of ISO 13616 and of banks that follow it.
+const IBAN_LENGTHS: [(usize, &str); 18] = [
+    (15, "NO"),
+    (16, "BE"),
+    (18, "DK FI FK FO GL NL SD"),
+    (19, "MK SI"),
+    (20, "AT BA EE KZ LT LU MN XK"),
+    (21, "CH HR LI LV"),
+    (22, "BG BH CR DE GB GE IE ME RS VA"),
+    (23, "AE GI IL IQ OM SO TL"),
+    (24, "AD CZ ES MD PK RO SA SE SK TN VG"),
+    (25, "AO CV LY MZ PT ST"),
+    (26, "DZ IS TR"),
+    (27, "BI CF CG CM DJ FR GA GQ GR IT KM MC MG MR SM TD"),
+    (28, "AL AZ BF BJ BY CI CY DO GT HN HU LB MA ML NE NI PL SN SV TG"),
+    (29, "BR EG PS QA UA"),
+    (30, "JO KW MU YE"),
+    (31, "MT SC"),
+    (32, "LC"),
+    (33, "RU"),
+];
 
 /// The first personal value in a text.
 pub fn find(text: &str) -> Option<Finding> {
     let bytes = text.as_bytes();
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
     if (bytes.contains(&b'@') || text.contains("at")) && EMAIL.is_match(text) {
         return Some(Finding::Email);
     }
-    if digits < 10 {
+    // Most cells end here: no other value has fewer digits, and a telephone number has a zero or a plus.
+    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < 10 {
         return None;
     }
-    if IBAN.find_iter(text).any(|found| iban_is_right(found.as_str())) {
+    if next(Finding::Iban, text, 0).is_some() {
         return Some(Finding::Iban);
     }
-    if NIR.find_iter(text).any(|found| nir_is_right(found.as_str())) {
+    if next(Finding::Nir, text, 0).is_some() {
         return Some(Finding::Nir);
     }
-    TELEPHONE.is_match(text).then_some(Finding::Telephone)
+    let dials = bytes.iter().any(|byte| matches!(byte, b'0' | b'+'));
+    (dials && next(Finding::Telephone, text, 0).is_some()).then_some(Finding::Telephone)
 }
 
 /// The text with its personal values struck out, for cells that may not be empty.
 pub fn struck_out(text: &str) -> String {
-    let strike = |rest: String, pattern: &LazyLock<Regex>| match find(&rest) {
-        Some(_) => pattern.replace_all(&rest, " […] ").trim().to_owned(),
-        None => rest,
+    let mut rest = text.to_owned();
+    for finding in [Finding::Email, Finding::Iban, Finding::Nir, Finding::Telephone] {
+        let mut at = 0;
+        while let Some(found) = next(finding, &rest, at) {
+            at = found.start + " […] ".len();
+            rest.replace_range(found, " […] ");
+        }
+    }
+    if find(&rest).is_some() { "[…]".to_owned() } else { rest.trim().to_owned() }
+}
+
+/// Where the next value of a kind stands in a text, from a byte on.
+fn next(finding: Finding, text: &str, mut from: usize) -> Option<Range<usize>> {
+    let pattern = match finding {
+        Finding::Email => &EMAIL,
+        Finding::Telephone => &TELEPHONE,
+        Finding::Iban => &IBAN,
+        Finding::Nir => &NIR,
     };
-    let rest = [&EMAIL, &IBAN, &NIR, &TELEPHONE].into_iter().fold(text.to_owned(), strike);
-    if find(&rest).is_some() { "[…]".to_owned() } else { rest }
+    // What looks like a value and is none may overlap one: the search goes on behind its first character.
+    while let Some(found) = pattern.captures_at(text, from) {
+        let (french, abroad) = (found.name("french"), found.name("abroad"));
+        let value = french.or(abroad).or_else(|| found.get(0))?;
+        let end = match finding {
+            Finding::Email => Some(value.end()),
+            Finding::Telephone if abroad.is_some() => is_abroad(value.as_str()).then_some(value.end()),
+            Finding::Telephone => is_french(value.as_str()).then_some(value.end()),
+            Finding::Iban => iban_end(text, value.start()),
+            Finding::Nir => nir_is_right(value.as_str()).then_some(value.end()),
+        };
+        if let Some(end) = end {
+            return Some(value.start()..end);
+        }
+        from = value.start() + 1;
+    }
+    None
+}
+
+/// Groups of digits, and the marks between them.
+fn groups(text: &str) -> (Vec<&str>, Vec<&str>) {
+    let digits = text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty());
+    let gaps = text.split(|c: char| c.is_ascii_digit()).filter(|gap| !gap.is_empty());
+    (digits.collect(), gaps.collect())
+}
+
+/// Whether ten digits are a telephone number rather than a date and an hour.
+fn is_french(text: &str) -> bool {
+    let (digits, gaps) = groups(text);
+    if let [day, month, year, ..] = digits.as_slice() {
+        let is_year = year.len() == 4 && (year.starts_with("19") || year.starts_with("20"));
+        if is_year && day.len() == 2 && month.len() == 2 && *month <= "12" {
+            return false;
+        }
+    }
+    // Marks that also stand in dates and names of files stand between all pairs or none.
+    let marked = gaps.iter().find(|gap| matches!(**gap, "/" | "_"));
+    text.starts_with(['+', '('])
+        || text.starts_with("00")
+        || marked.is_none_or(|mark| gaps.iter().all(|gap| gap == mark) && digits.iter().all(|pair| pair.len() == 2))
+}
+
+/// Whether digits behind a plus are a telephone number rather than coordinates.
+fn is_abroad(text: &str) -> bool {
+    let (digits, gaps) = groups(text);
+    let gaps = gaps.get(1..).unwrap_or_default();
+    !text.contains('.')
+        || (gaps.len() >= 3 && gaps.iter().all(|gap| *gap == ".") && digits.iter().all(|group| group.len() <= 4))
+}
+
+/// Where the IBAN ends that starts at a byte: as long as its country has them, in groups or not, with a right check.
+fn iban_end(text: &str, start: usize) -> Option<usize> {
+    let rest = text.get(start..)?;
+    let country = rest.get(..2)?.to_ascii_uppercase();
+    let (length, _) = IBAN_LENGTHS.iter().find(|(_, countries)| countries.split(' ').any(|known| known == country))?;
+    let mut compact = Vec::with_capacity(*length);
+    let mut gap = false;
+    for (at, c) in rest.char_indices() {
+        if c.is_ascii_alphanumeric() {
+            compact.extend(u8::try_from(c.to_ascii_uppercase()));
+            gap = false;
+        } else if !gap && (c.is_whitespace() || matches!(c, '-' | '‐' | '‑' | '.')) {
+            gap = true;
+        } else {
+            return None;
+        }
+        if compact.len() == *length {
+            let ends = !rest.get(at + 1..)?.starts_with(char::is_alphanumeric);
+            let digits = compact.iter().filter(|byte| byte.is_ascii_digit()).count();
+            return (ends && digits >= 10 && iban_is_right(&compact)).then_some(start + at + 1);
+        }
+    }
+    None
 }
 
 /// ISO 13616: country and check moved to the end, letters as 10 to 35, remainder by 97 is 1.
-fn iban_is_right(text: &str) -> bool {
-    let compact: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
+fn iban_is_right(compact: &[u8]) -> bool {
     let (Some(head), Some(tail)) = (compact.get(..4), compact.get(4..)) else { return false };
     let rest = tail.iter().chain(head).fold(0_u64, |rest, byte| match byte {
         b'0'..=b'9' => (rest * 10 + u64::from(byte - b'0')) % 97,
         _ => (rest * 100 + u64::from(byte - b'A') + 10) % 97,
     });
-    rest == 1 && (15..=34).contains(&compact.len())
+    rest == 1
 }
 
 /// INSEE: the key is 97 less the remainder of the number by 97, with 2A as 19 and 2B as 18.
 fn nir_is_right(text: &str) -> bool {
-    let compact: String = text.chars().filter(|c| *c != ' ').collect();
-    let compact = compact.replace("2A", "19").replace("2B", "18");
+    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let compact = compact.to_ascii_uppercase().replace("2A", "19").replace("2B", "18");
     let (Some(number), Some(key)) = (compact.get(..13), compact.get(13..)) else { return false };
     match (number.parse::<u64>(), key.parse::<u64>()) {
         (Ok(number), Ok(key)) => key == 97 - number % 97,
@@ -153,6 +274,51 @@ mod tests {
     #[case::iban("FR14 2004 1010 0505 0001 3M02 606", Some(Finding::Iban))]
     #[case::iban_with_a_wrong_check("FR15 2004 1010 0505 0001 3M02 606", None)]
     #[case::nir("2 55 08 14 168 025 38", Some(Finding::Nir))]
+    #[case::no_break_spaces("06\u{a0}12\u{a0}34\u{a0}56\u{a0}78", Some(Finding::Telephone))]
+    #[case::narrow_no_break_spaces("06\u{202f}12\u{202f}34\u{202f}56\u{202f}78", Some(Finding::Telephone))]
+    #[case::thin_spaces("06\u{2009}12\u{2009}34\u{2009}56\u{2009}78", Some(Finding::Telephone))]
+    #[case::tabs("06\t12\t34\t56\t78", Some(Finding::Telephone))]
+    #[case::slashes("06/12/34/56/78", Some(Finding::Telephone))]
+    #[case::low_lines("06_12_34_56_78", Some(Finding::Telephone))]
+    #[case::hyphens("06-12-34-56-78", Some(Finding::Telephone))]
+    #[case::first_pair_in_brackets("(06) 12 34 56 78", Some(Finding::Telephone))]
+    #[case::zero_in_brackets("(0)6 12 34 56 78", Some(Finding::Telephone))]
+    #[case::country_in_brackets("(+33) 6 12 34 56 78", Some(Finding::Telephone))]
+    #[case::country_and_zero("+33 (0)6 12 34 56 78", Some(Finding::Telephone))]
+    #[case::country_behind_zeros("00 33 6 12 34 56 78", Some(Finding::Telephone))]
+    #[case::dot_behind_a_word("tél.06.12.34.56.78", Some(Finding::Telephone))]
+    #[case::threes("06 123 456 78", Some(Finding::Telephone))]
+    #[case::overseas("+262 692 12 34 56", Some(Finding::Telephone))]
+    #[case::belgium("+32 475 12 34 56", Some(Finding::Telephone))]
+    #[case::denmark("+4512345678", Some(Finding::Telephone))]
+    #[case::united_states("+1.415.555.2671", Some(Finding::Telephone))]
+    #[case::behind_a_date("le 01/02/2025 06 12 34 56 78", Some(Finding::Telephone))]
+    #[case::iban_in_lower_case("fr14 2004 1010 0505 0001 3m02 606 merci", Some(Finding::Iban))]
+    #[case::iban_with_hyphens("FR14-2004-1010-0505-0001-3M02-606", Some(Finding::Iban))]
+    #[case::iban_with_no_break_spaces(
+        "IBAN : FR14\u{a0}2004\u{a0}1010\u{a0}0505\u{a0}0001\u{a0}3M02\u{a0}606.",
+        Some(Finding::Iban)
+    )]
+    #[case::iban_before_a_word("BE68 5390 0754 7034 avec", Some(Finding::Iban))]
+    #[case::nir_with_no_break_spaces("2\u{a0}55\u{a0}08\u{a0}14\u{a0}168\u{a0}025\u{a0}38", Some(Finding::Nir))]
+    #[case::decimal_comma("0,6123", None)]
+    #[case::decimal_comma_of_many_digits("0,6123456789", None)]
+    #[case::signed_coordinates("+48.85661312, +2.35222212", None)]
+    #[case::signed_coordinates_with_a_blank("+48.8566 2.3522", None)]
+    #[case::long_coordinates("48.0612345678 2.35222190000001", None)]
+    #[case::siret_in_groups("732 829 320 00074", None)]
+    #[case::siret_with_no_break_spaces("732\u{a0}829\u{a0}320\u{a0}00074", None)]
+    #[case::siren_in_groups("012 345 678", None)]
+    #[case::nine_digits("612345678", None)]
+    #[case::insee_codes("01053 01054 2A004", None)]
+    #[case::dates("du 01/02/2025 au 10/03/2025", None)]
+    #[case::dates_that_touch("01/02/2025-10/03/2025", None)]
+    #[case::date_and_hour("01/02/2025 10:30", None)]
+    #[case::date_in_dots_and_hour("01.02.2025 10:30", None)]
+    #[case::timestamp_with_a_zone("2025-01-02T03:04:05+02:00", None)]
+    #[case::price("+1 234 567 890 €", None)]
+    #[case::prices("1 234,50 € puis 12 345 678,90 €", None)]
+    #[case::numbers_on_lines("01\n02\n03\n04\n05", None)]
     #[case::siret("73282932000074", None)]
     #[case::siren("732829320", None)]
     #[case::coordinates("48.856613, 2.352222", None)]
@@ -167,6 +333,8 @@ mod tests {
     #[rstest]
     #[case::email("Chez Paul, paul@exemple.fr", "Chez Paul, […]")]
     #[case::both("tél. 02 99 12 34 56 ou a@b.fr", "tél. […] ou […]")]
+    #[case::beside_a_date("le 01/02/2025 (06) 12 34 56 78.", "le 01/02/2025 […] .")]
+    #[case::iban("fr14-2004-1010-0505-0001-3m02-606 merci", "[…] merci")]
     #[case::nothing("Chez Paul", "Chez Paul")]
     fn personal_values_are_struck_out(#[case] text: &str, #[case] expected: &str) {
         let found = struck_out(text);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::words;
 use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
 use crate::config::reading::means;
 use crate::contract::{Contract, Visibility};
@@ -117,14 +118,16 @@ impl Visible {
         self.shown.iter().any(named) && !self.hidden.iter().any(hides)
     }
 
-    /// Whether the texts of a correction of a place may be shown.
+    /// Whether the texts of a correction of a place may be shown. Those of a rule that is not known here are not.
     pub fn place(&self, code: &str) -> bool {
         let columns: &[&str] = match code {
-            rule::INSEE_FORM | rule::FORMER_CODE => &["code_insee"],
+            rule::INSEE_FORM | rule::FORMER_CODE | rule::INSEE_REFUTED => &["code_insee"],
+            rule::INSEE_DOUBTED => &["region", "code_postal", "commune", "departement", "code_insee"],
             rule::POSTAL_FORM => &["code_postal"],
             rule::CEDEX => &["commune"],
             rule::FORMER_REGION => &["region"],
-            _ => &["longitude", "latitude"],
+            code if words::is_of_point(code) => &["longitude", "latitude"],
+            _ => return false,
         };
         columns.iter().all(|column| self.column(column))
     }
@@ -170,4 +173,48 @@ pub(super) fn without_personal_values(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(scan::struck_out(text).replace("  […]", " […]").replace("[…]  ", "[…] "))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const DOUBTED: [&str; 4] = ["code_postal", "commune", "departement", "code_insee"];
+
+    fn of(columns: &[&str]) -> Visible {
+        Visible {
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            shown: Vec::new(),
+            hidden: Vec::new(),
+            key: Vec::new(),
+            key_shown: true,
+            origins: Vec::new(),
+            whole: false,
+        }
+    }
+
+    #[rstest]
+    #[case::refuted_code(rule::INSEE_REFUTED, &["code_insee"])]
+    #[case::doubted_code(rule::INSEE_DOUBTED, &DOUBTED)]
+    #[case::form(rule::INSEE_FORM, &["code_insee"])]
+    #[case::point(rule::FAR_POINT, &["longitude", "latitude"])]
+    fn the_texts_of_a_correction_are_shown_when_all_that_they_hold_is_public(
+        #[case] rule: &str,
+        #[case] needed: &[&str],
+    ) {
+        assert!(of(needed).place(rule));
+        for hidden in needed {
+            let mut visible = of(&DOUBTED);
+            visible.columns.extend(["longitude".to_owned(), "latitude".to_owned(), "region".to_owned()]);
+            visible.columns.remove(*hidden);
+            assert!(!visible.place(rule), "without {hidden}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_an_unknown_correction_are_not_shown() {
+        assert!(!of(&["longitude", "latitude", "code_insee"]).place("nouvelle_regle"));
+    }
 }

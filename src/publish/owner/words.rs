@@ -138,7 +138,7 @@ fn cell(code: &str) -> (&'static str, &'static str) {
         "adresse_illisible" => ("adresse web illisible", "Ce n’est pas une adresse web."),
         "adresse_non_http" => ("adresse non web", "L’adresse ne commence pas par http:// ou https://."),
         "booleen_illisible" => ("ni oui ni non", "La cellule ne dit ni oui ni non."),
-        "code_inconnu" | "option_inconnue" => {
+        "code_inconnu" | "option_inconnue" | "hors_liste" => {
             ("valeur hors liste", "La valeur n’est pas dans la liste fermée de la colonne.")
         }
         "date_illisible" => ("date illisible", "La date n’existe pas, ou n’est pas écrite comme les autres."),
@@ -187,12 +187,20 @@ fn correction(code: &str) -> (&'static str, &'static str) {
         "zeros_de_tete" => ("zéros perdus", "Les zéros du début, perdus dans un tableur, ont été remis."),
         "donnee_personnelle" => (
             "donnée personnelle",
-            "Une adresse électronique, un téléphone ou un numéro personnel se trouvait dans un texte public ; il a été retiré.",
+            "Une adresse électronique, un téléphone, un IBAN ou un numéro de sécurité sociale se trouvait dans un texte, \
+             publié ou non. La cellule a été vidée ; si elle est obligatoire, cette donnée seule en a été retirée.",
         ),
         rule::INSEE_FORM => ("code INSEE", "Le code INSEE avait perdu son zéro, ou avait une lettre minuscule."),
         rule::FORMER_CODE => {
             ("ancien code INSEE", "Le code est celui d’une commune qui a fusionné ; celui d’aujourd’hui le remplace.")
         }
+        rule::INSEE_REFUTED => {
+            ("code INSEE contredit", "Le code INSEE contredit le reste de la ligne : le lieu a été trouvé sans lui.")
+        }
+        rule::INSEE_DOUBTED => (
+            "code INSEE douteux",
+            "Le reste de la ligne ne va pas avec le code INSEE. Le lieu reste celui du code : à vérifier.",
+        ),
         rule::POSTAL_FORM => ("code postal", "Le code postal avait perdu son zéro."),
         rule::CEDEX => ("CEDEX", "La mention CEDEX a été retirée du nom de la commune."),
         rule::FORMER_REGION => ("ancienne région", "La région d’avant 2016 a été remplacée par celle d’aujourd’hui."),
@@ -214,5 +222,21 @@ pub(super) fn placed(method: &str) -> &'static str {
         "introuvable" => "commune introuvable",
         "non_renseigne" => "aucun lieu indiqué",
         _ => "autrement",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::refuted(correction(rule::INSEE_REFUTED), "le lieu a été trouvé sans lui")]
+    #[case::doubted(correction(rule::INSEE_DOUBTED), "à vérifier")]
+    #[case::personal(correction("donnee_personnelle"), "publié ou non")]
+    #[case::not_in_the_list(cell("hors_liste"), "liste fermée")]
+    fn a_code_is_explained_to_the_owner(#[case] words: (&str, &str), #[case] part: &str) {
+        assert!(words.1.contains(part), "{words:?}");
     }
 }

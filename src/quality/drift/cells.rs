@@ -17,7 +17,7 @@ const FEW: u64 = 3;
 const TOLD: usize = 5;
 
 /// What is kept of a table's source until it is read again. Values are kept of closed columns only, and of these the
-/// options.
+/// options; those that are in no list are kept of public columns only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownSource {
     /// Columns of the source.
@@ -67,7 +67,7 @@ impl KnownCells {
         if let Some(list) = &column.codes {
             let counted = list.code_names().zip(&shape.options).filter(|(_, rows)| **rows > 0);
             options = counted.map(|(code, rows)| (code.to_owned(), *rows)).collect();
-            if column.visibility != Visibility::Personal {
+            if column.visibility == Visibility::Public {
                 unknown.clone_from(&shape.texts);
             }
         }
@@ -100,7 +100,9 @@ pub(super) fn changes(
     // Growing by cells that do not fit is told; losing what was there is felt.
     let lost = now.unfit >= FEW && now.fitting() < now.unfit && now.fitting() * 2 < before.fitting();
     let more = now.unfit >= FEW && share(now) > share(before) + 0.1;
-    if lost || (more && !closed) {
+    // Options are told one by one where they may be named.
+    let named = closed && column.visibility == Visibility::Public;
+    if lost || (more && !named) {
         changes.push(Change::Retyped {
             column: column.name.clone(),
             wanted: wanted(column),
@@ -110,7 +112,7 @@ pub(super) fn changes(
             advice: suggest::mapping(table, at, shape),
         });
     }
-    if closed {
+    if named {
         changes.extend(options(column, before, now));
     }
     changes

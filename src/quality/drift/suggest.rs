@@ -61,6 +61,10 @@ pub(super) fn mapping(table: &TableSpec, at: usize, shape: &ColumnShape) -> Stri
         (Some((_, Candidate { line, .. })), _) => {
             format!("write {line} in the line `{}` of [table.{}.columns]", column.name, table.name)
         }
+        // What is told stands in logs that anyone may read.
+        (None, _) if column.visibility != Visibility::Public => {
+            format!("{} cells; see the private list unfit/{}.csv of the run", shape.unfit, table.name)
+        }
         (None, Kind::Boolean) => words(&table.name, column, &shape.texts).unwrap_or(nothing),
         (None, Kind::Code | Kind::Codes) => "add its options to the code list, as told below".to_owned(),
         (None, _) => nothing,
@@ -108,7 +112,7 @@ fn candidates(column: &Column, own: &Mapping, shape: &ColumnShape) -> Vec<Candid
 /// Decimal marks, and units behind the numbers.
 fn numbers(column: &Column, own: &Mapping, texts: &BTreeMap<String, u64>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    let unit = unit(texts).filter(|_| column.visibility != Visibility::Personal);
+    let unit = unit(texts).filter(|_| column.visibility == Visibility::Public);
     for decimal_comma in [own.decimal_comma, !own.decimal_comma] {
         let mark = if decimal_comma { "," } else { "." };
         let decimal = (decimal_comma != own.decimal_comma).then(|| format!("decimal = {mark:?}"));
@@ -143,7 +147,7 @@ fn unit(texts: &BTreeMap<String, u64>) -> Option<String> {
 
 /// Words that stand where yes and no were.
 fn words(table: &crate::id::TableName, column: &Column, texts: &BTreeMap<String, u64>) -> Option<String> {
-    if column.visibility == Visibility::Personal || texts.len() > WORDS {
+    if column.visibility != Visibility::Public || texts.len() > WORDS {
         return None;
     }
     let words: Vec<String> = texts.keys().map(|word| format!("`{word}`")).collect();
