@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const DOUBTED: [&str; 4] = ["code_postal", "commune", "departement", "code_insee"];
+    const DOUBTED: [&str; 5] = ["region", "code_postal", "commune", "departement", "code_insee"];
 
     fn of(columns: &[&str]) -> Visible {
         Visible {
