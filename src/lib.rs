@@ -13,6 +13,7 @@
 //! - [`release`]: manifest and log, without I/O
 //! - [`publish`]: files, metadata, figures, and the commit
 //! - [`run`]: one execution of a pipeline
+//! - [`schedule`], [`serve`]: runs by the clock, and who is told; HTTP
 //! - [`cli`]: the command line
 //!
 //! One item's way: [`cli`] compiles the project ([`config`]), plans its SQL ([`model`]) and checks confidentiality
@@ -48,5 +49,8 @@ pub mod release;
 pub mod publish;
 
 pub mod run;
+
+pub mod schedule;
+pub mod serve;
 
 pub mod cli;

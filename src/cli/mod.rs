@@ -12,11 +12,14 @@ mod query;
 mod releases;
 mod reproduce;
 mod run;
+mod runs;
+mod schedule;
 mod summary;
 mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -73,7 +76,9 @@ const EXAMPLES: &str = "Examples:
   essaim check --sample 5                       see the first rows, raw beside typed
   essaim test                                   run the [[test]] cases of pipelines
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
-  essaim releases list                          what has been published";
+  essaim releases list                          what has been published
+  essaim schedule                               run pipelines by their schedule, unattended
+  essaim runs list                              what runs did";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
@@ -107,6 +112,10 @@ enum Command {
     Query(query::QueryArguments),
     /// Show what has been published
     Releases(releases::ReleasesArguments),
+    /// Run pipelines by their schedule, unattended
+    Schedule(schedule::ScheduleArguments),
+    /// Show what runs did
+    Runs(runs::RunsArguments),
     /// Build a release once more from its inputs, and compare every byte
     Reproduce(reproduce::ReproduceArguments),
 }
@@ -137,7 +146,7 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let printer = Printer::new(arguments.log_format == LogFormat::Json, arguments.color);
+    let printer = Arc::new(Printer::new(arguments.log_format == LogFormat::Json, arguments.color));
     logging::start(arguments.log_format, arguments.verbose, printer.colored());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build() {
         Ok(runtime) => runtime,
@@ -149,7 +158,7 @@ pub fn main() -> ExitCode {
     runtime.block_on(dispatch(&arguments, &printer)).into()
 }
 
-async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
+async fn dispatch(arguments: &Arguments, printer: &Arc<Printer>) -> Exit {
     let project = &arguments.project;
     match &arguments.command {
         Command::Init(command) => init::init(command, printer),
@@ -158,6 +167,8 @@ async fn dispatch(arguments: &Arguments, printer: &Printer) -> Exit {
         Command::Test(command) => test::test(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,
+        Command::Schedule(command) => schedule::schedule(command, project, printer).await,
+        Command::Runs(command) => runs::runs(command, project, printer).await,
         Command::Reproduce(command) => reproduce::reproduce(command, project, printer).await,
     }
 }

@@ -4,14 +4,12 @@ use std::path::Path;
 
 use super::Exit;
 use super::printer::Printer;
-use crate::config::compile::compile;
 use crate::config::env::Env;
-use crate::config::load::{ProjectFiles, load};
-use crate::config::pipeline::{Pipeline, Project};
-use crate::diagnostic::{Problem, Problems, nearest};
-use crate::disclosure::lineage;
-use crate::engine::{Engine, EngineOptions};
-use crate::model::{ModelPlan, plan};
+use crate::config::load::ProjectFiles;
+use crate::config::pipeline::Project;
+use crate::diagnostic::{Problem, nearest};
+use crate::model::ModelPlan;
+use crate::run::project::{self, Loaded, NotLoaded};
 
 /// A project without mistakes.
 #[derive(Debug)]
@@ -27,69 +25,36 @@ pub(super) struct Checked {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
-fn environment() -> Env {
+pub(super) fn environment() -> Env {
     std::env::vars().collect()
 }
 
 /// Reads the project's files, without looking for mistakes in SQL.
 pub(super) fn open(folder: &Path, printer: &Printer) -> Result<Checked, Exit> {
-    let problems = Problems::new();
-    let (files, project, env) = read(folder, &problems, printer)?;
-    finish(files, project, env, Vec::new(), problems, printer)
+    let env = environment();
+    told(project::open(folder, &env), env, printer)
 }
 
 /// Reads the project's files and reports every mistake, SQL and confidentiality included.
 pub(super) fn check(folder: &Path, printer: &Printer) -> Result<Checked, Exit> {
-    let problems = Problems::new();
-    let (files, project, env) = read(folder, &problems, printer)?;
-    let mut plans = Vec::new();
-    for pipeline in project.iter().flat_map(|project| &project.pipelines) {
-        match check_models(pipeline, &problems) {
-            Ok(plan) => plans.push(plan),
-            Err(error) => {
-                printer.failure(&error);
-                return Err(Exit::Failed);
-            }
-        }
-    }
-    finish(files, project, env, plans, problems, printer)
-}
-
-fn read(folder: &Path, problems: &Problems, printer: &Printer) -> Result<(ProjectFiles, Option<Project>, Env), Exit> {
-    let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let files = load(&root, problems).map_err(|error| {
-        printer.failure(&error);
-        Exit::Mistake
-    })?;
     let env = environment();
-    let project = compile(&files, &env, problems);
-    Ok((files, project, env))
+    told(project::check(folder, &env), env, printer)
 }
 
-fn check_models(pipeline: &Pipeline, problems: &Problems) -> Result<ModelPlan, crate::engine::EngineError> {
-    let options = EngineOptions { memory_bytes: 64 << 20, temp_dir: std::env::temp_dir(), partitions: 1 };
-    let engine = Engine::new(&options)?;
-    let (plan, found) = plan(pipeline, &engine)?;
-    for problem in found.into_iter().chain(lineage::check(pipeline, &plan)) {
-        problems.push(problem);
-    }
-    Ok(plan)
-}
-
-fn finish(
-    files: ProjectFiles,
-    project: Option<Project>,
-    env: Env,
-    plans: Vec<ModelPlan>,
-    problems: Problems,
-    printer: &Printer,
-) -> Result<Checked, Exit> {
-    let problems = problems.into_sorted();
-    match project {
-        Some(project) if problems.is_empty() => Ok(Checked { files, project, plans, env }),
-        _ => {
+fn told(loaded: Result<Loaded, NotLoaded>, env: Env, printer: &Printer) -> Result<Checked, Exit> {
+    match loaded {
+        Ok(Loaded { files, project, plans }) => Ok(Checked { files, project, plans, env }),
+        Err(NotLoaded::Mistakes(problems)) => {
             printer.problems(&problems);
             Err(Exit::Mistake)
+        }
+        Err(NotLoaded::Files(error)) => {
+            printer.failure(&error);
+            Err(Exit::Mistake)
+        }
+        Err(NotLoaded::Engine(error)) => {
+            printer.failure(&error);
+            Err(Exit::Failed)
         }
     }
 }

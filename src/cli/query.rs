@@ -19,10 +19,12 @@ use super::Exit;
 use super::printer::Printer;
 use super::project::{self, Checked};
 use super::releases::{public_store, resolve};
+use super::runs::private_store;
 use crate::engine::{Answer, Engine, EngineOptions, QueryError};
-use crate::id::{DatasetId, ReleaseId};
+use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::commit::log;
 use crate::release::Manifest;
+use crate::run::history;
 use crate::store::{Store, StoreKey};
 
 /// Name of the public store inside the engine.
@@ -37,7 +39,8 @@ const STORE: &str = "release://public";
 Examples:
   essaim query 'SELECT libelle, n, base FROM chiffres_cles'
   essaim query --release 2026-11-22 'SELECT * FROM structures' --format csv
-  essaim query 'SELECT table_name FROM information_schema.tables'"
+  essaim query 'SELECT table_name FROM information_schema.tables'
+  essaim query --runs 'SELECT pipeline, outcome, count(*) FROM runs GROUP BY ALL'"
 )]
 pub(super) struct QueryArguments {
     /// One SELECT
@@ -48,6 +51,9 @@ pub(super) struct QueryArguments {
     /// Dataset whose tables need no prefix; the only one of the project when left out
     #[arg(long, value_name = "DATASET")]
     dataset: Option<String>,
+    /// Ask what runs did, not what is published: tables runs, run_steps, run_sources, run_tables, run_reasons, run_bounds
+    #[arg(long, conflicts_with_all = ["release", "dataset"])]
+    runs: bool,
     /// How the answer is written
     #[arg(long, default_value = "table", value_name = "FORMAT")]
     format: Format,
@@ -84,23 +90,16 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
         printer.failure(error);
         Exit::Failed
     };
-    let store = public_store(checked, printer)?;
     let options = EngineOptions {
         memory_bytes: 1 << 30,
         temp_dir: std::env::temp_dir(),
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let engine = Engine::new(&options).map_err(|error| failed(&error))?;
-    let selected = checked.selected(arguments.dataset.as_deref(), printer)?;
-    let alone = selected.len() == 1;
-    let desk = Desk { engine: &engine, store: &store, printer, sql: &arguments.sql, alone };
-    for at in selected {
-        let dataset = &checked.project.pipelines[at].id;
-        // A dataset without a release is no table; asked for alone it is what the answer is about.
-        let empty = log(&store, dataset).await.is_ok_and(|entries| entries.is_empty());
-        if !empty || alone {
-            desk.register(dataset, arguments.release.as_deref()).await?;
-        }
+    if arguments.runs {
+        history(checked, &engine, printer).await?;
+    } else {
+        releases(arguments, checked, &engine, printer).await?;
     }
     let answer = engine.query(&arguments.sql).await.map_err(|error| match &error {
         QueryError::Problems(problems) => {
@@ -110,6 +109,45 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
         QueryError::Engine(_) => failed(&error),
     })?;
     write(answer, arguments.format, printer).await
+}
+
+/// Makes the tables of releases known.
+async fn releases(
+    arguments: &QueryArguments,
+    checked: &Checked,
+    engine: &Engine,
+    printer: &Printer,
+) -> Result<(), Exit> {
+    let store = public_store(checked, printer)?;
+    let selected = checked.selected(arguments.dataset.as_deref(), printer)?;
+    let alone = selected.len() == 1;
+    let desk = Desk { engine, store: &store, printer, sql: &arguments.sql, alone };
+    for at in selected {
+        let dataset = &checked.project.pipelines[at].id;
+        // A dataset without a release is no table; asked for alone it is what the answer is about.
+        let empty = log(&store, dataset).await.is_ok_and(|entries| entries.is_empty());
+        if !empty || alone {
+            desk.register(dataset, arguments.release.as_deref()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the tables of run history known.
+async fn history(checked: &Checked, engine: &Engine, printer: &Printer) -> Result<(), Exit> {
+    let failed = |error: &dyn std::error::Error| {
+        printer.failure(error);
+        Exit::Failed
+    };
+    let private = private_store(checked, printer)?;
+    let runs = history::runs(&private).await.map_err(|error| failed(&error))?;
+    let records = history::records(&private, &runs).await.map_err(|error| failed(&error))?;
+    for table in history::tables(&records).map_err(|error| failed(&error))? {
+        let name: TableName = table.name.parse().expect("the tables of run history have names that are names");
+        let rows = table.rows.into_iter().collect();
+        engine.register_batches(&name, table.schema, rows).map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }
 
 /// Where released tables are put before the engine.

@@ -49,6 +49,7 @@ pub(super) async fn reproduce(arguments: &ReproduceArguments, folder: &Path, pri
         from: From::Snapshot,
         dry_run: true,
         acceptance: Acceptance::default(),
+        turn: None,
         now: now(),
         clock,
         env: checked.env.clone(),

@@ -71,6 +71,7 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
             from,
             dry_run: arguments.dry_run,
             acceptance: acceptance.clone(),
+            turn: None,
             now: now(),
             clock,
             env: checked.env.clone(),

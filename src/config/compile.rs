@@ -13,7 +13,7 @@ use super::pipeline::{
     DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
 };
 use super::table::Lookups;
-use super::{REFERENCE_TABLES, check, keys, questionnaire, source, table, testing};
+use super::{REFERENCE_TABLES, alarm, check, keys, questionnaire, schedule, source, table, testing};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
 use crate::diagnostic::document::{Fields, parse_toml};
@@ -112,6 +112,7 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
         public_url: Url::parse("https://donnees.example.org/").ok()?,
         read_back: ReadBack::default(),
         key: Secret::new(DEMO_KEY),
+        alarm: alarm::alarm(&top, scope),
         pipelines: Vec::new(),
     };
     let resolved = |text: Option<Spanned<String>>| text.and_then(|text| resolve(&text, scope.env, scope.problems));
@@ -196,6 +197,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         licence: String::new(),
         synthetic: top.flag("synthetic").unwrap_or(top.key("synthetic").is_some()),
         time_zone: chrono_tz::Europe::Paris,
+        schedule: schedule::schedule(&top, scope),
         keywords: top.texts("keywords").into_iter().map(|text| text.value).collect(),
         notes: top.texts("notes").into_iter().map(|text| text.value).collect(),
         sources: Vec::new(),

@@ -1,9 +1,11 @@
 //! Bounds of the gate: how much a source and a published table may shrink from one release to the next.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::compile::Scope;
 use super::pipeline::Pipeline;
+use super::schedule::duration;
 use crate::contract::Contract;
 use crate::diagnostic::Spanned;
 use crate::diagnostic::document::{Fields, Node, Value};
@@ -35,6 +37,8 @@ pub struct SourceGate {
     pub empty: f64,
     /// What happens otherwise.
     pub on_failure: OnFailure,
+    /// Time since it last gave something good after which the run stops, and its last good snapshot takes no place.
+    pub max_age: Option<Duration>,
 }
 
 impl Default for SourceGate {
@@ -45,6 +49,7 @@ impl Default for SourceGate {
             rejects: DEFAULT_SHARE,
             empty: DEFAULT_SHARE,
             on_failure: OnFailure::default(),
+            max_age: None,
         }
     }
 }
@@ -128,6 +133,7 @@ pub(super) fn source_gate(fields: &Fields<'_>, scope: &Scope<'_>) -> SourceGate 
             ),
         }
     }
+    gate.max_age = duration(&fields, "max_age", scope);
     fields.finish();
     gate
 }

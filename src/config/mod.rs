@@ -2,6 +2,7 @@
 //!
 //! [`load`] reads the files and nothing else; [`compile`] is pure: it touches neither disk, network nor environment.
 
+mod alarm;
 pub mod check;
 pub mod compile;
 mod connector;
@@ -14,6 +15,7 @@ pub mod load;
 pub mod pipeline;
 mod questionnaire;
 pub mod reading;
+mod schedule;
 mod source;
 mod table;
 pub mod testing;

@@ -12,12 +12,14 @@ use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
+pub use super::alarm::{AlarmSettings, Mail, MailSecurity};
 pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
     Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, JsonSpec, Keep, Layout, Lookup, Mapping,
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
+pub use super::schedule::Schedule;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
     DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, Paging, PagingStep,
@@ -198,6 +200,8 @@ pub struct Pipeline {
     pub synthetic: bool,
     /// Zone of its dates and of its release ids.
     pub time_zone: chrono_tz::Tz,
+    /// When it runs by itself.
+    pub schedule: Schedule,
     /// Words to find it by.
     pub keywords: Vec<String>,
     /// Notes of the dictionary: readings and thresholds of this project.
@@ -323,6 +327,8 @@ pub struct Project {
     pub read_back: ReadBack,
     /// Key of public row ids and of snapshot citations.
     pub key: Secret,
+    /// Who is told when something is wrong.
+    pub alarm: AlarmSettings,
     /// Pipelines, by name.
     pub pipelines: Vec<Pipeline>,
 }

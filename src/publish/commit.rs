@@ -12,7 +12,7 @@ use super::error::PublishError;
 use super::freshness::write_releases;
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::quality::gate::Bound;
-use crate::release::{LogEntry, LogKind, Manifest, current, parse_log, sums};
+use crate::release::{LogEntry, LogKind, Manifest, Turn, current, fence, of_slot, parse_log, sums};
 use crate::store::{Created, Store, StoreError, StoreFolder, StoreKey};
 
 /// How often a lost race for the next log entry is run again.
@@ -75,6 +75,8 @@ pub struct Candidate<'a> {
     pub version: String,
     /// Random id of this attempt.
     pub attempt: String,
+    /// The lease and the slot that it is made under, when there is one.
+    pub turn: Option<Turn>,
     /// Digest of what it says.
     pub content: Digest,
     /// Data files.
@@ -151,6 +153,7 @@ fn failed(dataset: &DatasetId, source: StoreError) -> PublishError {
 pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committed, PublishError> {
     let dataset = &candidate.dataset;
     let mut entries = log(store, dataset).await?;
+    fenced(&entries, candidate)?;
     if let Some(release) = unchanged(&entries, candidate) {
         let stale = refresh(store, dataset, &entries).await.err();
         if let Some(error) = stale {
@@ -162,6 +165,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             entries = log(store, dataset).await?;
+            fenced(&entries, candidate)?;
             if let Some(release) = unchanged(&entries, candidate) {
                 return Ok(Committed::Unchanged { release });
             }
@@ -189,6 +193,8 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             before: None,
             claim: Some(*claim),
             version: Some(candidate.version.clone()),
+            token: candidate.turn.as_ref().map(|turn| turn.token),
+            slot: candidate.turn.as_ref().and_then(|turn| turn.slot.clone()),
             digest: None,
         };
         let release = release.clone();
@@ -248,7 +254,56 @@ async fn try_append(
     }
 }
 
+/// Whether a fence stands in the log above the candidate's lease: somebody took its place.
+fn fenced(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Result<(), PublishError> {
+    let token = candidate.turn.as_ref().map(|turn| turn.token);
+    match (token, fence(entries)) {
+        (Some(token), Some(above)) if above > token => {
+            Err(PublishError::Superseded { dataset: candidate.dataset.clone(), token, by: above })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Stops all writers of a dataset whose lease is older than `token`, for good.
+pub async fn raise_fence(
+    store: &Store,
+    dataset: &DatasetId,
+    token: u64,
+    attempt: &str,
+    at: &str,
+) -> Result<(), PublishError> {
+    let made = append(store, dataset, |entries| {
+        if let Some(above) = fence(entries).filter(|above| *above > token) {
+            return Err(PublishError::Superseded { dataset: dataset.clone(), token, by: above });
+        }
+        Ok(Some(LogEntry {
+            kind: LogKind::Fence,
+            release: None,
+            manifest: None,
+            content: None,
+            attempt: attempt.to_owned(),
+            at: at.to_owned(),
+            verified_at: None,
+            reason: None,
+            replaces: None,
+            before: None,
+            claim: None,
+            version: None,
+            token: Some(token),
+            slot: None,
+            digest: None,
+        }))
+    });
+    made.await.map(|_| ())
+}
+
+/// The release that makes another one needless: the current one that says the same, or one that the slot already has.
 fn unchanged(entries: &[(u64, LogEntry)], candidate: &Candidate<'_>) -> Option<ReleaseId> {
+    let slot = candidate.turn.as_ref().and_then(|turn| turn.slot.as_deref());
+    if let Some(release) = slot.and_then(|slot| of_slot(entries, slot)) {
+        return Some(release.clone());
+    }
     let (_, entry) = current(entries)?;
     entry.release.clone().filter(|_| entry.content == Some(candidate.content))
 }

@@ -47,6 +47,16 @@ pub enum PublishError {
         /// The last entry that is there.
         last: u64,
     },
+    /// Somebody else took the lease over, and has fenced this writer off.
+    #[error("a newer run of `{dataset}` took over (lease {by}, this run has {token}); nothing was published")]
+    Superseded {
+        /// The dataset.
+        dataset: DatasetId,
+        /// The token of this writer's lease.
+        token: u64,
+        /// The token of the fence.
+        by: u64,
+    },
     /// A file was read back other than it was written.
     #[error("`{path}` was read back from the public store with other bytes than were written")]
     ReadBack {

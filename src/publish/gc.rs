@@ -100,6 +100,8 @@ mod tests {
             before: None,
             claim: None,
             version: None,
+            token: None,
+            slot: None,
             digest: None,
         }
     }

@@ -105,6 +105,8 @@ fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
         before: None,
         claim: None,
         version: None,
+        token: None,
+        slot: None,
         digest: None,
     }
 }

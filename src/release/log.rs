@@ -56,9 +56,35 @@ pub struct LogEntry {
     /// Version of the contract of a published release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The token of the lease under which it was written; none for what a person asked for. A fence stops all below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<u64>,
+    /// The slot of the schedule that a release was made for, RFC 3339, UTC. A slot publishes once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// Digest of the entry itself, known once it is stored.
     #[serde(skip)]
     pub digest: Option<Digest>,
+}
+
+/// Under which lease a release is written, and for which slot of the schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Token of the lease.
+    pub token: u64,
+    /// The slot, RFC 3339, UTC; none for a run that somebody asked for.
+    pub slot: Option<String>,
+}
+
+/// The token of the highest fence of a log.
+pub fn fence(log: &[(u64, LogEntry)]) -> Option<u64> {
+    log.iter().filter(|(_, entry)| entry.kind == LogKind::Fence).filter_map(|(_, entry)| entry.token).max()
+}
+
+/// The release that was published for a slot of the schedule.
+pub fn of_slot<'a>(log: &'a [(u64, LogEntry)], slot: &str) -> Option<&'a ReleaseId> {
+    let (_, entry) = log.iter().find(|(_, entry)| entry.slot.as_deref() == Some(slot))?;
+    entry.release.as_ref()
 }
 
 /// An entry of a log cannot be read.
@@ -198,6 +224,8 @@ mod tests {
             before: None,
             claim: None,
             version: None,
+            token: None,
+            slot: None,
             digest: None,
         }
     }

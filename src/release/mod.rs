@@ -13,7 +13,10 @@ pub use cause::{Cause, Inputs, Steps, Taken};
 pub use changes::{ChangeKind, ChangeSummary, NotTold, TableChanges, TableState};
 pub use compat::{ContractChange, Level, contract_changes, version_asked};
 pub use freshness::{Attempt, DatasetFreshness, Failure, Freshness, Went};
-pub use log::{LogEntry, LogError, LogKind, ReleaseState, current, parse_log, releases_json, replaced, states};
+pub use log::{
+    LogEntry, LogError, LogKind, ReleaseState, Turn, current, fence, of_slot, parse_log, releases_json, replaced,
+    states,
+};
 pub use manifest::{
     CheckRecord, ColumnRecord, ErasureRecord, FileRecord, Manifest, PartRecord, RowsOf, SourceRecord, TableRecord,
     content_digest, sums,

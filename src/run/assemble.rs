@@ -358,6 +358,7 @@ impl<'a> Assembled<'a> {
             issued: self.issued.clone(),
             version: pipeline.version.to_string(),
             attempt: attempt.to_owned(),
+            turn: options.turn.clone(),
             content: self.content(),
             files: self.data.iter().map(local).collect(),
             clock: options.clock,

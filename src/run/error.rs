@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::lease::LeaseError;
 use crate::engine::EngineError;
 use crate::id::{DatasetId, ReleaseId, SourceId, TableName};
 use crate::normalise::NormaliseError;
@@ -226,6 +227,21 @@ pub enum RunError {
         /// Why.
         source: Box<OwnerError>,
     },
+    /// A source gave nothing good, and what it last gave is too old to take its place.
+    #[error(
+        "source `{id}` gave nothing good, and the last time that it did, {last}, is longer ago than `max_age` allows"
+    )]
+    TooOld {
+        /// The source.
+        id: SourceId,
+        /// When it last gave something good, RFC 3339, UTC.
+        last: String,
+        /// What was wrong with the last answer.
+        source: Box<Self>,
+    },
+    /// The lease of the dataset could not be had.
+    #[error("cannot have the dataset for this run alone")]
+    Lease(#[source] Box<LeaseError>),
     /// The release could not be written.
     #[error("cannot publish")]
     Publish(#[source] Box<PublishError>),
@@ -284,11 +300,13 @@ impl RunError {
             Self::Normalise { .. } => "source_unreadable",
             Self::Refused { code, .. } => code,
             Self::Drift { .. } => "source_changed",
+            Self::TooOld { .. } => "source_too_old",
             Self::ReadBack { .. } => "read_back_failed",
             Self::ReadBackUnreachable { .. } => "read_back_unreachable",
-            Self::SourceState { .. } | Self::Store { .. } => "store_failed",
+            Self::SourceState { .. } | Self::Store { .. } | Self::Lease(_) => "store_failed",
             Self::Unreproducible { .. } => "not_reproducible",
             Self::NoRecord { .. } | Self::SeveralRecords { .. } | Self::Demand { .. } => "not_erased",
+            Self::Publish(source) if matches!(source.as_ref(), PublishError::Superseded { .. }) => "superseded",
             Self::Publish(_) => "publish_failed",
             Self::Territory(_)
             | Self::Reference { .. }
@@ -307,7 +325,9 @@ impl RunError {
     /// The source that failed, when it was one.
     pub fn source_id(&self) -> Option<&SourceId> {
         match self {
-            Self::Source { id, .. } | Self::NoSnapshot { id } | Self::Refused { id, .. } => Some(id),
+            Self::Source { id, .. } | Self::NoSnapshot { id } | Self::Refused { id, .. } | Self::TooOld { id, .. } => {
+                Some(id)
+            }
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -14,10 +15,11 @@ use super::drift;
 use super::erase;
 use super::error::{Refused, RunError};
 use super::stage::{self, Parts, Staged};
-use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed};
+use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed, store};
 use crate::config::pipeline::{Drift, OnFailure, Source, TableSpec};
 use crate::id::{ReleaseId, SourceId};
 use crate::publish::commit::json_bytes;
+use crate::publish::freshness::freshness;
 use crate::quality::gate::{Bound, ReadShape, SourceShape, TableShape, source_bounds};
 use crate::release::Went;
 use crate::source::{Snapshot, connector, fetch, latest, numbered, open_part};
@@ -199,6 +201,13 @@ impl Intaker<'_> {
         let Some(snapshot) = numbered(self.private, &source.id, good.snapshot).await.map_err(failed)? else {
             return Err(error);
         };
+        if let Some(limit) = source.gate.max_age {
+            let last = self.last_success(source, &snapshot).await?;
+            if (self.options.now - last).to_std().unwrap_or_default() > limit {
+                let last = last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+                return Err(RunError::TooOld { id: source.id.clone(), last, source: Box::new(error) });
+            }
+        }
         // Where the last good snapshot no longer passes either, the project changed, and the first error tells more.
         let Ok(taken) = self.read(source, Some(&good), snapshot).await else { return Err(error) };
         if taken.bounds.iter().any(Bound::blocks) {
@@ -210,6 +219,15 @@ impl Intaker<'_> {
             source.id, taken.snapshot.number, taken.snapshot.fetched_at, chain(&error).join(": ")
         );
         Ok(taken)
+    }
+
+    /// When a source last gave something good, be it what it had given before.
+    async fn last_success(&self, source: &Source, snapshot: &Snapshot) -> Result<DateTime<Utc>, RunError> {
+        let public = store(self.job, "public", self.options)?;
+        let known = freshness(&public, &self.job.pipeline.id).await;
+        let known = known.map_err(|source| RunError::Publish(Box::new(source)))?;
+        let told = known.sources.get(source.id.as_str()).and_then(|known| known.last_success.as_ref());
+        Ok(told.unwrap_or(&snapshot.fetched_at).parse().unwrap_or_default())
     }
 
     /// Reads the tables of a source from a snapshot, and judges what it gave.

@@ -13,9 +13,13 @@ mod drift;
 mod erase;
 mod error;
 mod gate;
+pub mod history;
 mod intake;
+pub mod lease;
 mod ledger;
+mod memory;
 mod owner;
+pub mod project;
 mod read_back;
 mod record;
 mod reference;
@@ -24,6 +28,7 @@ mod sample;
 mod scratch;
 mod stage;
 mod testing;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -43,12 +48,13 @@ use crate::publish::commit::{Committed, commit, json_bytes, judge, log};
 use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
-use crate::release::{Attempt, LogEntry, Went, states};
+use crate::release::{Attempt, LogEntry, Turn, Went, states};
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::{Cog, Seeds};
 
 pub use erase::{Demanded, ErasedRecord, erase};
 pub use error::{RunError, Unreproducible};
+pub use lease::{Desk, Lease, LeaseError, Taken};
 pub use ledger::LedgerCounts;
 pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, StepRecord, TableUse};
 pub use reproduce::{FileDifference, Reproduced, reproduce};
@@ -82,6 +88,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// Bounds of the gate that a person lets through.
     pub acceptance: Acceptance,
+    /// The lease and the slot that it publishes under; [`run`] sees to it.
+    pub turn: Option<Turn>,
     /// The time of the run.
     pub now: DateTime<Utc>,
     /// The time when it is asked, RFC 3339, UTC.
@@ -122,6 +130,7 @@ impl Progress<'_> {
     fn step(&mut self, name: &str, text: &str) {
         self.end_step();
         self.reporter.step(text);
+        memory::reset_peak();
         self.step = Some((name.to_owned(), Instant::now()));
     }
 
@@ -129,21 +138,54 @@ impl Progress<'_> {
         if let Some((step, since)) = self.step.take() {
             let duration_ms = since.elapsed().as_secs_f64() * 1000.0;
             info!(duration_ms, "Finished step `{step}`");
-            self.record.steps.push(StepRecord { step, duration_ms });
+            self.record.steps.push(StepRecord { step, duration_ms, peak_memory_bytes: memory::peak() });
         }
     }
 }
 
-/// Runs a pipeline. Failures are in the record, which is also kept in the private store.
-#[instrument(skip_all, fields(pipeline.id = %job.pipeline.id))]
+/// Runs a pipeline that nobody else is running; while somebody is, it waits. Failures are in the record, which is also kept
+/// in the private store.
 pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) -> RunRecord {
+    let lease = turn::wait(job, options, reporter).await;
+    under(job, options, reporter, (lease, None)).await
+}
+
+/// Runs a pipeline for a slot of its schedule, under a lease that was taken for it. The slot is done at the end, however the
+/// run went; it is left for the next who asks when the future is dropped.
+pub async fn run_slot(
+    job: Job<'_>,
+    options: &RunOptions,
+    reporter: &dyn Reporter,
+    (lease, slot): (Lease, DateTime<Utc>),
+) -> RunRecord {
+    under(job, options, reporter, (Ok((lease, options.now)), Some(slot))).await
+}
+
+/// Runs a pipeline under a lease.
+#[instrument(skip_all, fields(pipeline.id = %job.pipeline.id))]
+async fn under(
+    job: Job<'_>,
+    options: &RunOptions,
+    reporter: &dyn Reporter,
+    (lease, slot): (Result<(Lease, DateTime<Utc>), RunError>, Option<DateTime<Utc>>),
+) -> RunRecord {
     let started = Instant::now();
+    let mut options = options.clone();
+    if let Ok((lease, now)) = &lease {
+        let slot = slot.map(|slot| slot.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        options.turn = Some(Turn { token: lease.token, slot });
+        options.now = *now;
+    }
+    let options = &options;
     let attempt = hex::encode(rand::random::<[u8; 8]>());
     let id = format!("{}-{}", options.now.format("%Y%m%dT%H%M%SZ"), attempt.get(..8).unwrap_or(&attempt));
     let run: RunId = id.parse().expect("a time and hexadecimal digits make a run id");
-    let record = RunRecord::begun(run, job.pipeline, options.now);
+    let record = RunRecord::begun(run, job.pipeline, options);
     let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new() };
-    let outcome = steps(job, options, &attempt, &mut progress).await;
+    let (outcome, lease) = match lease {
+        Ok((lease, _)) => (steps(job, options, (&attempt, lease.fence), &mut progress).await, Some(lease)),
+        Err(error) => (Err(error), None),
+    };
     progress.end_step();
     let Progress { mut record, went, .. } = progress;
     record.outcome = outcome.unwrap_or_else(|error| RunOutcome::Failed {
@@ -153,12 +195,18 @@ pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) ->
     });
     record.duration_ms = started.elapsed().as_secs_f64() * 1000.0;
     if !options.dry_run
+        && !record.is_superseded()
         && let Err(error) = tell(job, options, &record, went).await
     {
         warn!(error = %error, "How fresh `{}` is could not be written", job.pipeline.id);
     }
     if let Err(error) = keep(job, options, &record).await {
         warn!(error = %error, "The record of run `{}` could not be kept", record.run);
+    }
+    if let Some(lease) = lease
+        && let Err(error) = lease.release(slot.is_some(), options.now).await
+    {
+        warn!(error = %error, "The lease of `{}` could not be given back", job.pipeline.id);
     }
     record
 }
@@ -218,11 +266,14 @@ fn private_failed(source: StoreError) -> RunError {
 async fn steps(
     job: Job<'_>,
     options: &RunOptions,
-    attempt: &str,
+    (attempt, fence): (&str, bool),
     progress: &mut Progress<'_>,
 ) -> Result<RunOutcome, RunError> {
     let private = store(job, "private", options)?;
     let public = store(job, "public", options)?;
+    if fence {
+        turn::raise_fence(job, options, &public).await?;
+    }
     let folder = tempfile::Builder::new()
         .prefix("essaim-")
         .tempdir()

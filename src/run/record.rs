@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::RunOptions;
 use super::ledger::LedgerCounts;
 use crate::config::pipeline::Pipeline;
 use crate::id::{DatasetId, ReleaseId, RunId};
@@ -17,6 +17,8 @@ pub struct StepRecord {
     pub step: String,
     /// Wall time in milliseconds.
     pub duration_ms: f64,
+    /// Most memory that the process took meanwhile, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// A source as it was used.
@@ -136,6 +138,10 @@ pub struct RunRecord {
     pub synthetic: bool,
     /// When it started, RFC 3339, UTC.
     pub started_at: String,
+    /// The slot of the schedule that it ran for; none when somebody asked for it.
+    pub slot: Option<String>,
+    /// The machine that it ran on.
+    pub host: String,
     /// Wall time in milliseconds.
     pub duration_ms: f64,
     /// How it ended.
@@ -165,12 +171,14 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// The record of a run that begins.
-    pub(super) fn begun(run: RunId, pipeline: &Pipeline, now: DateTime<Utc>) -> Self {
+    pub(super) fn begun(run: RunId, pipeline: &Pipeline, options: &RunOptions) -> Self {
         Self {
             run,
             pipeline: pipeline.id.clone(),
             synthetic: pipeline.synthetic,
-            started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            started_at: options.now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            slot: options.turn.as_ref().and_then(|turn| turn.slot.clone()),
+            host: super::lease::host(),
             duration_ms: 0.0,
             outcome: RunOutcome::DryRun,
             sources: Vec::new(),
@@ -187,8 +195,13 @@ impl RunRecord {
     }
 
     /// What stopped a blocked run, a stable code.
-    pub(super) fn blocked_by(&self) -> &'static str {
+    pub fn blocked_by(&self) -> &'static str {
         if self.bounds.iter().any(Bound::blocks) { "gate_closed" } else { "checks_failed" }
+    }
+
+    /// Whether somebody else took over: what became of the dataset is told by that run.
+    pub fn is_superseded(&self) -> bool {
+        matches!(&self.outcome, RunOutcome::Failed { code, .. } if code == "superseded")
     }
 
     /// Whether a person must act: nothing was delivered, or not what the sources say now.

@@ -185,7 +185,7 @@ impl HttpClient {
     }
 }
 
-fn client(settings: &HttpSettings, env: &BTreeMap<String, String>) -> reqwest::Result<Client> {
+pub(super) fn client(settings: &HttpSettings, env: &BTreeMap<String, String>) -> reqwest::Result<Client> {
     let variable = |name: &str| {
         let value = env.get(name).or_else(|| env.get(&name.to_ascii_uppercase()));
         value.filter(|value| !value.is_empty())

@@ -80,6 +80,13 @@ pub enum StoreKey {
         /// The step's number.
         n: u64,
     },
+    /// Private: one entry of the alarms about a dataset, or about the project.
+    Alarm {
+        /// The dataset; none for the project.
+        dataset: Option<DatasetId>,
+        /// The entry's number.
+        n: u64,
+    },
     /// Public: who took a release id.
     Claim {
         /// The dataset.
@@ -182,6 +189,11 @@ pub enum StoreFolder {
         /// The dataset.
         dataset: DatasetId,
     },
+    /// The alarms about a dataset, or about the project.
+    Alarms {
+        /// The dataset; none for the project.
+        dataset: Option<DatasetId>,
+    },
     /// The claims of a dataset.
     Claims {
         /// The dataset.
@@ -229,6 +241,8 @@ impl StoreKey {
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
             Self::Erasure { dataset, n } => format!("erasures/{dataset}/{n:020}.json"),
             Self::Lease { dataset, n } => format!("leases/{dataset}/{n:020}.json"),
+            Self::Alarm { dataset: Some(dataset), n } => format!("alarms/{dataset}/{n:020}.json"),
+            Self::Alarm { dataset: None, n } => format!("alarms/{n:020}.json"),
             Self::Claim { dataset, release } => format!("{dataset}/claims/{release}.json"),
             Self::LogEntry { dataset, n } => format!("{dataset}/log/{n:020}.json"),
             Self::ReleaseFile { dataset, release, path } => format!("{dataset}/releases/{release}/{path}"),
@@ -255,6 +269,7 @@ impl StoreKey {
             | Self::RunRecord { .. }
             | Self::Erasure { .. }
             | Self::Lease { .. }
+            | Self::Alarm { .. }
             | Self::Claim { .. }
             | Self::LogEntry { .. }
             | Self::Manifest { .. }
@@ -291,7 +306,8 @@ impl StoreKey {
             | Self::RunFile { .. }
             | Self::WithdrawnFile { .. }
             | Self::Erasure { .. }
-            | Self::Lease { .. } => NEVER,
+            | Self::Lease { .. }
+            | Self::Alarm { .. } => NEVER,
             Self::ReleaseFile { .. } | Self::Manifest { .. } | Self::Sums { .. } => DAY,
             Self::Claim { .. }
             | Self::LogEntry { .. }
@@ -315,6 +331,8 @@ impl StoreFolder {
             Self::Withdrawn { dataset, release } => format!("withdrawn/{dataset}/{release}"),
             Self::Erasures { dataset } => format!("erasures/{dataset}"),
             Self::Leases { dataset } => format!("leases/{dataset}"),
+            Self::Alarms { dataset: Some(dataset) } => format!("alarms/{dataset}"),
+            Self::Alarms { dataset: None } => "alarms".to_owned(),
             Self::Claims { dataset } => format!("{dataset}/claims"),
             Self::Log { dataset } => format!("{dataset}/log"),
             Self::Releases { dataset } => format!("{dataset}/releases"),

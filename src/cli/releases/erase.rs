@@ -51,6 +51,7 @@ pub(super) async fn erase(checked: &Checked, what: &EraseArguments, printer: &Pr
         from: From::Snapshot,
         dry_run: true,
         acceptance: Acceptance::default(),
+        turn: None,
         now: now(),
         clock,
         env: checked.env.clone(),

@@ -183,6 +183,8 @@ impl Rewriter<'_> {
             before: None,
             claim: Some(claim),
             version: state.published.version.clone(),
+            token: None,
+            slot: None,
             digest: None,
         };
         append(self.stores.public, self.dataset, |entries| {

@@ -479,3 +479,18 @@ fn a_log_that_lost_its_end_is_told_and_nothing_is_written_on_it() {
     }
     assert!(project.public() == before);
 }
+
+#[test]
+fn a_source_that_gave_nothing_good_for_too_long_stops_the_run() {
+    let upstream = Upstream::start(vec![Reply::ok(body(&rows(10))), Reply::ok(body(&rows(3)))]);
+    let gate = "gate = { max_age = \"0 s\" }";
+    let project = registry(&format!("{gate}\nhttp.url = \"{}\"\nhttp.attempts = 1", upstream.url("lieux.json")), "");
+    project.run();
+    let output = project.essaim(&["run"]).expect(1);
+    assert_eq!(output.stdout, "lieux\tfailed\t-\n");
+    let said =
+        "source `lieux` gave nothing good, and the last time that it did, [TIME], is longer ago than `max_age` allows";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert_eq!(project.record()["code"], "source_too_old");
+    assert_eq!(project.csv("lieux", "lieux").len(), 10, "what was published stays");
+}

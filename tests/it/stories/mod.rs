@@ -15,6 +15,7 @@ mod questionnaire;
 mod reading;
 mod real;
 mod release;
+mod schedule;
 mod sources;
 mod territory;
 mod testing;

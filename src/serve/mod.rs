@@ -1,0 +1,5 @@
+//! HTTP.
+
+mod operations;
+
+pub use operations::{Health, Operations, operations};
