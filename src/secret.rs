@@ -39,26 +39,89 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A URL that shows neither its user and password nor the values of query keys that look like secrets.
+/// Shortest value that is looked for in what is shown: a shorter one would be found where it does not stand.
+const SHORTEST: usize = 6;
+
+/// A text without the values that must not be shown, however an address spells them.
+pub fn without(text: &str, values: &[Secret]) -> String {
+    let mut text = text.to_owned();
+    for value in values.iter().map(Secret::expose).filter(|value| value.len() >= SHORTEST) {
+        for spelled in spellings(value) {
+            text = text.replace(&spelled, HIDDEN);
+        }
+    }
+    text
+}
+
+/// A value as it is, as forms encode it, and as it looks in a path and in a query.
+fn spellings(value: &str) -> Vec<String> {
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let percent = form.replace('+', "%20");
+    let mut spellings = vec![value.to_owned(), form, percent];
+    if let Ok(mut url) = Url::parse("https://a.example/") {
+        url.set_query(Some(value));
+        spellings.extend(url.query().map(str::to_owned));
+        url.set_path(value);
+        spellings.push(url.path().trim_start_matches('/').to_owned());
+    }
+    spellings.retain(|spelled| spelled.len() >= SHORTEST);
+    spellings
+}
+
+/// A URL that shows neither its user and password nor the values of query keys that look like secrets, nor what else it is
+/// told to hide in its path and query.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SafeUrl(Url);
+pub struct SafeUrl {
+    url: Url,
+    hidden: Vec<Secret>,
+}
 
 impl SafeUrl {
     /// The URL itself, to be called and not to be shown.
     pub fn expose(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    /// The same with more values that its path and query must not show.
+    #[must_use]
+    pub fn hiding(mut self, values: impl IntoIterator<Item = Secret>) -> Self {
+        self.hidden.extend(values);
+        self
+    }
+
+    /// Another URL that hides what this one does.
+    #[must_use]
+    pub fn at(&self, url: Url) -> Self {
+        Self { url, hidden: self.hidden.clone() }
+    }
+
+    /// Everything in it that is not shown.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let query = self.url.query_pairs().filter(|(name, _)| is_secret_name(name));
+        let parts = [Some(self.url.username()), self.url.password()].into_iter().flatten();
+        let spelled = parts.chain(self.url.query().into_iter().flat_map(|query| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .filter(|(name, _)| is_secret_name(name))
+                .map(|(_, value)| value)
+        }));
+        let mut secrets: Vec<Secret> = spelled.map(Secret::new).collect();
+        secrets.extend(query.map(|(_, value)| Secret::new(value)));
+        secrets.extend(self.hidden.iter().cloned());
+        secrets
     }
 }
 
 impl From<Url> for SafeUrl {
     fn from(url: Url) -> Self {
-        Self(url)
+        Self { url, hidden: Vec::new() }
     }
 }
 
 impl fmt::Display for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         // Both fail only for URLs that cannot have a user; such a URL has none to hide.
         if !url.username().is_empty() && url.set_username("").is_err() {
             return f.write_str(HIDDEN);
@@ -67,8 +130,12 @@ impl fmt::Display for SafeUrl {
             return f.write_str(HIDDEN);
         }
         // Text by text: YesWiki routes are queries such as `?api/forms/5`, which must stay as they are.
-        let query = url.query().map(hide_values);
+        let query = url.query().map(|query| without(&hide_values(query), &self.hidden));
         url.set_query(query.as_deref());
+        if !self.hidden.is_empty() {
+            let path = without(url.path(), &self.hidden);
+            url.set_path(&path);
+        }
         url.set_fragment(None);
         url.fmt(f)
     }
@@ -115,6 +182,17 @@ mod tests {
         let url = SafeUrl::from(Url::parse(url).unwrap());
         assert_eq!(url.to_string(), shown);
         assert_eq!(format!("{url:?}"), shown);
+    }
+
+    #[rstest]
+    #[case::path("https://a.example/hook/gehe im-42/rows", "https://a.example/hook/***/rows")]
+    #[case::query("https://a.example/?q=gehe+im-42&x=y", "https://a.example/?q=***&x=y")]
+    #[case::as_it_looks("https://a.example/?q=gehe im-42", "https://a.example/?q=***")]
+    #[case::encoded("https://a.example/?q=gehe%20im-42", "https://a.example/?q=***")]
+    fn values_from_the_environment_are_not_shown(#[case] url: &str, #[case] shown: &str) {
+        let url = SafeUrl::from(Url::parse(url).unwrap()).hiding([Secret::new("gehe im-42"), Secret::new("a")]);
+        assert_eq!(url.to_string(), shown);
+        assert_eq!(url.at(Url::parse("https://b.example/gehe%20im-42").unwrap()).to_string(), "https://b.example/***");
     }
 
     #[test]

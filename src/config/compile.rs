@@ -9,6 +9,7 @@ use super::env::{Env, resolve};
 use super::gate::table_gates;
 use super::licence;
 use super::load::ProjectFiles;
+use super::network::Network;
 use super::pipeline::{
     DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
 };
@@ -32,6 +33,7 @@ pub(super) struct Scope<'a> {
     pub(super) contracts: &'a Contracts,
     pub(super) env: &'a Env,
     pub(super) lookups: &'a Lookups,
+    pub(super) network: Network,
     pub(super) problems: &'a Problems,
 }
 
@@ -48,8 +50,9 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
     let lists = code_lists(files, problems);
     let contracts = contracts(files, &lists, problems);
     let lookups = table::lookups(files, problems);
-    let scope = Scope { files, contracts: &contracts, env, lookups: &lookups, problems };
-    let mut project = essaim_toml(&scope)?;
+    let network = Network::default();
+    let mut scope = Scope { files, contracts: &contracts, env, lookups: &lookups, network, problems };
+    let mut project = essaim_toml(&mut scope)?;
     for (name, file) in files.folder("pipelines", ".toml") {
         match name.parse::<DatasetId>() {
             Ok(id) => project.pipelines.extend(pipeline(id, file, &project, &scope)),
@@ -100,7 +103,7 @@ fn contracts(files: &ProjectFiles, lists: &CodeLists, problems: &Problems) -> Co
     contracts
 }
 
-fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
+fn essaim_toml(scope: &mut Scope<'_>) -> Option<Project> {
     let file = scope.files.files.get("essaim.toml")?;
     let root = parse_toml(file, scope.problems);
     let top = root.fields(scope.problems)?;
@@ -168,6 +171,7 @@ fn essaim_toml(scope: &Scope<'_>) -> Option<Project> {
         }
         fields.finish();
     }
+    scope.network = Network::read(&top, project.publisher.email.as_deref(), &project.public_url);
     top.finish();
     Some(project)
 }

@@ -5,16 +5,21 @@ use std::time::Duration;
 use url::Url;
 
 use super::compile::Scope;
-use super::env::resolve;
+use super::env::{resolve, resolve_with_values};
+use super::network::seconds;
 use super::pipeline::{
-    DataGouvSource, FileSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, Paging, PagingStep,
-    SafeUrl, Secret, SourceKind, YesWikiSource,
+    DataGouvSource, FileSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, LimeSurveySource,
+    OdkSource, Paging, PagingStep, SafeUrl, Secret, SourceKind, YesWikiSource,
 };
 use crate::diagnostic::Spanned;
 use crate::diagnostic::document::{Fields, Node, Value};
 
 /// Names of the tables.
-pub(super) const KINDS: [&str; 7] = ["file", "http", "yeswiki", "grist", "datagouv", "kobo", "gogocarto"];
+pub(super) const KINDS: [&str; 9] =
+    ["file", "http", "yeswiki", "limesurvey", "kobo", "odk", "grist", "datagouv", "gogocarto"];
+
+/// Wikis stand on small servers that many share.
+const PAUSE_FOR_WIKIS: Duration = Duration::from_secs(1);
 
 /// Where the national open data portal is.
 const DATA_GOUV: &str = "https://www.data.gouv.fr/";
@@ -28,6 +33,8 @@ pub(super) fn connector(kind: &str, fields: Fields<'_>, scope: &Scope<'_>) -> Op
         "grist" => grist(&fields, scope).map(SourceKind::Grist),
         "datagouv" => datagouv(&fields, scope).map(SourceKind::DataGouv),
         "kobo" => kobo(&fields, scope).map(SourceKind::Kobo),
+        "limesurvey" => limesurvey(&fields, scope).map(SourceKind::LimeSurvey),
+        "odk" => odk(&fields, scope).map(SourceKind::Odk),
         _ => gogocarto(&fields, scope).map(SourceKind::GogoCarto),
     };
     fields.finish();
@@ -75,7 +82,7 @@ fn http(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
     let mut whole = true;
     for (name, text) in &declared {
         match address(text, scope) {
-            Some(url) => urls.push((name.clone(), url.into())),
+            Some(url) => urls.push((name.clone(), url)),
             None => whole = false,
         }
     }
@@ -93,7 +100,7 @@ fn http(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<HttpSource> {
             );
         }
     }
-    (whole && !urls.is_empty()).then_some(HttpSource { parts: urls, paging: paged, settings })
+    (whole && !urls.is_empty()).then_some(HttpSource { parts: urls, pages: false, paging: paged, settings })
 }
 
 /// How the next page is found: exactly one of `next`, `cursor`, `offset`, `page`.
@@ -175,7 +182,8 @@ fn yeswiki(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<YesWikiSource> {
     let lists = fields.flag("lists").unwrap_or(true);
     let key = key(fields, "Bearer", scope);
     let with_key = key.is_some();
-    let settings = settings(fields, key.into_iter().collect(), scope);
+    let slow = scope.network.slow_settings(PAUSE_FOR_WIKIS);
+    let settings = settings_over(slow, fields, key.into_iter().collect(), scope);
     Some(YesWikiSource { url: url?, form_id: form_id?, lists, with_key, settings })
 }
 
@@ -202,21 +210,82 @@ fn kobo(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<KoboSource> {
 }
 
 fn gogocarto(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<GogoCartoSource> {
-    let url = base(fields, None, scope);
-    let query = match fields.text("query") {
-        Some(text) => Some(resolve(&text, scope.env, scope.problems)?),
-        None => None,
-    };
+    let mut url = base(fields, None, scope);
+    let mut query = None;
+    if let Some(text) = fields.text("query") {
+        let (text, values) = resolve_with_values(&text, scope.env, scope.problems)?;
+        url = url.map(|url| url.hiding(values.into_iter().map(Secret::new)));
+        query = Some(text);
+    }
     let taxonomy = fields.flag("taxonomy").unwrap_or(true);
     let settings = settings(fields, headers(fields, scope), scope);
     Some(GogoCartoSource { url: url?, query, taxonomy, settings })
 }
 
-/// A web address.
-fn address(text: &Spanned<String>, scope: &Scope<'_>) -> Option<Url> {
-    let url = resolve(text, scope.env, scope.problems)?;
+fn limesurvey(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<LimeSurveySource> {
+    const COMPLETIONS: [&str; 3] = ["all", "complete", "incomplete"];
+    let url = fields.required_text("url").and_then(|text| address(&text, scope));
+    let survey = number(fields, "survey", scope);
+    let (user, password) = (account(fields, scope), secret(fields, "password", scope));
+    let language = fields.text("language").map(|text| text.value);
+    let completion = fields.text("completion");
+    if let Some(text) = completion.as_ref().filter(|text| !COMPLETIONS.contains(&text.value.as_str())) {
+        let problem =
+            text.problem("pipeline::completion", format!("`{}` says nothing about responses", text.value), "unknown");
+        scope.problems.push(problem.suggest(&text.value, COMPLETIONS));
+        return None;
+    }
+    let completion = completion.map_or_else(|| "all".to_owned(), |text| text.value);
+    let page = count(fields, "page", 1, scope).and_then(|page| usize::try_from(page).ok()).unwrap_or(2000);
+    let settings = settings(fields, Vec::new(), scope);
+    for (key, missing) in [("user", user.is_none()), ("password", password.is_none())] {
+        if missing && fields.key(key).is_none() {
+            fields.missing(key);
+        }
+    }
+    let (url, survey, user, password) = (url?, survey?, user?, password?);
+    Some(LimeSurveySource { url, survey, user, password, language, completion, page, settings })
+}
+
+fn odk(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<OdkSource> {
+    let url = base(fields, None, scope);
+    let (project, form) = (number(fields, "project", scope), name(fields, "form", scope));
+    let (user, password) = (account(fields, scope), secret(fields, "password", scope));
+    let basic = fields.flag("basic").unwrap_or(false);
+    let repeats = fields.texts("repeats").into_iter().map(|text| text.value).collect();
+    let page = count(fields, "page", 1, scope).unwrap_or(1000);
+    let settings = settings(fields, Vec::new(), scope);
+    for (key, other) in [("user", "password"), ("password", "user")] {
+        if fields.key(key).is_none() && fields.key(other).is_some() {
+            fields.missing(key);
+            return None;
+        }
+    }
+    let account = user.zip(password);
+    Some(OdkSource { url: url?, project: project?, form: form?, account, basic, repeats, page, settings })
+}
+
+/// The number by which a service knows something: a number, or a text of digits.
+fn number(fields: &Fields<'_>, key: &'static str, scope: &Scope<'_>) -> Option<u64> {
+    let node = fields.get(key);
+    if node.is_none() {
+        fields.missing(key);
+    }
+    match &node?.value {
+        Value::Text(text) if text.parse::<u64>().is_ok() => text.parse().ok(),
+        _ => count(fields, key, 1, scope),
+    }
+}
+
+/// A web address. What comes from the environment is not shown where it stands in a path or a query: it may be a key.
+fn address(text: &Spanned<String>, scope: &Scope<'_>) -> Option<SafeUrl> {
+    let (url, values) = resolve_with_values(text, scope.env, scope.problems)?;
     match Url::parse(&url) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            // A variable may hold the whole address, or the beginning of it.
+            let hidden = values.into_iter().filter(|value| !value.contains("://"));
+            Some(SafeUrl::from(url).hiding(hidden.map(Secret::new)))
+        }
         _ => {
             scope.problems.push(
                 text.problem("pipeline::bad_url", "this is not a web address", "here")
@@ -231,7 +300,8 @@ fn address(text: &Spanned<String>, scope: &Scope<'_>) -> Option<Url> {
 fn base(fields: &Fields<'_>, default: Option<&str>, scope: &Scope<'_>) -> Option<SafeUrl> {
     let Some(default) = default.filter(|_| fields.key("url").is_none()) else {
         let text = fields.required_text("url")?;
-        let mut url = address(&text, scope)?;
+        let typed = address(&text, scope)?;
+        let mut url = typed.expose().clone();
         if url.query().is_some() || url.fragment().is_some() {
             scope.problems.push(
                 text.problem(
@@ -248,7 +318,7 @@ fn base(fields: &Fields<'_>, default: Option<&str>, scope: &Scope<'_>) -> Option
         if !script && let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("");
         }
-        return Some(url.into());
+        return Some(typed.at(url));
     };
     fields.text("url");
     Url::parse(default).ok().map(SafeUrl::from)
@@ -269,17 +339,32 @@ fn name(fields: &Fields<'_>, key: &'static str, scope: &Scope<'_>) -> Option<Str
 
 /// The key of a service, as the header that takes it.
 fn key(fields: &Fields<'_>, scheme: &str, scope: &Scope<'_>) -> Option<(String, Secret)> {
-    let text = fields.text("key")?;
+    let key = secret(fields, "key", scope)?;
+    Some(("Authorization".to_owned(), Secret::new(format!("{scheme} {}", key.expose().trim()))))
+}
+
+/// The name of an account, which may stand in the file.
+fn account(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<Secret> {
+    resolve(&fields.text("user")?, scope.env, scope.problems).map(Secret::new)
+}
+
+/// What stands in the environment, and never in the file.
+fn secret(fields: &Fields<'_>, key: &'static str, scope: &Scope<'_>) -> Option<Secret> {
+    let text = fields.text(key)?;
     if !text.value.contains("${env:") {
         scope.problems.push(
-            text.problem("pipeline::key_in_file", "a key stands in the file", "whoever reads the file has it").help(
-                "write `key = \"${env:NAME}\"`, set the variable where the run starts, and have this key replaced",
-            ),
+            text.problem(
+                "pipeline::key_in_file",
+                format!("a {key} stands in the file"),
+                "whoever reads the file has it",
+            )
+            .help(format!(
+                "write `{key} = \"${{env:NAME}}\"`, set the variable where the run starts, and have this {key} replaced"
+            )),
         );
         return None;
     }
-    let key = resolve(&text, scope.env, scope.problems)?;
-    Some(("Authorization".to_owned(), Secret::new(format!("{scheme} {}", key.trim()))))
+    resolve(&text, scope.env, scope.problems).map(Secret::new)
 }
 
 fn headers(fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<(String, Secret)> {
@@ -306,19 +391,28 @@ fn count(fields: &Fields<'_>, key: &'static str, least: u64, scope: &Scope<'_>) 
 }
 
 fn settings(fields: &Fields<'_>, headers: Vec<(String, Secret)>, scope: &Scope<'_>) -> HttpSettings {
-    let seconds = |key, default: Duration| {
-        let typed = fields.number(key).filter(|s| *s > 0.0 && *s < 1e6);
-        typed.map_or(default, Duration::from_secs_f64)
-    };
-    let default = HttpSettings::default();
+    settings_over(scope.network.settings(), fields, headers, scope)
+}
+
+fn settings_over(
+    default: HttpSettings,
+    fields: &Fields<'_>,
+    headers: Vec<(String, Secret)>,
+    scope: &Scope<'_>,
+) -> HttpSettings {
+    let time = |key, default: Duration| fields.number(key).and_then(seconds).unwrap_or(default);
+    let limit = |key, default: Duration| Some(time(key, default)).filter(|time| !time.is_zero()).unwrap_or(default);
     HttpSettings {
         headers,
         max_bytes: count(fields, "max_bytes", 1, scope).unwrap_or(default.max_bytes),
-        connect_timeout: seconds("connect_timeout", default.connect_timeout),
-        idle_timeout: seconds("idle_timeout", default.idle_timeout),
-        total_timeout: seconds("total_timeout", default.total_timeout),
+        connect_timeout: limit("connect_timeout", default.connect_timeout),
+        answer_timeout: limit("answer_timeout", default.answer_timeout),
+        idle_timeout: limit("idle_timeout", default.idle_timeout),
+        total_timeout: limit("total_timeout", default.total_timeout),
         attempts: count(fields, "attempts", 1, scope).and_then(|n| u32::try_from(n).ok()).unwrap_or(default.attempts),
-        first_delay: seconds("first_delay", default.first_delay),
+        first_delay: limit("first_delay", default.first_delay),
+        pause: time("pause", default.pause),
         user_agent: fields.text("user_agent").map_or(default.user_agent, |text| text.value),
+        private_addresses: default.private_addresses,
     }
 }

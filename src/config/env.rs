@@ -12,7 +12,13 @@ const OPEN: &str = "${env:";
 
 /// Replaces each `${env:NAME}`; a missing variable becomes a problem and the result `None`.
 pub fn resolve(text: &Spanned<String>, env: &Env, problems: &Problems) -> Option<String> {
+    resolve_with_values(text, env, problems).map(|(text, _)| text)
+}
+
+/// The same, and the values that were put in.
+pub fn resolve_with_values(text: &Spanned<String>, env: &Env, problems: &Problems) -> Option<(String, Vec<String>)> {
     let mut out = String::new();
+    let mut values = Vec::new();
     let mut rest = text.value.as_str();
     let mut whole = true;
     while let Some((before, after)) = rest.split_once(OPEN) {
@@ -24,7 +30,10 @@ pub fn resolve(text: &Spanned<String>, env: &Env, problems: &Problems) -> Option
             return None;
         };
         match env.get(name) {
-            Some(value) => out.push_str(value),
+            Some(value) => {
+                out.push_str(value);
+                values.push(value.clone());
+            }
             None => {
                 whole = false;
                 let near = env.keys().map(String::as_str);
@@ -43,7 +52,7 @@ pub fn resolve(text: &Spanned<String>, env: &Env, problems: &Problems) -> Option
         rest = tail;
     }
     out.push_str(rest);
-    whole.then_some(out)
+    whole.then_some((out, values))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod gate;
 mod keys;
 pub mod licence;
 pub mod load;
+mod network;
 pub mod pipeline;
 mod questionnaire;
 pub mod reading;

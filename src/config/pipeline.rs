@@ -22,8 +22,8 @@ pub use super::reading::{
 pub use super::schedule::Schedule;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
-    DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, Paging, PagingStep,
-    YesWikiSource,
+    DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, LimeSurveySource, OdkSource,
+    Paging, PagingStep, YesWikiSource,
 };
 pub use crate::secret::{SafeUrl, Secret};
 
@@ -44,6 +44,10 @@ pub enum SourceKind {
     Kobo(KoboSource),
     /// A `GoGoCarto` map.
     GogoCarto(GogoCartoSource),
+    /// A survey of a `LimeSurvey`.
+    LimeSurvey(LimeSurveySource),
+    /// A form of an ODK Central.
+    Odk(OdkSource),
 }
 
 /// Files to be read.

@@ -72,6 +72,19 @@ pub struct JsonSpec {
     pub rows: Vec<String>,
     /// Whether each line is a row (JSON lines).
     pub lines: bool,
+    /// Whether `null` says that a question was not shown, as in LimeSurvey; else it is an empty answer.
+    pub nulls_not_shown: bool,
+    /// Whether a row may be wrapped in an object under its id, as older LimeSurveys do.
+    pub wrapped: bool,
+    /// Columns that hold attachments, which are counted and not read.
+    pub attachments: Vec<String>,
+}
+
+impl JsonSpec {
+    /// What a LimeSurvey exports.
+    pub fn lime_survey(attachments: Vec<String>) -> Self {
+        Self { rows: vec!["responses".to_owned()], lines: false, nulls_not_shown: true, wrapped: true, attachments }
+    }
 }
 
 /// Where the rows of a spreadsheet (XLSX, XLS, ODS) are.
@@ -130,12 +143,20 @@ pub enum Derivation {
     /// What the named groups of a regular expression match: a group `g` becomes the column `<name>.g`. A text that does
     /// not match gives empty columns. The expression was found sound when the project was compiled.
     Pattern(String),
+    /// The position in a text: columns `<name>.latitude`, `<name>.longitude`, `<name>.altitude`, `<name>.accuracy`.
+    ///
+    /// Read are `48.85 2.35 0 12.5` (ODK, KoboToolbox) with blanks, `;` or `|` between, and, with the longitude first,
+    /// `[2.35, 48.85, 0]` (GeoJSON) and `POINT (2.35 48.85)` (WKT).
+    Point,
     /// The filled cells, joined.
     Join {
         /// Text between them.
         separator: String,
     },
 }
+
+/// Columns that a point makes.
+const POINT: [&str; 4] = ["latitude", "longitude", "altitude", "accuracy"];
 
 /// A source column that is made from others before mappings are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +174,7 @@ impl Derived {
     pub fn names(&self) -> Vec<String> {
         match &self.how {
             Derivation::Take { .. } | Derivation::Join { .. } => vec![spelled(&self.name)],
+            Derivation::Point => POINT.iter().map(|member| spelled(&format!("{}.{member}", self.name))).collect(),
             Derivation::Pattern(pattern) => {
                 let regex = Regex::new(pattern).ok();
                 let groups = regex.iter().flat_map(|regex| regex.capture_names().flatten());
@@ -315,6 +337,8 @@ pub struct RejectRule {
     pub negated: bool,
     /// Reason that is kept with the row.
     pub reason: String,
+    /// Whether the source may lack the column: it leaves out what it has nothing to say about.
+    pub optional: bool,
 }
 
 /// Which row of several with one key stays.

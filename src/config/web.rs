@@ -13,7 +13,9 @@ pub struct HttpSettings {
     pub max_bytes: u64,
     /// Time limit for a connection.
     pub connect_timeout: Duration,
-    /// Time limit for an answer to begin, and for each next piece of its body.
+    /// Time limit for an answer to begin.
+    pub answer_timeout: Duration,
+    /// Time limit for each next piece of a body.
     pub idle_timeout: Duration,
     /// Time limit for a part, with all attempts and the waiting between them.
     pub total_timeout: Duration,
@@ -21,8 +23,12 @@ pub struct HttpSettings {
     pub attempts: u32,
     /// Wait before the second attempt; it doubles for each further one, with jitter.
     pub first_delay: Duration,
+    /// Pause between the beginnings of two requests to one host.
+    pub pause: Duration,
     /// Who we are, with a contact.
     pub user_agent: String,
+    /// Whether this machine and private networks may be called.
+    pub private_addresses: bool,
 }
 
 impl Default for HttpSettings {
@@ -31,11 +37,14 @@ impl Default for HttpSettings {
             headers: Vec::new(),
             max_bytes: 2 << 30,
             connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_mins(2),
             idle_timeout: Duration::from_mins(2),
             total_timeout: Duration::from_hours(1),
             attempts: 5,
             first_delay: Duration::from_secs(1),
+            pause: Duration::from_millis(100),
             user_agent: concat!("essaim/", env!("CARGO_PKG_VERSION")).to_owned(),
+            private_addresses: false,
         }
     }
 }
@@ -45,6 +54,8 @@ impl Default for HttpSettings {
 pub struct HttpSource {
     /// Name and address of each part; with paging, the one address of the first page.
     pub parts: Vec<(String, SafeUrl)>,
+    /// Whether pages for people are taken too; no reader reads them.
+    pub pages: bool,
     /// How the next page is found, where the rows come in pages.
     pub paging: Option<Paging>,
     /// How they are asked for.
@@ -149,6 +160,48 @@ pub struct KoboSource {
     /// Id of the project.
     pub asset: String,
     /// How documents are asked for; the key is a header.
+    pub settings: HttpSettings,
+}
+
+/// A survey of a `LimeSurvey`: the parts `survey`, `questions`, `question-<id>` and `responses-0001`…
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimeSurveySource {
+    /// Address of its remote control.
+    pub url: SafeUrl,
+    /// Number of the survey.
+    pub survey: u64,
+    /// Account.
+    pub user: Secret,
+    /// Its password.
+    pub password: Secret,
+    /// Language of the labels; that of the survey without.
+    pub language: Option<String>,
+    /// Which responses: `all`, `complete` or `incomplete`.
+    pub completion: String,
+    /// Responses asked for at a time.
+    pub page: usize,
+    /// How documents are asked for.
+    pub settings: HttpSettings,
+}
+
+/// A form of an ODK Central: the parts `fields`, `form`, `submissions-0001`… and those of its repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OdkSource {
+    /// Base address of the server.
+    pub url: SafeUrl,
+    /// Number of the project.
+    pub project: u64,
+    /// Id of the form.
+    pub form: String,
+    /// Address and password of the account; none for what everybody may read.
+    pub account: Option<(Secret, Secret)>,
+    /// Whether the account goes along with each request, without a session.
+    pub basic: bool,
+    /// Names of the repeats whose rows are fetched too.
+    pub repeats: Vec<String>,
+    /// Rows asked for at a time.
+    pub page: u64,
+    /// How documents are asked for.
     pub settings: HttpSettings,
 }
 

@@ -68,12 +68,19 @@ fn detect_unpacked(head: &Head) -> Format {
         let lines =
             start.lines().take(3).filter(|line| line.starts_with('{') && line.trim_end().ends_with('}')).count();
         if lines >= 2 {
-            return of(ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true }), "json = { lines = true }");
+            return of(
+                ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true, ..JsonSpec::default() }),
+                "json = { lines = true }",
+            );
         }
         // An object of objects has a row in each member.
         let Some(rows) = rows_of(start) else { return of(ReaderSpec::Json(JsonSpec::default()), "json = {}") };
         let line = format!("json = {{ rows = {} }}", serde_json::json!(rows.join(".")));
-        return Format { reader: ReaderSpec::Json(JsonSpec { rows, lines: false }), line, header: 1 };
+        return Format {
+            reader: ReaderSpec::Json(JsonSpec { rows, lines: false, ..JsonSpec::default() }),
+            line,
+            header: 1,
+        };
     }
     csv(text)
 }

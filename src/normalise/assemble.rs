@@ -335,7 +335,7 @@ impl Rows for Assembler<'_> {
             lacks.absent.push(column.wanted().to_vec());
         }
         for rule in &mut self.rules {
-            if !rule.bind(&header) {
+            if !rule.bind(&header) && !rule.optional {
                 lacks.needed.get_or_insert_with(|| missing(rule.wanted(), "a rule that takes rows out looks at"));
             }
         }

@@ -22,6 +22,7 @@ enum How {
     Take { separator: String, nth: i32 },
     Pattern { regex: Regex, groups: Vec<String> },
     Join { separator: String },
+    Point,
 }
 
 impl Maker {
@@ -29,6 +30,7 @@ impl Maker {
         let how = match &derived.how {
             Derivation::Take { separator, nth } => How::Take { separator: separator.clone(), nth: *nth },
             Derivation::Join { separator } => How::Join { separator: separator.clone() },
+            Derivation::Point => How::Point,
             Derivation::Pattern(pattern) => {
                 // It was found sound when the project was compiled.
                 let regex = Regex::new(pattern).ok()?;
@@ -59,6 +61,7 @@ impl Maker {
                 let texts: Vec<&str> = self.at.iter().filter_map(text_of).collect();
                 made.push((!texts.is_empty()).then(|| texts.join(separator)));
             }
+            How::Point => made.extend(first.map_or([const { None }; 4], point)),
             How::Pattern { regex, groups } => {
                 let captures = first.and_then(|text| regex.captures(text));
                 for group in groups {
@@ -85,6 +88,26 @@ fn piece(text: &str, separator: &str, nth: i32) -> Option<String> {
     let before = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
     let found = if nth > 0 { text.split(separator).nth(before) } else { text.rsplit(separator).nth(before) }?;
     Some(found.trim().to_owned())
+}
+
+/// Latitude, longitude, altitude and accuracy of a position as survey tools write it.
+fn point(text: &str) -> [Option<String>; 4] {
+    let (inside, longitude_first) = match text.split_once(['[', '(']) {
+        Some((_, inside)) => (inside.trim_end_matches([']', ')']), true),
+        None => (text, false),
+    };
+    let numbers = inside.split(|letter: char| letter.is_whitespace() || matches!(letter, ';' | '|' | '[' | '('));
+    // In a list the comma parts numbers; elsewhere it may be the decimal one, which the columns' readers know.
+    let numbers = numbers.flat_map(|piece| piece.split(if longitude_first { &[','][..] } else { &[][..] }));
+    let numbers: Vec<String> = numbers.filter(|piece| !piece.is_empty()).map(str::to_owned).collect();
+    let at = |nth: usize| numbers.get(nth).cloned().filter(|number| number != "null");
+    let (latitude, longitude) = if longitude_first { (at(1), at(0)) } else { (at(0), at(1)) };
+    if latitude.is_none() || longitude.is_none() {
+        return [const { None }; 4];
+    }
+    // LimeSurvey goes on with the names of the place.
+    let number = |nth| at(nth).filter(|number| number.parse::<f64>().is_ok());
+    [latitude, longitude, number(2), if longitude_first { None } else { number(3) }]
 }
 
 /// Adds derived columns to the rows that go through.
@@ -160,6 +183,19 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::kobo("47.99 -4.10 12.5 4.8", [Some("47.99"), Some("-4.10"), Some("12.5"), Some("4.8")])]
+    #[case::geojson("[-4.1,47.99,12.5]", [Some("47.99"), Some("-4.1"), Some("12.5"), None])]
+    #[case::geojson_without_height("[-4.1, 47.99, null]", [Some("47.99"), Some("-4.1"), None, None])]
+    #[case::wkt("POINT (-4.1 47.99 12.5)", [Some("47.99"), Some("-4.1"), Some("12.5"), None])]
+    #[case::limesurvey("47.99;-4.1;Quimper;Bretagne", [Some("47.99"), Some("-4.1"), None, None])]
+    #[case::old_map("48,8566|2,35", [Some("48,8566"), Some("2,35"), None, None])]
+    #[case::one_number("47.99", [None, None, None, None])]
+    #[case::no_point("[null,null]", [None, None, None, None])]
+    fn positions_are_read_as_survey_tools_write_them(#[case] text: &str, #[case] expected: [Option<&str>; 4]) {
+        assert_eq!(point(text).each_ref().map(Option::as_deref), expected);
+    }
 
     #[rstest]
     #[case::the_first("26 – Drôme", "–", 1, Some("26"))]

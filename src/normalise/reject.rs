@@ -69,6 +69,8 @@ pub(super) struct Rule {
     matches: Option<Regex>,
     negated: bool,
     pub(super) reason: String,
+    /// Whether the source may lack the column.
+    pub(super) optional: bool,
     at: Option<usize>,
     seen: FxHashMap<Box<[u8]>, bool>,
 }
@@ -88,6 +90,7 @@ impl Rule {
             matches: rule.matches.as_deref().and_then(|pattern| Regex::new(pattern).ok()),
             negated: rule.negated,
             reason: rule.reason.clone(),
+            optional: rule.optional,
             at: None,
             seen: FxHashMap::default(),
         }
@@ -152,8 +155,14 @@ mod tests {
 
     fn rule(values: &[&str], negated: bool) -> Rule {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
-        let mut rule =
-            Rule::new(&RejectRule { column: "c".into(), values, matches: None, negated, reason: "r".into() });
+        let mut rule = Rule::new(&RejectRule {
+            column: "c".into(),
+            values,
+            matches: None,
+            negated,
+            reason: "r".into(),
+            optional: false,
+        });
         assert!(rule.bind(&header()));
         rule
     }

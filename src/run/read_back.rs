@@ -2,6 +2,7 @@
 //! published.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use tracing::error;
 
 use super::error::RunError;
 use super::{Job, RunOptions, chain};
-use crate::config::pipeline::{HttpSource, SourceKind};
+use crate::config::pipeline::{HttpSettings, HttpSource, SourceKind};
 use crate::id::{Digest, Hasher, ReleaseId};
 use crate::publish::commit::manifest_of;
 use crate::publish::withdraw::{Demand, Stores, withdraw};
@@ -106,7 +107,10 @@ async fn compare(
         let url = base.join(path).expect("a path of a release can be joined to a URL");
         (path.clone(), url.into())
     };
-    let source = SourceKind::Http(HttpSource { parts: expected.keys().map(part).collect(), ..HttpSource::default() });
+    // Our own address, wherever it is; pages are among the files.
+    let settings = HttpSettings { private_addresses: true, pause: Duration::ZERO, ..HttpSettings::default() };
+    let parts = expected.keys().map(part).collect();
+    let source = SourceKind::Http(HttpSource { parts, settings, pages: true, ..HttpSource::default() });
     let mut digests = Digests::default();
     connector(&source, env)?.fetch(&mut digests).await?;
     let differs = expected.iter().find(|(path, digest)| digests.found.get(*path) != Some(digest));

@@ -78,6 +78,7 @@ impl Fixture {
                     .into_iter()
                     .map(|(name, url)| (name, SafeUrl::from(Url::parse(&url).unwrap())))
                     .collect(),
+                settings: upstream::settings(),
                 ..HttpSource::default()
             }),
         };

@@ -12,6 +12,7 @@ use crate::source::PartSink;
 use crate::source::client::HttpClient;
 use crate::source::client::below;
 use crate::source::error::SourceError;
+use crate::source::error::json_fault;
 use crate::source::scan::ReadingSink;
 
 /// Downloads a [`DataGouvSource`].
@@ -48,9 +49,9 @@ impl DataGouvConnector {
         let url = below(url, &["api", "1", "datasets", dataset, ""], None);
         let mut reading =
             ReadingSink::new(None, || Box::new(|chunks| serde_json::from_reader(std::io::BufReader::new(chunks))));
-        self.client.download("the description of the dataset", &url, &mut reading).await?;
-        let unread = |source| SourceError::UnreadDataset { url: url.to_string(), source };
-        let dataset: Dataset = reading.outcome().await.map_err(unread)?;
+        self.client.download_json("the description of the dataset", &url, &mut reading).await?;
+        let unread = |what| SourceError::UnreadDataset { url: url.to_string(), what };
+        let dataset: Dataset = reading.outcome().await.map_err(|error| unread(json_fault(&error)))?;
         let of_id = dataset.resources.iter().find(|other| other.id.eq_ignore_ascii_case(resource));
         let titled: Vec<_> =
             dataset.resources.iter().filter(|other| other.title.as_deref().map(str::trim) == Some(resource)).collect();
@@ -63,7 +64,8 @@ impl DataGouvConnector {
                 known: known(&dataset.resources),
             });
         };
-        Url::parse(chosen.url.trim()).map_err(|error| unread(serde::de::Error::custom(error)))
+        Url::parse(chosen.url.trim())
+            .map_err(|error| unread(format!("the address of the resource `{}` cannot be read: {error}", chosen.id)))
     }
 }
 

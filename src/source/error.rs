@@ -44,10 +44,12 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A download failed for good.
-    #[error("could not download the part `{part}`: GET {url} failed at attempt {attempts} after {}", seconds(*elapsed))]
+    #[error("could not download the part `{part}`: {method} {url} failed at attempt {attempts} after {}", seconds(*elapsed))]
     Download {
         /// The part.
         part: String,
+        /// How it was asked for.
+        method: &'static str,
         /// Where from, without secrets.
         url: String,
         /// How often it was tried.
@@ -80,6 +82,46 @@ pub enum SourceError {
         url: String,
         /// The status code.
         status: u16,
+    },
+    /// A service does not let the account in.
+    #[error(
+        "the account is not let in: POST {url} answered {answer}; check name and password, and that the account is not locked"
+    )]
+    LoginRefused {
+        /// Where it was tried, without secrets.
+        url: String,
+        /// What the service answers.
+        answer: String,
+    },
+    /// A service answers with an error of its own.
+    #[error("`{method}` at {url} answered: {answer}; {advice}")]
+    Service {
+        /// What was called.
+        method: &'static str,
+        /// Where, without secrets.
+        url: String,
+        /// What the service says, without secrets.
+        answer: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The answer of a service cannot be read.
+    #[error("what `{method}` at {url} answers cannot be read ({what}); {advice}")]
+    UnreadAnswer {
+        /// What was called.
+        method: &'static str,
+        /// Where, without secrets.
+        url: String,
+        /// What is wrong with it, without any of it.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A document that is read while it comes ended too early. Downloads try again.
+    #[error("the document ended too early, after {received} bytes")]
+    Broken {
+        /// Bytes that came.
+        received: u64,
     },
     /// A page does not tell where the next one is.
     #[error("the part `{part}` from {url} is not the JSON document that says whether there are more pages")]
@@ -117,12 +159,12 @@ pub enum SourceError {
         collected: u64,
     },
     /// The description of a dataset cannot be read.
-    #[error("what {url} answers is not the description of a dataset")]
+    #[error("what {url} answers is not the description of a dataset: {what}")]
     UnreadDataset {
         /// Where from, without secrets.
         url: String,
-        /// What is wrong with it.
-        source: serde_json::Error,
+        /// What is wrong with it, without any of it.
+        what: String,
     },
     /// A dataset has not exactly one resource of that id or title.
     #[error("the dataset at {url} has {found} of the id or title `{resource}`; it has {known}")]
@@ -235,6 +277,31 @@ pub enum HttpFault {
         /// What the client says.
         source: reqwest::Error,
     },
+    /// The name of the host leads to no address.
+    #[error("no address is known for `{host}`; check the name, and that names can be resolved from here")]
+    Unresolved {
+        /// The host.
+        host: String,
+        /// What the client says.
+        source: reqwest::Error,
+    },
+    /// The address is not one of the public network.
+    #[error(
+        "`{host}` is an address of this machine or of a private network; if the source is meant to be there, write \
+         `private_addresses = true` under [network] in essaim.toml"
+    )]
+    Private {
+        /// The host.
+        host: String,
+    },
+    /// No encrypted connection came about.
+    #[error(
+        "no trustworthy encrypted connection came about; check the address, the server's certificate and the clock"
+    )]
+    Tls {
+        /// What the client says.
+        source: reqwest::Error,
+    },
     /// The request could not be sent or its answer not be read.
     #[error("the request was not answered")]
     Exchange {
@@ -257,6 +324,27 @@ pub enum HttpFault {
         /// What the client says.
         source: reqwest::Error,
     },
+    /// The body ended too early, and its length was not announced.
+    #[error("the answer ended after {received} bytes, in the middle of its document")]
+    Unfinished {
+        /// Bytes that came.
+        received: u64,
+    },
+    /// The rest of a document was asked for and something else came.
+    #[error("the server sent another part of the document than was asked for")]
+    Range,
+    /// A page for people came.
+    #[error(
+        "the answer is a page for people, not data; open the address in a browser: it may be a login, an error or a \
+         maintenance page"
+    )]
+    Page,
+    /// The body is compressed in a way that was not asked for.
+    #[error("the answer is encoded as `{encoding}`, which was not asked for; tell the source's operator")]
+    Encoding {
+        /// The content coding.
+        encoding: String,
+    },
     /// The body is longer than allowed.
     #[error("the answer is larger than the limit of {limit} bytes; raise `max_bytes` of the source if that is right")]
     TooLarge {
@@ -271,6 +359,17 @@ pub enum HttpFault {
         /// Why not.
         reason: &'static str,
     },
+}
+
+/// What is wrong with a JSON document, without any of its text: a service may put a secret there.
+pub(super) fn json_fault(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Io => "it could not be read to its end",
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Data => "it has other members than expected",
+        serde_json::error::Category::Eof => "it ends too early",
+    };
+    format!("{what}, line {}, column {}", error.line(), error.column())
 }
 
 /// What a time limit is for.
@@ -313,11 +412,22 @@ impl HttpFault {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
-            Self::Connect { .. } | Self::Cut { .. } => true,
+            // A name server may be away for a moment too.
+            Self::Connect { .. }
+            | Self::Unresolved { .. }
+            | Self::Cut { .. }
+            | Self::Unfinished { .. }
+            | Self::Range => true,
+            // A certificate does not become right by waiting, all else may.
+            Self::Tls { source } => !format!("{source:?}").to_ascii_lowercase().contains("certificate"),
             // An address that is no HTTP address stays one.
             Self::Exchange { source } => !source.is_builder(),
             Self::Timeout { waiting_for, .. } => *waiting_for != WaitingFor::Whole,
-            Self::TooLarge { .. } | Self::Redirect { .. } => false,
+            Self::TooLarge { .. }
+            | Self::Redirect { .. }
+            | Self::Private { .. }
+            | Self::Page
+            | Self::Encoding { .. } => false,
         }
     }
 

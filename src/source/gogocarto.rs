@@ -30,9 +30,9 @@ impl Connector for GogoCartoConnector {
     async fn fetch(&self, parts: &mut dyn PartSink) -> Result<(), SourceError> {
         let GogoCartoSource { url, query, taxonomy, .. } = &self.source;
         if *taxonomy {
-            self.client.download("taxonomy", &below(url, &["api", "taxonomy.json"], None), parts).await?;
+            self.client.download_json("taxonomy", &below(url, &["api", "taxonomy.json"], None), parts).await?;
         }
         let elements = below(url, &["api", "elements.json"], query.as_deref());
-        self.client.download("elements", &elements, parts).await
+        self.client.download_json("elements", &elements, parts).await
     }
 }

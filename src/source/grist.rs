@@ -30,9 +30,9 @@ impl Connector for GristConnector {
     async fn fetch(&self, parts: &mut dyn PartSink) -> Result<(), SourceError> {
         let GristSource { url, document, table, .. } = &self.source;
         let columns = below(url, &["api", "docs", document, "tables", table, "columns"], None);
-        self.client.download("columns", &columns, parts).await?;
+        self.client.download_json("columns", &columns, parts).await?;
         // Grist has no paging by offset: the table comes at once, in the order of its row ids.
         let records = below(url, &["api", "docs", document, "tables", table, "records"], Some("sort=id"));
-        self.client.download("records", &records, parts).await
+        self.client.download_json("records", &records, parts).await
     }
 }

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use crate::config::pipeline::HttpSource;
 use crate::source::Connector;
 use crate::source::PartSink;
+use crate::source::client::Ask;
+use crate::source::client::Expected;
 use crate::source::client::HttpClient;
 use crate::source::error::SourceError;
 use crate::source::paging;
@@ -30,6 +32,9 @@ impl Connector for HttpConnector {
     async fn fetch(&self, parts: &mut dyn PartSink) -> Result<(), SourceError> {
         for (name, url) in &self.source.parts {
             match &self.source.paging {
+                None if self.source.pages => {
+                    self.client.ask(name, url, &Ask::Get, Expected::Anything, parts).await?;
+                }
                 None => self.client.download(name, url, parts).await?,
                 Some(paging) => paging::fetch(&self.client, url, paging, parts).await?,
             }

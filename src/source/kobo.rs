@@ -37,7 +37,7 @@ impl Connector for KoboConnector {
     async fn fetch(&self, parts: &mut dyn PartSink) -> Result<(), SourceError> {
         let KoboSource { url, asset, .. } = &self.source;
         let form = below(url, &["api", "v2", "assets", asset, ""], Some("format=json"));
-        self.client.download("form", &form, parts).await?;
+        self.client.download_json("form", &form, parts).await?;
         let path = |name: &str| vec![name.to_owned()];
         let step = PagingStep::Next { path: path("next") };
         let paging = Paging { rows: Some(path("results")), total: Some(path("count")), ..Paging::new(step) };

@@ -16,7 +16,9 @@ mod gogocarto;
 mod grist;
 mod http;
 mod kobo;
+mod limesurvey;
 mod notify;
+mod odk;
 mod paging;
 mod part;
 mod redirect;
@@ -124,6 +126,8 @@ pub fn connector(kind: &SourceKind, env: &BTreeMap<String, String>) -> Result<Bo
         SourceKind::Grist(source) => Ok(Box::new(grist::GristConnector::new(source.clone(), env)?)),
         SourceKind::DataGouv(source) => Ok(Box::new(datagouv::DataGouvConnector::new(source.clone(), env)?)),
         SourceKind::Kobo(source) => Ok(Box::new(kobo::KoboConnector::new(source.clone(), env)?)),
+        SourceKind::LimeSurvey(source) => Ok(Box::new(limesurvey::LimeSurveyConnector::new(source.clone(), env)?)),
+        SourceKind::Odk(source) => Ok(Box::new(odk::OdkConnector::new(source.clone(), env)?)),
         SourceKind::GogoCarto(source) => Ok(Box::new(gogocarto::GogoCartoConnector::new(source.clone(), env)?)),
     }
 }

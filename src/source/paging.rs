@@ -27,8 +27,19 @@ struct Page {
     total: Option<u64>,
 }
 
-/// Fetches all pages, from `first` on.
+/// Fetches all pages, from `first` on, as parts `page-0001` and so on.
 pub(super) async fn fetch(
+    client: &HttpClient,
+    first: &SafeUrl,
+    paging: &Paging,
+    sink: &mut dyn PartSink,
+) -> Result<(), SourceError> {
+    fetch_as("page", client, first, paging, sink).await
+}
+
+/// The same, with another name than `page`.
+pub(super) async fn fetch_as(
+    name: &str,
     client: &HttpClient,
     first: &SafeUrl,
     paging: &Paging,
@@ -43,7 +54,7 @@ pub(super) async fn fetch(
     let (mut collected, mut number) = (0, 0);
     loop {
         number += 1;
-        let part = format!("page-{number:04}");
+        let part = format!("{name}-{number:04}");
         asked.insert(url.expose().as_str().to_owned());
         let page = page(client, &part, &url, paging, sink).await?;
         let stuck = |reason| SourceError::NextPage { part: part.clone(), url: url.to_string(), reason };
@@ -79,7 +90,7 @@ async fn page(
         let paths = paths.clone();
         Box::new(move |chunks| scan::find(chunks, &paths))
     });
-    client.download(part, url, &mut reading).await?;
+    client.download_json(part, url, &mut reading).await?;
     let unread = |source| SourceError::UnreadPage { part: part.to_owned(), url: url.to_string(), source };
     let mut found = reading.outcome().await.map_err(unread)?.into_iter();
     let [onward, rows, total] = places.map(|place| place.and_then(|_| found.next()).unwrap_or_default());
@@ -121,9 +132,9 @@ fn next(
 
 /// A link in a page leads where the source's credentials may go, or nowhere.
 fn along(current: &SafeUrl, link: &str) -> Result<SafeUrl, String> {
-    let mut way = Way::new(current.expose().clone());
+    let mut way = Way::new(current);
     match way.follow(link) {
-        Ok(()) if way.with_credentials() => Ok(way.url().clone().into()),
+        Ok(()) if way.with_credentials() => Ok(current.at(way.url().clone())),
         Ok(()) => Err("its link leads to another host, which is not followed".to_owned()),
         Err(HttpFault::Redirect { to, reason }) => Err(format!("its link leads to {to}, which is refused: {reason}")),
         Err(fault) => Err(fault.to_string()),
@@ -141,8 +152,8 @@ fn complete(part: &str, url: &SafeUrl, announced: Option<u64>, collected: Option
 }
 
 /// The address with a query parameter set; the rest of its query stays letter by letter.
-fn with_parameter(url: &SafeUrl, name: &str, value: &str) -> SafeUrl {
-    let mut url: Url = url.expose().clone();
+fn with_parameter(from: &SafeUrl, name: &str, value: &str) -> SafeUrl {
+    let mut url: Url = from.expose().clone();
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let is_it = |pair: &&str| form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(key, _)| key == name);
     let mut pairs: Vec<String> = url
@@ -154,7 +165,7 @@ fn with_parameter(url: &SafeUrl, name: &str, value: &str) -> SafeUrl {
         .collect();
     pairs.push(format!("{}={}", encoded(name), encoded(value)));
     url.set_query(Some(&pairs.join("&")));
-    url.into()
+    from.at(url)
 }
 
 #[cfg(test)]

@@ -14,14 +14,16 @@ const LIMIT: usize = 5;
 /// The way of one request: where it is, and whether the source's credentials still go along.
 #[derive(Debug)]
 pub(super) struct Way {
+    /// Where it began; says what must not be shown.
+    start: SafeUrl,
     url: Url,
     with_credentials: bool,
     followed: usize,
 }
 
 impl Way {
-    pub(super) fn new(url: Url) -> Self {
-        Self { url, with_credentials: true, followed: 0 }
+    pub(super) fn new(start: &SafeUrl) -> Self {
+        Self { start: start.clone(), url: start.expose().clone(), with_credentials: true, followed: 0 }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -35,15 +37,15 @@ impl Way {
 
     /// Where the way ends, without secrets, once a redirect was followed.
     pub(super) fn last(&self) -> Option<String> {
-        (self.followed > 0).then(|| shown(&self.url))
+        (self.followed > 0).then(|| self.shown(&self.url))
     }
 
     /// Goes where `location` points.
     pub(super) fn follow(&mut self, location: &str) -> Result<(), HttpFault> {
         let Ok(mut next) = self.url.join(location) else {
-            return Err(HttpFault::Redirect { to: shown(&self.url), reason: "its new address cannot be read" });
+            return Err(HttpFault::Redirect { to: self.shown(&self.url), reason: "its new address cannot be read" });
         };
-        let to = shown(&next);
+        let to = self.shown(&next);
         let refuse = |reason| HttpFault::Redirect { to, reason };
         if self.followed == LIMIT {
             return Err(refuse("more than 5 redirects"));
@@ -74,13 +76,13 @@ impl Way {
         self.url = next;
         Ok(())
     }
-}
 
-/// Without its query: what a server puts there may be a secret that no rule knows.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    SafeUrl::from(url).to_string()
+    /// Without its query: what a server puts there may be a secret that no rule knows.
+    fn shown(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        url.set_query(None);
+        self.start.at(url).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     fn way(url: &str) -> Way {
-        Way::new(Url::parse(url).unwrap())
+        Way::new(&Url::parse(url).unwrap().into())
     }
 
     #[rstest]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +14,18 @@ use axum::http::HeaderMap;
 use axum::http::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
+
+use crate::config::pipeline::HttpSettings;
+
+/// Settings by which servers of this machine are asked, and without patience.
+pub(super) fn settings() -> HttpSettings {
+    HttpSettings {
+        first_delay: Duration::from_millis(1),
+        pause: Duration::ZERO,
+        private_addresses: true,
+        ..HttpSettings::default()
+    }
+}
 
 /// One scripted answer.
 #[derive(Debug, Clone)]
@@ -44,6 +57,10 @@ impl Reply {
         Self { body: body.into(), ..Self::status(200) }
     }
 
+    pub(super) fn with_body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     pub(super) fn redirect(to: impl Into<String>) -> Self {
         Self::status(302).header("location", to)
     }
@@ -72,6 +89,7 @@ pub(super) struct Seen {
     pub(super) method: String,
     pub(super) target: String,
     pub(super) headers: HeaderMap,
+    pub(super) body: String,
 }
 
 impl Seen {
@@ -107,7 +125,7 @@ impl Upstream {
         format!("{}{target}", self.address)
     }
 
-    /// Sets the answers for a path, with its query.
+    /// Sets the answers for a path, with its query. What is called by JSON-RPC is `path#method`, with `:from` for exports.
     pub(super) fn on(&self, target: &str, replies: impl IntoIterator<Item = Reply>) {
         self.script.lock().unwrap().replies.insert(target.to_owned(), replies.into_iter().collect());
     }
@@ -118,14 +136,19 @@ impl Upstream {
 }
 
 async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> Response<Body> {
-    let target = request.uri().to_string();
+    let (head, body) = request.into_parts();
+    let mut target = head.uri.to_string();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    if let Ok(call) = serde_json::from_str::<serde_json::Value>(&body)
+        && let Some(method) = call["method"].as_str()
+    {
+        let from = call["params"][7].as_u64().map_or(String::new(), |from| format!(":{from}"));
+        target = format!("{target}#{method}{from}");
+    }
     let reply = {
         let mut script = script.lock().unwrap();
-        script.seen.push(Seen {
-            method: request.method().to_string(),
-            target: target.clone(),
-            headers: request.headers().clone(),
-        });
+        script.seen.push(Seen { method: head.method.to_string(), target: target.clone(), headers: head.headers, body });
         match script.replies.get_mut(&target) {
             Some(replies) if replies.len() > 1 => replies.pop_front().unwrap(),
             Some(replies) => replies.front().cloned().unwrap_or_else(|| Reply::status(404)),

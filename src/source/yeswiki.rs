@@ -34,7 +34,7 @@ impl YesWikiConnector {
     fn route(&self, route: &str) -> SafeUrl {
         let mut url: Url = self.source.url.expose().clone();
         url.set_query(Some(route));
-        url.into()
+        self.source.url.at(url)
     }
 
     /// A wrong key is not refused where everybody may read: the answer is that for strangers, with empty texts in the place
@@ -58,11 +58,11 @@ impl Connector for YesWikiConnector {
             self.check_key().await?;
         }
         let form = &self.source.form_id;
-        self.client.download("form", &self.route(&format!("api/forms/{form}")), parts).await?;
+        self.client.download_json("form", &self.route(&format!("api/forms/{form}")), parts).await?;
         if self.source.lists {
-            self.client.download("lists", &self.route("BazaR/json&demand=lists"), parts).await?;
+            self.client.download_json("lists", &self.route("BazaR/json&demand=lists"), parts).await?;
         }
-        self.client.download("entries", &self.route(&format!("api/forms/{form}/entries")), parts).await
+        self.client.download_json("entries", &self.route(&format!("api/forms/{form}/entries")), parts).await
     }
 }
 

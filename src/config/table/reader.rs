@@ -6,7 +6,7 @@ use crate::diagnostic::{Problems, Spanned};
 use crate::id::TableName;
 
 /// Names of the readers.
-const READERS: [&str; 6] = ["csv", "json", "geojson", "sheet", "parquet", "yeswiki"];
+const READERS: [&str; 7] = ["csv", "json", "geojson", "sheet", "parquet", "yeswiki", "limesurvey"];
 
 /// The one reader of a table.
 pub(super) fn reader(
@@ -26,6 +26,11 @@ pub(super) fn reader(
     readers.extend(fields.table("parquet").map(|parquet| {
         parquet.finish();
         Some(ReaderSpec::Parquet)
+    }));
+    readers.extend(fields.table("limesurvey").map(|fields| {
+        let attachments = fields.texts("attachments").into_iter().map(|text| text.value).collect();
+        fields.finish();
+        Some(ReaderSpec::Json(JsonSpec::lime_survey(attachments)))
     }));
     readers.extend(fields.table("yeswiki").map(|yeswiki| yeswiki_spec(yeswiki).map(ReaderSpec::YesWiki)));
     if readers.len() == 1 {
@@ -77,6 +82,7 @@ fn csv_spec(fields: Fields<'_>, problems: &Problems) -> Option<CsvSpec> {
 
 fn json_spec(fields: Fields<'_>, problems: &Problems) -> JsonSpec {
     let (path, lines) = (fields.text("rows"), fields.flag("lines").unwrap_or(false));
+    let attachments = fields.texts("attachments").into_iter().map(|text| text.value).collect();
     fields.finish();
     if let Some(path) = path.as_ref().filter(|_| lines) {
         problems.push(
@@ -85,7 +91,8 @@ fn json_spec(fields: Fields<'_>, problems: &Problems) -> JsonSpec {
         );
     }
     let rows = path.map(|path| path.value).unwrap_or_default();
-    JsonSpec { rows: rows.split('.').filter(|name| !name.is_empty()).map(str::to_owned).collect(), lines }
+    let rows = rows.split('.').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    JsonSpec { rows, lines, attachments, ..JsonSpec::default() }
 }
 
 fn sheet_spec(fields: Fields<'_>, problems: &Problems) -> Option<SheetSpec> {

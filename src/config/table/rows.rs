@@ -34,9 +34,11 @@ pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> 
         }
         let (split, take, pattern, join) =
             (own.text("split"), own.integer("take"), own.text("pattern"), own.text("join"));
+        let point = own.flag("point").unwrap_or(false);
         own.finish();
         let how = match (split, take, pattern, join) {
-            (Some(separator), Some(nth), None, None) => {
+            (None, None, None, None) if point => Some(Derivation::Point),
+            (Some(separator), Some(nth), None, None) if !point => {
                 let nth = i32::try_from(nth.value).ok().filter(|nth| *nth != 0).or_else(|| {
                     problems.push(
                         nth.problem("pipeline::derive", "pieces count from 1", "this number")
@@ -46,7 +48,7 @@ pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> 
                 });
                 nth.map(|nth| Derivation::Take { separator: separator.value, nth })
             }
-            (None, None, Some(pattern), None) => regex(&pattern, problems).and_then(|regex| {
+            (None, None, Some(pattern), None) if !point => regex(&pattern, problems).and_then(|regex| {
                 if regex.capture_names().flatten().next().is_none() {
                     problems.push(
                         pattern
@@ -57,7 +59,7 @@ pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> 
                 }
                 Some(Derivation::Pattern(pattern.value))
             }),
-            (None, None, None, Some(separator)) => Some(Derivation::Join { separator: separator.value }),
+            (None, None, None, Some(separator)) if !point => Some(Derivation::Join { separator: separator.value }),
             _ => {
                 problems.push(
                     name.problem(
@@ -65,7 +67,7 @@ pub(super) fn derived(fields: &Fields<'_>, problems: &Problems) -> Vec<Derived> 
                         format!("`{}` is derived in no way, or in several", name.value),
                         "here",
                     )
-                    .help("write `split` and `take`, or `pattern`, or `join`"),
+                    .help("write `split` and `take`, or `pattern`, or `join`, or `point = true`"),
                 );
                 None
             }
@@ -149,6 +151,7 @@ pub(super) fn reject_rule(fields: Fields<'_>, problems: &Problems) -> Option<Rej
             }
         }
     }
+    let optional = fields.flag("optional").unwrap_or(false);
     fields.finish();
     let negated = !unlisted.is_empty() || unmatched.is_some();
     let matches = matches.or(unmatched).filter(|text| regex(text, problems).is_some()).map(|text| text.value);
@@ -159,5 +162,6 @@ pub(super) fn reject_rule(fields: Fields<'_>, problems: &Problems) -> Option<Rej
         matches,
         negated,
         reason: reason?.value,
+        optional,
     })
 }

@@ -193,7 +193,11 @@ mod tests {
     }
 
     fn json(rows: &[&str], lines: bool) -> ReaderSpec {
-        ReaderSpec::Json(JsonSpec { rows: rows.iter().map(|name| (*name).to_owned()).collect(), lines })
+        ReaderSpec::Json(JsonSpec {
+            rows: rows.iter().map(|name| (*name).to_owned()).collect(),
+            lines,
+            ..JsonSpec::default()
+        })
     }
 
     fn wiki() -> ReaderSpec {

@@ -7,6 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 
 use super::UNREADABLE;
+use super::attached::Attached;
+use crate::config::pipeline::JsonSpec;
 use crate::normalise::error::NormaliseError;
 use crate::normalise::row::{Header, RawRow, Rows, Slot, tidy};
 
@@ -31,6 +33,9 @@ struct Waiting {
 pub(super) struct Flattener<'a> {
     pub(super) part: String,
     geo: bool,
+    /// What is declared of nulls and wrapped rows.
+    spec: &'a JsonSpec,
+    attached: Attached,
     rows: &'a mut dyn Rows,
     number: u64,
     line: Option<u64>,
@@ -53,10 +58,12 @@ pub(super) struct Flattener<'a> {
 
 impl<'a> Flattener<'a> {
     /// Rows of a part; `number` is that of the last row of the part before.
-    pub(super) fn new(part: &str, geo: bool, number: u64, rows: &'a mut dyn Rows) -> Self {
+    pub(super) fn new(part: &str, (geo, spec): (bool, &'a JsonSpec), number: u64, rows: &'a mut dyn Rows) -> Self {
         Self {
             part: part.to_owned(),
             geo,
+            spec,
+            attached: Attached::new(&spec.attachments),
             rows,
             number,
             line: None,
@@ -86,6 +93,7 @@ impl<'a> Flattener<'a> {
 
     /// Hands the row on.
     pub(super) fn emit(&mut self) -> Result<(), NormaliseError> {
+        self.attached.end_row();
         self.end_row(None)
     }
 
@@ -146,6 +154,9 @@ impl<'a> Flattener<'a> {
         if self.told.is_none() {
             self.tell()?;
         }
+        if let Some(remark) = self.attached.remark(&self.part) {
+            self.rows.remark(remark);
+        }
         Ok(self.number)
     }
 
@@ -170,6 +181,9 @@ impl<'a> Flattener<'a> {
 
     /// A text.
     pub(super) fn text(&mut self, name: &str, text: &str) {
+        if self.attached.text(name, text) {
+            return;
+        }
         let from = self.bytes.len();
         self.bytes.extend_from_slice(text.as_bytes());
         self.put(name, Slot::At(from, from + text.len()));
@@ -177,6 +191,10 @@ impl<'a> Flattener<'a> {
 
     fn typed(&mut self, name: &str, value: impl fmt::Display) {
         use std::io::Write as _;
+        if self.attached.has(name) {
+            self.attached.text(name, &value.to_string());
+            return;
+        }
         let from = self.bytes.len();
         let written = write!(self.bytes, "{value}");
         debug_assert!(written.is_ok(), "a buffer takes everything");
@@ -307,6 +325,11 @@ impl<'de> Visitor<'de> for Cells<'_, '_> {
         if self.flat.depth >= DEEPEST {
             return Err(A::Error::custom("objects are nested too deeply"));
         }
+        let wrapping = self.flat.spec.wrapped && self.flat.depth == 1;
+        if wrapping {
+            // The member that leads here is the row's id, which the row has too.
+            self.flat.path.clear();
+        }
         let outer = self.flat.path.len();
         while let Some(name) = members.next_key::<std::borrow::Cow<'_, str>>()? {
             if outer > 0 {
@@ -343,7 +366,8 @@ impl<'de> Visitor<'de> for Cells<'_, '_> {
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<bool, E> {
         if let Some(name) = self.column() {
-            self.flat.put(&name, Slot::Empty);
+            let slot = if self.flat.spec.nulls_not_shown { Slot::Missing } else { Slot::Empty };
+            self.flat.put(&name, slot);
         }
         Ok(false)
     }

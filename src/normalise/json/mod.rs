@@ -1,5 +1,6 @@
 //! Reads JSON, JSON lines and GeoJSON: one row is in memory at a time, whatever the document's size.
 
+mod attached;
 mod flat;
 
 use std::io::{BufRead as _, BufReader, Read};
@@ -39,20 +40,20 @@ pub(super) fn read(
     parts: Vec<Part>,
     rows: &mut dyn Rows,
 ) -> Result<(), NormaliseError> {
-    let features = ["features".to_owned()];
-    let (path, lines) = match kind {
-        Kind::Plain(spec) => (spec.rows.as_slice(), spec.lines),
-        Kind::Geo => (features.as_slice(), false),
+    let features = JsonSpec { rows: vec!["features".to_owned()], ..JsonSpec::default() };
+    let spec = match kind {
+        Kind::Plain(spec) => spec,
+        Kind::Geo => &features,
     };
     let mut number = 0;
     for (name, input) in parts {
         let read_failed = |source| NormaliseError::Read { table: table.clone(), part: name.clone(), offset: 0, source };
         let (input, _) = charset::open(Encoding::Detect, input).map_err(read_failed)?;
-        let mut flat = Flattener::new(&name, matches!(kind, Kind::Geo), number, rows);
-        if lines {
+        let mut flat = Flattener::new(&name, (matches!(kind, Kind::Geo), spec), number, rows);
+        if spec.lines {
             read_lines(input, table, &mut flat)?;
         } else {
-            read_document(input, table, path, &mut flat)?;
+            read_document(input, table, &spec.rows, &mut flat)?;
         }
         number = flat.finish()?;
     }

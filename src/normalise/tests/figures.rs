@@ -133,7 +133,7 @@ impl ChunkSink for Counted {
 fn spec(path: &Path) -> TableSpec {
     let reader = match path.extension().and_then(|extension| extension.to_str()).unwrap() {
         "json" => ReaderSpec::Json(JsonSpec::default()),
-        "jsonl" => ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true }),
+        "jsonl" => ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true, ..JsonSpec::default() }),
         "geojson" => ReaderSpec::GeoJson,
         "parquet" => ReaderSpec::Parquet,
         "xlsx" => ReaderSpec::Sheet(SheetSpec::default()),

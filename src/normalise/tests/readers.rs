@@ -106,7 +106,7 @@ fn a_json_that_was_cut_on_the_way_is_no_broken_json(#[case] lines: bool) {
     let text = if lines { format!("{row}\n").repeat(500) } else { format!("[{}{row}]", format!("{row},").repeat(500)) };
     let mut bytes = gzip(&text);
     bytes.truncate(3000);
-    let table = with(ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines }));
+    let table = with(ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines, ..JsonSpec::default() }));
     let error = run(&table, vec![part("p.json.gz", bytes)]).unwrap_err();
     let NormaliseError::Read { offset, source, .. } = &error else { panic!("{error}") };
     assert!(*offset > 0);
@@ -124,6 +124,19 @@ fn names_that_differ_in_blanks_only_are_numbered_as_repeated_ones() {
     let (summary, out) = run(&table, vec![part("p", text)]).unwrap();
     assert_eq!(out.column("a"), ["x", "y"]);
     assert_eq!(summary.source_columns, ["id", "nom du lieu#1", "nom du lieu#2"]);
+}
+
+#[test]
+fn a_limesurvey_tells_not_shown_from_empty_and_older_ones_wrap_their_rows() {
+    let mut table = with(ReaderSpec::Json(JsonSpec::lime_survey(vec!["Q8".into()])));
+    table.mappings[1].from = vec!["Q2[SQ001]".into()];
+    let text = r#"{"responses": [{"id": "1", "Q2[SQ001]": "Y", "Q8": "[{\"name\": \"a.pdf\"}]"},
+        {"id": "2", "Q2[SQ001]": "", "Q8": ""}, {"3": {"id": "3", "Q2[SQ001]": null, "Q8": null}}]}"#;
+    let (summary, out) = run(&table, vec![part("responses-0001", text)]).unwrap();
+    assert_eq!(out.column("id"), ["1", "2", "3"]);
+    assert_eq!(out.column("a_statut"), ["answered", "empty", "not_shown"]);
+    assert_eq!(codes(&summary), ["pieces_jointes"]);
+    assert_eq!(summary.source_columns, ["id", "Q2[SQ001]"]);
 }
 
 #[test]

@@ -211,7 +211,7 @@ proptest! {
         let expected = expected(&answers);
         let csv = table(ReaderSpec::Csv(CsvSpec::default()), coding.mapping());
         prop_assert_eq!(&read(&csv, csv_bytes(&grid)), &expected, "CSV, {:?}", coding);
-        let lines = table(ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true }), coding.mapping());
+        let lines = table(ReaderSpec::Json(JsonSpec { rows: Vec::new(), lines: true, ..JsonSpec::default() }), coding.mapping());
         prop_assert_eq!(&read(&lines, json_lines(&grid)), &expected, "JSON lines, {:?}", coding);
         let sheet = table(ReaderSpec::Sheet(SheetSpec::default()), coding.mapping());
         prop_assert_eq!(&read(&sheet, xlsx(&grid)), &expected, "XLSX, {:?}", coding);
@@ -223,7 +223,7 @@ proptest! {
         let readers = [
             ReaderSpec::Csv(CsvSpec { encoding: crate::config::pipeline::Encoding::Detect, ..CsvSpec::default() }),
             ReaderSpec::Json(JsonSpec::default()),
-            ReaderSpec::Json(JsonSpec { rows: vec!["a".to_owned()], lines: true }),
+            ReaderSpec::Json(JsonSpec { rows: vec!["a".to_owned()], lines: true, ..JsonSpec::default() }),
             ReaderSpec::GeoJson,
             ReaderSpec::Sheet(SheetSpec::default()),
             ReaderSpec::Parquet,

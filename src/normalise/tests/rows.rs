@@ -112,6 +112,7 @@ fn a_declared_rule_rejects_rows_under_its_reason() {
         values: vec!["oui".into()],
         negated: true,
         reason: "sans_accord".into(),
+        optional: false,
     }];
     let (summary, out) = run_csv(&table, "id,accord\n1,Oui\n2,non\n3,\n");
     assert_eq!(out.rejects(), [(2, Some(3), "sans_accord"), (3, Some(4), "sans_accord")]);
@@ -131,6 +132,7 @@ fn a_rule_whose_column_is_gone_stops_the_run() {
         values: vec!["test".into()],
         negated: false,
         reason: "essai".into(),
+        optional: false,
     }];
     let error = fail_csv(&table, "id,satut\n1,x\n");
     assert_eq!(

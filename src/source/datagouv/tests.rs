@@ -2,11 +2,11 @@ use chrono::DateTime;
 use rstest::rstest;
 
 use super::*;
-use crate::config::pipeline::HttpSettings;
 use crate::source::Snapshot;
 use crate::source::fetch;
 use crate::source::upstream::Reply;
 use crate::source::upstream::Upstream;
+use crate::source::upstream::settings;
 use crate::store::Store;
 
 const ID: &str = "96606cae-0b3b-4910-9d8b-65e3dd7f1bda";
@@ -38,7 +38,7 @@ async fn run(upstream: &Upstream, resource: &str) -> Result<Snapshot, SourceErro
         url: Url::parse(&upstream.url("/")).unwrap().into(),
         dataset: "pat".to_owned(),
         resource: resource.to_owned(),
-        settings: HttpSettings::default(),
+        settings: settings(),
     };
     let connector = DataGouvConnector::new(source, &BTreeMap::new())?;
     Ok(fetch(&store, &"pat".parse().unwrap(), &connector, DateTime::UNIX_EPOCH).await?.snapshot)

@@ -1,3 +1,5 @@
+mod network;
+
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -13,12 +15,13 @@ use crate::source::error::WaitingFor;
 use crate::source::fetch;
 use crate::source::upstream::Reply;
 use crate::source::upstream::Upstream;
+use crate::source::upstream::settings;
 use crate::store::Store;
 
 const BODY: &str = "a,b\n1,2\n";
 
 fn impatient() -> HttpSource {
-    let settings = HttpSettings { first_delay: Duration::from_millis(1), attempts: 3, ..HttpSettings::default() };
+    let settings = HttpSettings { attempts: 3, ..settings() };
     HttpSource { settings, ..HttpSource::default() }
 }
 
@@ -66,6 +69,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[rstest]
+#[case::broken_once(vec![Reply::status(500), Reply::ok(BODY)], 2)]
 #[case::unavailable_twice(vec![Reply::status(503), Reply::status(503), Reply::ok(BODY)], 3)]
 #[case::too_many_requests(vec![Reply::status(429).header("retry-after", "0"), Reply::ok(BODY)], 2)]
 #[case::cut_body(vec![Reply::ok("a,").header("content-length", "8").then_cut(), Reply::ok(BODY)], 2)]
@@ -139,7 +143,11 @@ async fn retry_after_is_read_in_both_forms(#[case] value: &str, #[case] seconds:
 #[tokio::test]
 async fn silence_ends_after_the_idle_limit(#[case] reply: Reply, #[case] expected: WaitingFor) {
     let limit = Duration::from_millis(50);
-    let (outcome, upstream) = run_with([reply], |source| source.settings.idle_timeout = limit).await;
+    let impatient = |source: &mut HttpSource| {
+        source.settings.idle_timeout = limit;
+        source.settings.answer_timeout = limit;
+    };
+    let (outcome, upstream) = run_with([reply], impatient).await;
     let (fault, attempts) = fault_of(outcome);
     assert!(matches!(fault, HttpFault::Timeout { waiting_for, .. } if waiting_for == expected), "{fault:?}");
     assert_eq!((attempts, upstream.seen().len()), (3, 3));
@@ -150,6 +158,7 @@ async fn silence_that_ends_is_forgiven() {
     let replies = [Reply::hang_before_headers(), Reply::ok("a,").then_hang(), Reply::ok(BODY)];
     let patient = |source: &mut HttpSource| {
         source.settings.idle_timeout = Duration::from_millis(200);
+        source.settings.answer_timeout = Duration::from_millis(200);
         // A busy machine may need more than one of them.
         source.settings.attempts = 20;
     };

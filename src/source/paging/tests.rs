@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::DateTime;
 use rstest::rstest;
@@ -14,6 +13,7 @@ use crate::source::fetch;
 use crate::source::http::HttpConnector;
 use crate::source::upstream::Reply;
 use crate::source::upstream::Upstream;
+use crate::source::upstream::settings;
 use crate::store::Store;
 
 fn path(text: &str) -> Vec<String> {
@@ -32,13 +32,12 @@ async fn run(url: String, paging: Paging) -> Result<Fetched, SourceError> {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open("private", folder.path(), &BTreeMap::new()).unwrap();
     let settings = HttpSettings {
-        first_delay: Duration::from_millis(1),
         attempts: 3,
         headers: vec![("Authorization".to_owned(), Secret::new("Bearer geheim"))],
-        ..HttpSettings::default()
+        ..settings()
     };
     let parts = vec![(String::new(), Url::parse(&url).unwrap().into())];
-    let source = HttpSource { parts, paging: Some(paging), settings };
+    let source = HttpSource { parts, paging: Some(paging), settings, ..HttpSource::default() };
     let connector = HttpConnector::new(source, &BTreeMap::new())?;
     fetch(&store, &"source".parse().unwrap(), &connector, DateTime::UNIX_EPOCH).await
 }
@@ -130,7 +129,7 @@ async fn a_page_is_never_asked_for_by_what_was_known_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open("private", folder.path(), &BTreeMap::new()).unwrap();
     let parts = vec![(String::new(), Url::parse(&upstream.url("/rows")).unwrap().into())];
-    let source = HttpSource { parts, paging: Some(links()), ..HttpSource::default() };
+    let source = HttpSource { parts, paging: Some(links()), settings: settings(), ..HttpSource::default() };
     let connector = HttpConnector::new(source, &BTreeMap::new()).unwrap();
     for changed in [true, false] {
         let id = "source".parse().unwrap();
@@ -166,7 +165,7 @@ async fn pages_without_end_end() {
 }
 
 #[rstest]
-#[case::no_json("<html>Connexion</html>", "is not the JSON document")]
+#[case::no_json("Connexion", "is not the JSON document")]
 #[case::another_schema(r#"{"lines": []}"#, "the page has no list at `rows`")]
 #[tokio::test]
 async fn a_page_of_another_form_is_an_error_and_not_the_end(#[case] body: &'static str, #[case] why: &str) {

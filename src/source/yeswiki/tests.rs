@@ -8,6 +8,7 @@ use crate::source::Fetched;
 use crate::source::fetch;
 use crate::source::upstream::Reply;
 use crate::source::upstream::Upstream;
+use crate::source::upstream::settings;
 use crate::store::Store;
 
 async fn run(base: &str, key: Option<&str>) -> Result<Fetched, SourceError> {
@@ -19,7 +20,7 @@ async fn run(base: &str, key: Option<&str>) -> Result<Fetched, SourceError> {
         form_id: "5".to_owned(),
         lists: true,
         with_key: key.is_some(),
-        settings: HttpSettings { headers: headers.into_iter().collect(), ..HttpSettings::default() },
+        settings: HttpSettings { headers: headers.into_iter().collect(), ..settings() },
     };
     let connector = YesWikiConnector::new(source, &BTreeMap::new())?;
     assert!(!format!("{connector:?}").contains("geheim"), "{connector:?}");

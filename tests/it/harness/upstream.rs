@@ -1,7 +1,7 @@
 //! A server on loopback whose answers are scripted.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -50,6 +50,7 @@ pub type Request = Vec<String>;
 pub struct Upstream {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
+    bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
@@ -58,22 +59,29 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let (seen, read_bodies) = (Arc::clone(&requests), Arc::clone(&bodies));
         thread::spawn(move || {
             let mut replies: VecDeque<Reply> = replies.into();
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                let request = read(&stream);
+                let (request, body) = read(&stream);
                 seen.lock().unwrap().push(request);
+                read_bodies.lock().unwrap().push(body);
                 answer(stream, &replies.pop_front().unwrap_or_else(|| Reply::status("410 Gone")));
             }
         });
-        Self { address, requests }
+        Self { address, requests, bodies }
     }
 
     /// Address of a document.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
+    }
+
+    /// Bodies of the requests so far.
+    pub fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
     }
 
     /// Requests so far.
@@ -82,9 +90,14 @@ impl Upstream {
     }
 }
 
-fn read(stream: &TcpStream) -> Request {
-    let reader = BufReader::new(stream);
-    reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
+fn read(stream: &TcpStream) -> (Request, String) {
+    let mut reader = BufReader::new(stream);
+    let head: Request = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let length = head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    // A client that leaves early is part of some stories.
+    let read = reader.read_exact(&mut body);
+    (head, if read.is_ok() { String::from_utf8_lossy(&body).into_owned() } else { String::new() })
 }
 
 fn answer(mut stream: TcpStream, reply: &Reply) {

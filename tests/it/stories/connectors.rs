@@ -1,6 +1,11 @@
 //! Connectors: what services answer, replayed over HTTP, and what is released of it.
 
+mod examples;
+mod limesurvey;
 mod mistakes;
+mod network;
+mod odk;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +26,7 @@ fn project(source: &str, table: &str) -> Project {
     project.write(
         "essaim.toml",
         "[project]\npublic_url = \"https://donnees.example.org/\"\nkey = \"essaim-demonstration-key\"\n\
-         [publisher]\nname = \"Essai\"\n",
+         [network]\nprivate_addresses = true\npause = 0\n[publisher]\nname = \"Essai\"\n",
     );
     project.write(
         "pipelines/lieux.toml",
@@ -210,6 +215,7 @@ fn the_live_example_releases_what_the_shipped_pipeline_releases() {
         copy(&repository().join(EXAMPLE).join(name), &live.path(name));
     }
     live.replace(&format!("pipelines/{SHIPPED}.toml"), "https://wiki.example.org/", &upstream.url(""));
+    examples::on_this_machine(&live);
     live.set("YESWIKI_KEY", KEY);
     live.run();
     assert_eq!(asked(&upstream).len(), 4);
@@ -338,7 +344,7 @@ fn pages_that_lose_their_rows_or_their_key_keep_the_last_release() {
     for why in [
         "hold 1 rows and announce 2",
         "the page has no list at `lignes`",
-        "is not the JSON document that says whether there are more pages",
+        "the answer is a page for people, not data",
         "401 Unauthorized; check the credentials of the source",
     ] {
         let output = project.essaim(&["run"]).expect(1);

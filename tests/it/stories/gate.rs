@@ -14,7 +14,7 @@ fn registry(source: &str, more: &str) -> Project {
     project.write(
         "essaim.toml",
         "[project]\npublic_url = \"https://donnees.example.org/\"\nkey = \"essaim-demonstration-key\"\n\
-         [publisher]\nname = \"Essai\"\n",
+         [network]\nprivate_addresses = true\npause = 0\n[publisher]\nname = \"Essai\"\n",
     );
     project.write(
         "pipelines/lieux.toml",
