@@ -8,15 +8,18 @@ use super::compile::Scope;
 use super::env::{resolve, resolve_with_values};
 use super::network::seconds;
 use super::pipeline::{
-    DataGouvSource, FileSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, LimeSurveySource,
-    OdkSource, Paging, PagingStep, SafeUrl, Secret, SourceKind, YesWikiSource,
+    DataGouvSource, FileSource, GeocoderSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource,
+    LimeSurveySource, OdkSource, Paging, PagingStep, SafeUrl, Secret, SourceKind, YesWikiSource,
 };
 use crate::diagnostic::Spanned;
 use crate::diagnostic::document::{Fields, Node, Value};
 
 /// Names of the tables.
-pub(super) const KINDS: [&str; 9] =
-    ["file", "http", "yeswiki", "limesurvey", "kobo", "odk", "grist", "datagouv", "gogocarto"];
+pub(super) const KINDS: [&str; 10] =
+    ["file", "http", "yeswiki", "limesurvey", "kobo", "odk", "grist", "datagouv", "gogocarto", "geocoder"];
+
+/// The geocoder of the Géoplateforme.
+const GEOPLATEFORME: &str = "https://data.geopf.fr/geocodage/";
 
 /// Wikis stand on small servers that many share.
 const PAUSE_FOR_WIKIS: Duration = Duration::from_secs(1);
@@ -35,6 +38,7 @@ pub(super) fn connector(kind: &str, fields: Fields<'_>, scope: &Scope<'_>) -> Op
         "kobo" => kobo(&fields, scope).map(SourceKind::Kobo),
         "limesurvey" => limesurvey(&fields, scope).map(SourceKind::LimeSurvey),
         "odk" => odk(&fields, scope).map(SourceKind::Odk),
+        "geocoder" => geocoder(&fields, scope).map(SourceKind::Geocoder),
         _ => gogocarto(&fields, scope).map(SourceKind::GogoCarto),
     };
     fields.finish();
@@ -263,6 +267,13 @@ fn odk(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<OdkSource> {
     }
     let account = user.zip(password);
     Some(OdkSource { url: url?, project: project?, form: form?, account, basic, repeats, page, settings })
+}
+
+fn geocoder(fields: &Fields<'_>, scope: &Scope<'_>) -> Option<GeocoderSource> {
+    let url = base(fields, Some(GEOPLATEFORME), scope);
+    let batch = count(fields, "batch", 1, scope).and_then(|batch| usize::try_from(batch).ok()).unwrap_or(5000);
+    let settings = settings(fields, Vec::new(), scope);
+    Some(GeocoderSource { url: url?, batch, settings })
 }
 
 /// The number by which a service knows something: a number, or a text of digits.

@@ -16,14 +16,14 @@ pub use super::alarm::{AlarmSettings, Mail, MailSecurity};
 pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
-    Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, JsonSpec, Keep, Layout, Lookup, Mapping,
+    Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, Geocode, JsonSpec, Keep, Layout, Lookup, Mapping,
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
 pub use super::schedule::Schedule;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
-    DataGouvSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource, LimeSurveySource, OdkSource,
-    Paging, PagingStep, YesWikiSource,
+    DataGouvSource, GeocoderSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource,
+    LimeSurveySource, OdkSource, Paging, PagingStep, YesWikiSource,
 };
 pub use crate::secret::{SafeUrl, Secret};
 
@@ -48,6 +48,8 @@ pub enum SourceKind {
     LimeSurvey(LimeSurveySource),
     /// A form of an ODK Central.
     Odk(OdkSource),
+    /// A geocoder, which is asked about the rows of tables.
+    Geocoder(GeocoderSource),
 }
 
 /// Files to be read.

@@ -72,16 +72,16 @@ pub struct JsonSpec {
     pub rows: Vec<String>,
     /// Whether each line is a row (JSON lines).
     pub lines: bool,
-    /// Whether `null` says that a question was not shown, as in LimeSurvey; else it is an empty answer.
+    /// Whether `null` says that a question was not shown, as in `LimeSurvey`; else it is an empty answer.
     pub nulls_not_shown: bool,
-    /// Whether a row may be wrapped in an object under its id, as older LimeSurveys do.
+    /// Whether a row may be wrapped in an object under its id, as older `LimeSurvey`s do.
     pub wrapped: bool,
     /// Columns that hold attachments, which are counted and not read.
     pub attachments: Vec<String>,
 }
 
 impl JsonSpec {
-    /// What a LimeSurvey exports.
+    /// What a `LimeSurvey` exports.
     pub fn lime_survey(attachments: Vec<String>) -> Self {
         Self { rows: vec!["responses".to_owned()], lines: false, nulls_not_shown: true, wrapped: true, attachments }
     }
@@ -145,7 +145,7 @@ pub enum Derivation {
     Pattern(String),
     /// The position in a text: columns `<name>.latitude`, `<name>.longitude`, `<name>.altitude`, `<name>.accuracy`.
     ///
-    /// Read are `48.85 2.35 0 12.5` (ODK, KoboToolbox) with blanks, `;` or `|` between, and, with the longitude first,
+    /// Read are `48.85 2.35 0 12.5` (ODK, `KoboToolbox`) with blanks, `;` or `|` between, and, with the longitude first,
     /// `[2.35, 48.85, 0]` (GeoJSON) and `POINT (2.35 48.85)` (WKT).
     Point,
     /// The filled cells, joined.
@@ -301,6 +301,17 @@ pub struct Place {
     pub latitude: Vec<String>,
     /// EPSG code of the coordinate system; WGS 84 when absent.
     pub crs: Option<u16>,
+    /// Where rows without a point of their own are looked for.
+    pub geocode: Option<Geocode>,
+}
+
+/// Which addresses are sent to a geocoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Geocode {
+    /// The source that is the geocoder.
+    pub source: SourceId,
+    /// Public columns of the contract, of which the first filled one is the address.
+    pub address: Vec<String>,
 }
 
 /// Columns that the place lookup fills, where the contract declares them.

@@ -205,6 +205,17 @@ pub struct OdkSource {
     pub settings: HttpSettings,
 }
 
+/// A geocoder of the shape of the Géoplateforme's: the part `answers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeocoderSource {
+    /// Base address of the service.
+    pub url: SafeUrl,
+    /// Addresses that go with one request.
+    pub batch: usize,
+    /// How it is asked. No credentials.
+    pub settings: HttpSettings,
+}
+
 /// A `GoGoCarto` map: the parts `taxonomy` and `elements`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GogoCartoSource {

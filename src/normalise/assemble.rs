@@ -392,7 +392,8 @@ impl Rows for Assembler<'_> {
 
 /// The texts that say where a row is, in the order of [`PLACE_TEXTS`](super::PLACE_TEXTS).
 fn place_texts(place: &Place) -> Vec<PlaceText> {
-    let Place { code_insee, code_postal, commune, departement, region, longitude, latitude, crs: _ } = place;
+    let Place { code_insee, code_postal, commune, departement, region, longitude, latitude, crs: _, geocode: _ } =
+        place;
     [code_insee, code_postal, commune, departement, region, longitude, latitude]
         .map(|wanted| PlaceText::new(wanted))
         .into()

@@ -16,6 +16,7 @@ use super::assemble::{self, Assembled};
 use super::build::Builder;
 use super::erase;
 use super::error::RunError;
+use super::geocode;
 use super::intake::parts;
 use super::stage::{self, Staged};
 use super::{chain, engine, json_bytes, reference, text};
@@ -268,7 +269,9 @@ impl Changelog<'_> {
             let erased = erase::left_out(&demands, table, &key);
             let (cog, folder) = (Arc::clone(&made.cog), folder.to_owned());
             let task = tokio::task::spawn_blocking(move || stage::stage(&spec, (&key, erased), parts, &cog, &folder));
-            staged.push(task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??);
+            let mut read = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
+            geocode::place(job, self.private, &made.snapshots, table, &mut read).await?;
+            staged.push(read);
         }
         Ok(staged)
     }

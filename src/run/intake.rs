@@ -14,9 +14,10 @@ use tracing::warn;
 use super::drift;
 use super::erase;
 use super::error::{Refused, RunError};
+use super::geocode;
 use super::stage::{self, Parts, Staged};
 use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed, store};
-use crate::config::pipeline::{Drift, OnFailure, Source, TableSpec};
+use crate::config::pipeline::{Drift, OnFailure, Source, SourceKind, TableSpec};
 use crate::id::{ReleaseId, SourceId};
 use crate::publish::commit::json_bytes;
 use crate::publish::freshness::freshness;
@@ -88,7 +89,9 @@ impl Intaker<'_> {
     pub(super) async fn take(&self, progress: &mut Progress<'_>) -> Result<Intake, RunError> {
         let mut intake = Intake::default();
         let mut staged = Vec::new();
-        for source in &self.job.pipeline.sources {
+        // A geocoder is asked once the rows are known.
+        let asked_later = |source: &&Source| matches!(source.kind, SourceKind::Geocoder(_));
+        for source in self.job.pipeline.sources.iter().filter(|source| !asked_later(source)) {
             let good = self.good(source).await?;
             let taken = match self.newest(source, good.as_ref(), progress).await {
                 Ok(taken) => {
@@ -116,6 +119,7 @@ impl Intaker<'_> {
             intake.bounds.extend(taken.bounds);
             staged.extend(taken.staged);
         }
+        geocode::take(self, &mut staged, &mut intake, progress).await?;
         self.gather(&mut intake, staged);
         Ok(intake)
     }
@@ -130,6 +134,10 @@ impl Intaker<'_> {
             let taken = self.read(source, None, snapshot).await?;
             intake.snapshots.push(taken.snapshot);
             staged.extend(taken.staged);
+        }
+        for (at, table) in &mut staged {
+            let spec = &self.job.pipeline.tables[*at];
+            geocode::place(self.job, self.private, &intake.snapshots, spec, table).await?;
         }
         self.gather(&mut intake, staged);
         Ok(intake)

@@ -13,6 +13,7 @@ mod drift;
 mod erase;
 mod error;
 mod gate;
+mod geocode;
 pub mod history;
 mod intake;
 pub mod lease;

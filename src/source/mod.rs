@@ -12,6 +12,7 @@ mod client;
 mod datagouv;
 mod error;
 mod file;
+mod geocoder;
 mod gogocarto;
 mod grist;
 mod http;
@@ -43,6 +44,11 @@ use crate::config::pipeline::SourceKind;
 pub use error::HttpFault;
 pub use error::SourceError;
 pub use error::WaitingFor;
+pub use geocoder::ANSWERS;
+pub use geocoder::AddressAnswer;
+pub use geocoder::AddressQuestion;
+pub use geocoder::Answers;
+pub use geocoder::Geocoder;
 pub use notify::notify;
 pub use part::PartReader;
 pub use part::PartStream;
@@ -128,6 +134,8 @@ pub fn connector(kind: &SourceKind, env: &BTreeMap<String, String>) -> Result<Bo
         SourceKind::Kobo(source) => Ok(Box::new(kobo::KoboConnector::new(source.clone(), env)?)),
         SourceKind::LimeSurvey(source) => Ok(Box::new(limesurvey::LimeSurveyConnector::new(source.clone(), env)?)),
         SourceKind::Odk(source) => Ok(Box::new(odk::OdkConnector::new(source.clone(), env)?)),
+        // It is asked when the rows are known; by itself it has no answers.
+        SourceKind::Geocoder(source) => Ok(Box::new(Answers { url: source.url.to_string(), ..Answers::default() })),
         SourceKind::GogoCarto(source) => Ok(Box::new(gogocarto::GogoCartoConnector::new(source.clone(), env)?)),
     }
 }

@@ -5,7 +5,8 @@
 //! homonyms, and holds a code against what stands beside it. It then checks the source's own point against the commune
 //! and falls back to the commune's centre.
 //!
-//! Nothing here reads the network or a clock: the same seeds and the same input give the same [`Placement`].
+//! Nothing here reads the network or a clock: the same seeds and the same input give the same [`Placement`]. What a
+//! geocoder answered is such an input; `geocode.rs` says which of its answers are good enough.
 
 mod cog;
 pub mod columns;
@@ -13,6 +14,7 @@ mod contradiction;
 mod crs;
 mod error;
 mod fold;
+pub mod geocode;
 mod level;
 mod lookup;
 mod names;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod dates;
+mod geocode;
 mod lookup;
 mod reader;
 mod rows;
@@ -70,7 +71,8 @@ fn table_spec(
     let explode = fields.table("explode").and_then(|fields| rows::explode(fields, reader.as_ref(), scope.problems));
     let drift = rows::drift(&fields, scope.problems);
     let derived = rows::derived(&fields, scope.problems);
-    let place = fields.table("place").map(|place| place_spec(place, scope.problems));
+    let mut place = fields.table("place").map(|place| place_spec(place, scope.problems));
+    let geocode = fields.table("geocode");
     let rejects =
         fields.tables("reject").into_iter().filter_map(|rule| rows::reject_rule(rule, scope.problems)).collect();
     let consent = fields.table("consent");
@@ -90,6 +92,12 @@ fn table_spec(
             )
             .help(format!("add \"primaryKey\" to {}", contract.file.path)),
         );
+    }
+    if let Some(fields) = geocode {
+        let found = geocode::geocode(name, fields, (&contract, place.is_some()), pipeline, scope);
+        if let Some(place) = &mut place {
+            place.geocode = found;
+        }
     }
     let keys = matches!(reader, Some(ReaderSpec::YesWiki(_)));
     let mappings = columns::mappings(columns, &contract, place.is_some(), keys, scope);
@@ -172,6 +180,7 @@ fn place_spec(fields: Fields<'_>, problems: &Problems) -> Place {
         longitude: names("longitude"),
         latitude: names("latitude"),
         crs: fields.text("crs").and_then(|text| crs(&text, problems)),
+        geocode: None,
     };
     if place.longitude.is_empty() != place.latitude.is_empty() {
         fields.missing(if place.longitude.is_empty() { "longitude" } else { "latitude" });

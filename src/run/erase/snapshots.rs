@@ -11,6 +11,7 @@ use crate::id::Digest;
 use crate::normalise::NormaliseError;
 use crate::normalise::erase::{Erased, Hit, cut, find};
 use crate::run::assemble::keyed;
+use crate::run::geocode;
 use crate::run::stage::Parts;
 use crate::run::{Job, RunError, private_failed};
 use crate::source::{self, Snapshot, SnapshotPart, open_part};
@@ -118,6 +119,8 @@ pub(super) async fn cut_all(job: Job<'_>, private: &Store, marked: &[Marked]) ->
         }
     }
     source::drop_unreferenced(private, &first.source).await.map_err(failed(first))?;
+    let specs: Vec<&TableSpec> = tables.iter().map(|(table, _)| *table).collect();
+    geocode::forget(job, private, &specs).await?;
     Ok((count, dropped))
 }
 

@@ -1,6 +1,7 @@
 //! Connectors: what services answer, replayed over HTTP, and what is released of it.
 
 mod examples;
+mod geocoder;
 mod limesurvey;
 mod mistakes;
 mod network;

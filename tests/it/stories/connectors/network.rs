@@ -98,7 +98,7 @@ fn who_calls_and_whom_to_write_to_goes_along() {
     let agents: Vec<String> = upstream
         .requests()
         .iter()
-        .flat_map(|request| request.iter().find(|line| line.to_lowercase().starts_with("user-agent: ")).cloned())
+        .filter_map(|request| request.iter().find(|line| line.to_lowercase().starts_with("user-agent: ")).cloned())
         .map(|line| line.split_once(": ").unwrap().1.to_owned())
         .collect();
     let version = env!("CARGO_PKG_VERSION");

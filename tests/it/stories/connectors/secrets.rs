@@ -61,7 +61,8 @@ fn unpacked(path: &Path, bytes: &[u8]) -> String {
     }
     if bytes.starts_with(b"PAR1") {
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
-        text += &format!("{:?}", builder.metadata());
+        let metadata = format!("{:?}", builder.metadata());
+        text += &metadata;
         let batches: Vec<_> = builder.build().unwrap().map(|batch| batch.unwrap()).collect();
         text += &pretty_format_batches(&batches).unwrap().to_string();
     }
