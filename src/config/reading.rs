@@ -11,6 +11,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::contract::Contract;
+use crate::contract::fold::is_invisible;
 use crate::id::{SourceId, TableName};
 
 /// How bytes are text.
@@ -185,9 +186,10 @@ impl Derived {
 }
 
 /// The name of a source column as names are compared: runs of blanks, no-break ones and line feeds included, are one
-/// space.
+/// space; what is not seen is not there.
 pub fn spelled(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
+    let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Rows made of the items of one cell: a child table.

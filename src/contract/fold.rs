@@ -3,6 +3,12 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+/// Whether a character is not seen and means nothing inside of a text: a byte order mark, a blank of no width, a hyphen
+/// that only a line end would show. Joiners are none of them: they make letters and emoji of several.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{feff}' | '\u{200b}' | '\u{2060}' | '\u{ad}')
+}
+
 /// Lower case, without accents, with every run of blanks and punctuation as one space, trimmed.
 ///
 /// `"  Économie  circulaire "` and `"economie-circulaire"` fold alike. A text of signs only keeps them, without blanks:
@@ -27,7 +33,8 @@ pub fn fold(text: &str) -> String {
         }
         return if out.is_empty() { signs(text) } else { out };
     }
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+    let visible = |c: &char| !is_combining_mark(*c) && !is_invisible(*c);
+    for c in text.nfkd().filter(visible).flat_map(char::to_lowercase) {
         match c {
             'œ' => "oe".chars().for_each(|c| push(c, &mut out)),
             'æ' => "ae".chars().for_each(|c| push(c, &mut out)),
@@ -39,7 +46,7 @@ pub fn fold(text: &str) -> String {
 
 /// The signs of a text that has nothing else.
 fn signs(text: &str) -> String {
-    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !c.is_whitespace());
+    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !c.is_whitespace() && !is_invisible(*c));
     plain.flat_map(char::to_lowercase).collect()
 }
 
@@ -56,6 +63,8 @@ mod tests {
     #[case::punctuation("mise-en_réseau", "mise en reseau")]
     #[case::ligature("Œuvre", "oeuvre")]
     #[case::underscore("tiers_lieu", "tiers lieu")]
+    #[case::invisible_characters("\u{feff}oui\u{200b}", "oui")]
+    #[case::a_soft_hyphen("auto\u{ad}nome", "autonome")]
     #[case::blanks_only(" \u{a0} ", "")]
     #[case::a_dash(" - ", "-")]
     #[case::a_tick("✔", "✔")]

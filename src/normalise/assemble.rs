@@ -2,18 +2,21 @@
 
 mod send;
 
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 
 use super::chunk::{BATCH_ROWS, ChunkSink, Reject, Remark, Summary};
 use super::crs;
 use super::decode::notes::Notes;
-use super::decode::{ColumnDecoder, PlaceText, Status};
+use super::decode::{ColumnDecoder, PlaceForm, PlaceText, Status};
 use super::duplicates::{Duplicates, Verdict};
 use super::error::NormaliseError;
+use super::first::{First, Held};
 use super::reject::{self, Rule};
 use super::row::{Header, RawRow, Rows};
 use super::shape::ColumnShape;
-use super::shift;
+use super::shift::{Checked, Reading, Shifts};
 use super::staged_schema;
 use crate::config::pipeline::{Keep, Place, ReaderSpec, Secret, TableSpec};
 
@@ -58,8 +61,11 @@ pub(super) struct Assembler<'a> {
     summary: Summary,
     /// Part about whose coordinate system a remark was made.
     crs_of: Option<String>,
-    /// Columns whose cells in the row at hand do not fit what was promised of them.
-    unfit: Vec<usize>,
+    /// What in the row at hand does not fit what was promised of it.
+    unfit: Vec<Checked>,
+    /// The first rows of a part, until enough are there.
+    first: First,
+    shifts: Shifts,
     /// What the header at hand lacks; a header that grows may still get it.
     lacks: Lacks,
 }
@@ -104,7 +110,7 @@ impl<'a> Assembler<'a> {
             extras: vec![String::new(); columns.len()],
             statuses: vec![Status::NotShown; columns.len()],
             order,
-            places: table.place.as_ref().map_or_else(Vec::new, place_texts),
+            places: table.place.as_ref().map_or_else(Vec::new, |place| place_texts(place, &contract.missing_values)),
             rules: table.rejects.iter().map(Rule::new).collect(),
             key_columns,
             required: (0..columns.len()).filter(|at| columns[*at].required).collect(),
@@ -121,6 +127,8 @@ impl<'a> Assembler<'a> {
             staged: 0,
             crs_of: None,
             unfit: Vec::new(),
+            first: First::none(),
+            shifts: Shifts::default(),
             summary: Summary { shapes: contract.columns.iter().map(ColumnShape::new).collect(), ..Summary::default() },
             lacks: Lacks::default(),
             table,
@@ -130,6 +138,7 @@ impl<'a> Assembler<'a> {
 
     /// Hands on what is left, and tells what became of all rows.
     pub(super) fn finish(mut self) -> Result<Summary, NormaliseError> {
+        self.begin()?;
         self.settle_header()?;
         for (row, winner) in self.duplicates.displaced() {
             let detail = format!("Même clé que la ligne {winner}, plus récente, qui est gardée.");
@@ -177,21 +186,28 @@ impl<'a> Assembler<'a> {
             // What cannot be read at all says nothing about where it stands.
             let hints = status == Status::Unknown && !column.was_faulty();
             if hints && column.is_checked() {
-                self.unfit.push(at);
+                self.unfit.push(Checked::Column(at));
             }
             self.statuses[at] = status;
         }
-        for place in &mut self.places {
+        for (at, place) in self.places.iter_mut().enumerate() {
             place.push(row);
+            if self.header.positional && place.is_checked() && place.would_be(row) == Status::Unknown {
+                self.unfit.push(Checked::Place(at));
+            }
         }
     }
 
     /// Why the row that was just decoded must go; none when it stays.
     fn judge(&mut self, row: &RawRow<'_>) -> Option<Why> {
-        if self.header.positional
-            && let Some(detail) = shift::told(&mut self.columns, &self.unfit, row, self.numbers.len() + 1)
-        {
-            return Some((reject::SHIFTED.to_owned(), detail, None));
+        if self.header.positional && !self.unfit.is_empty() {
+            let made: usize = self.table.derived.iter().map(|derived| derived.names().len()).sum();
+            let width = row.slots.len().saturating_sub(made);
+            let (columns, places, len) = (self.columns.as_mut_slice(), self.places.as_slice(), self.numbers.len() + 1);
+            let mut reading = Reading { columns, places, len, width };
+            if let Some(detail) = self.shifts.told(&mut reading, &self.unfit, row) {
+                return Some((reject::SHIFTED.to_owned(), detail, None));
+            }
         }
         for &at in &self.key_columns {
             if self.statuses[at] != Status::Answered {
@@ -304,6 +320,7 @@ impl<'a> Assembler<'a> {
 
 impl Rows for Assembler<'_> {
     fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        self.begin()?;
         if header.part != self.header.part {
             self.settle_header()?;
         }
@@ -345,15 +362,57 @@ impl Rows for Assembler<'_> {
             }
         }
         self.lacks = lacks;
+        self.first = if header.positional { First::default() } else { First::none() };
         self.header = header;
         if self.header.grows { Ok(()) } else { self.settle_header() }
     }
 
     fn row(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
+        if self.first.is_over() {
+            return self.take(row);
+        }
+        if self.first.hold(row, None) { self.begin() } else { Ok(()) }
+    }
+
+    fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
+        if self.first.is_over() {
+            return self.take_refused(row, reason, detail);
+        }
+        if self.first.hold(row, Some((reason, detail))) { self.begin() } else { Ok(()) }
+    }
+
+    fn remark(&mut self, remark: Remark) {
+        self.summary.remarks.push(remark);
+    }
+
+    fn ignore(&mut self, members: u64) {
+        self.summary.ignored += members;
+    }
+}
+
+impl Assembler<'_> {
+    /// Takes the rows in that waited.
+    fn begin(&mut self) -> Result<(), NormaliseError> {
+        if self.first.is_over() {
+            return Ok(());
+        }
+        let first: Arc<[Held]> = self.first.end().into();
+        self.shifts.begin(Arc::clone(&first));
+        for held in first.iter() {
+            match held {
+                Held::Row(row) => self.take(&row.borrow())?,
+                Held::Refused(row, reason, detail) => self.take_refused(&row.borrow(), reason, detail.clone())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a row or rejects it.
+    fn take(&mut self, row: &RawRow<'_>) -> Result<(), NormaliseError> {
         if self.header.positional && row.slots.len() != self.header.names.len() {
             let (found, expected) = (row.slots.len(), self.header.names.len());
             let detail = format!("La ligne a {found} cellules, l'en-tête en a {expected}.");
-            return self.refuse(row, reject::WIDTH, detail);
+            return self.take_refused(row, reject::WIDTH, detail);
         }
         self.summary.read += 1;
         self.notes.begin(row.number);
@@ -374,27 +433,21 @@ impl Rows for Assembler<'_> {
         self.send_when_due()
     }
 
-    fn refuse(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
+    fn take_refused(&mut self, row: &RawRow<'_>, reason: &str, detail: String) -> Result<(), NormaliseError> {
         self.summary.read += 1;
         let reject = reject::reject(row, &self.header, reason, detail, None);
         self.take_reject(reject);
         self.send_when_due()
     }
-
-    fn remark(&mut self, remark: Remark) {
-        self.summary.remarks.push(remark);
-    }
-
-    fn ignore(&mut self, members: u64) {
-        self.summary.ignored += members;
-    }
 }
 
 /// The texts that say where a row is, in the order of [`PLACE_TEXTS`](super::PLACE_TEXTS).
-fn place_texts(place: &Place) -> Vec<PlaceText> {
+fn place_texts(place: &Place, missing: &[String]) -> Vec<PlaceText> {
     let Place { code_insee, code_postal, commune, departement, region, longitude, latitude, crs: _, geocode: _ } =
         place;
-    [code_insee, code_postal, commune, departement, region, longitude, latitude]
-        .map(|wanted| PlaceText::new(wanted))
-        .into()
+    let code = [(code_insee, PlaceForm::Insee), (code_postal, PlaceForm::Postal)];
+    let names = [commune, departement, region].map(|wanted| (wanted, PlaceForm::Any));
+    let point = [longitude, latitude].map(|wanted| (wanted, PlaceForm::Number));
+    let all = code.into_iter().chain(names).chain(point);
+    all.map(|(wanted, form)| PlaceText::new(wanted, form, missing)).collect()
 }

@@ -30,6 +30,7 @@ mod duplicates;
 pub mod erase;
 mod error;
 mod explode;
+mod first;
 mod grid;
 mod head;
 mod json;

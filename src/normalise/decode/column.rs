@@ -14,7 +14,7 @@ use super::notes::Notes;
 use super::numbers::Numbers;
 use super::store::Values;
 use super::text::{Form, Html, Keyed, TextColumn};
-use super::{Cell, Fit, Status, day, held, moment};
+use super::{Cell, Fit, Status, day, held, join, moment, ordered};
 use crate::config::pipeline::{Mapping, Secret};
 use crate::contract::arrow::STATUSES;
 use crate::contract::{Column, Kind};
@@ -194,6 +194,16 @@ impl ColumnDecoder {
         self.promise != Promise::Nothing && self.origin == Origin::Cells
     }
 
+    /// The one source column that is read.
+    pub(in crate::normalise) fn position(&self) -> Option<usize> {
+        self.at.first().copied().filter(|_| self.at.len() == 1)
+    }
+
+    /// Whether few texts fit; a number or yes and no may be anything.
+    pub(in crate::normalise) fn is_strict(&self) -> bool {
+        !matches!(self.held, Held::Integer(..) | Held::Number(..) | Held::Boolean(..))
+    }
+
     /// Whether the last cell could not be read at all.
     pub(in crate::normalise) fn was_faulty(&self) -> bool {
         self.faulty
@@ -258,6 +268,10 @@ impl ColumnDecoder {
                 let typed = matches!(raw, RawCell::Typed(_));
                 let mut cell = Cell { column: &self.name, rule: &self.rule, typed, notes, other, free };
                 let trimmed = text::trim(bytes);
+                if text::has_invisible_edge(bytes) {
+                    let after = String::from_utf8_lossy(trimmed);
+                    cell.notes.corrected(cell.column, &String::from_utf8_lossy(bytes), text::NOISE, &after);
+                }
                 let replaced = self.lookup.as_mut().and_then(|lookup| lookup.of(trimmed));
                 let bytes = replaced.as_ref().map_or(bytes, |text| text.as_bytes());
                 if let Some(after) = &replaced {
@@ -355,23 +369,6 @@ impl ColumnDecoder {
             Held::Codes(codes) => number(codes.values.last().map(|bits| i64::from(bits.count_ones()))),
             Held::Texts(..) | Held::Nothing(..) => number(None),
         }
-    }
-}
-
-/// A whole number that compares as a number does.
-fn ordered(value: f64) -> i64 {
-    let bits = i64::from_ne_bytes(value.to_bits().to_ne_bytes());
-    if bits < 0 { bits ^ i64::MAX } else { bits }
-}
-
-/// A cell's own text and what another column adds to it.
-fn join(raw: RawCell<'_>, extra: &str) -> String {
-    match raw {
-        RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
-            let own = String::from_utf8_lossy(text::trim(bytes)).into_owned();
-            if own.is_empty() || own == extra { extra.to_owned() } else { format!("{own} ; {extra}") }
-        }
-        RawCell::Faulty(..) | RawCell::Empty | RawCell::Missing | RawCell::Masked => extra.to_owned(),
     }
 }
 

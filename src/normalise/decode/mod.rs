@@ -12,10 +12,11 @@ mod text;
 
 pub(super) use column::ColumnDecoder;
 pub use gather::listed_items;
-pub(super) use place::PlaceText;
+pub(super) use place::{PlaceForm, PlaceText};
 
 use self::notes::Notes;
-use super::scalar::Unreadable;
+use super::row::RawCell;
+use super::scalar::{Unreadable, text as texts};
 use crate::contract::{Broken, Column};
 
 /// What became of a cell, in the order of [`STATUSES`](crate::contract::arrow::STATUSES).
@@ -79,4 +80,21 @@ fn day(days: i32) -> String {
 fn moment(micros: i64) -> String {
     chrono::DateTime::from_timestamp_micros(micros)
         .map_or_else(|| micros.to_string(), |moment| moment.naive_utc().format("%Y-%m-%d %H:%M:%S%.f").to_string())
+}
+
+/// A whole number that compares as a number does.
+fn ordered(value: f64) -> i64 {
+    let bits = i64::from_ne_bytes(value.to_bits().to_ne_bytes());
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// A cell's own text and what another column adds to it.
+fn join(raw: RawCell<'_>, extra: &str) -> String {
+    match raw {
+        RawCell::Bytes(bytes) | RawCell::Typed(bytes) => {
+            let own = String::from_utf8_lossy(texts::trim(bytes)).into_owned();
+            if own.is_empty() || own == extra { extra.to_owned() } else { format!("{own} ; {extra}") }
+        }
+        RawCell::Faulty(..) | RawCell::Empty | RawCell::Missing | RawCell::Masked => extra.to_owned(),
+    }
 }

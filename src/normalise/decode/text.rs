@@ -109,7 +109,7 @@ impl TextColumn {
             value = Cow::Owned(decoded);
         }
         if let Cow::Owned(cleaned) = text::without_noise(&value) {
-            cell.notes.corrected(cell.column, &value, "caracteres_de_controle", cleaned.trim());
+            cell.notes.corrected(cell.column, &value, text::NOISE, cleaned.trim());
             value = Cow::Owned(cleaned);
         }
         let value = value.trim();

@@ -2,13 +2,34 @@
 
 use std::borrow::Cow;
 
-/// The bytes without blanks at both ends, Unicode's blanks included.
+use crate::contract::fold::is_invisible;
+
+/// Rule of the correction that takes out what is not seen.
+pub(in crate::normalise) const NOISE: &str = "caracteres_de_controle";
+
+/// The bytes without blanks at both ends, Unicode's blanks included, nor characters that are not seen there.
 pub(in crate::normalise) fn trim(bytes: &[u8]) -> &[u8] {
     let inner = bytes.trim_ascii();
     match (inner.first(), inner.last()) {
         (Some(first), Some(last)) if plain(*first) && plain(*last) => inner,
-        _ => std::str::from_utf8(inner).map_or(inner, |text| text.trim().as_bytes()),
+        _ => std::str::from_utf8(inner).map_or(inner, |text| text.trim_matches(is_edge).as_bytes()),
     }
+}
+
+/// Whether a character says nothing at the end of a text. A joiner has nothing to join there.
+fn is_edge(c: char) -> bool {
+    c.is_whitespace() || is_invisible(c) || matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether a text begins or ends with something that is not seen, blanks left out.
+pub(in crate::normalise) fn has_invisible_edge(bytes: &[u8]) -> bool {
+    let inner = bytes.trim_ascii();
+    let ends = [inner.first(), inner.last()].into_iter().flatten();
+    if ends.copied().all(plain) {
+        return false;
+    }
+    let Ok(text) = std::str::from_utf8(inner) else { return false };
+    text.trim() != text.trim_matches(is_edge)
 }
 
 /// Whether a byte can neither be a blank that `trim_ascii` leaves nor a part of one.
@@ -16,15 +37,16 @@ fn plain(byte: u8) -> bool {
     byte.is_ascii() && byte != 0x0b
 }
 
-/// Whether a character is removed from texts: control characters other than tab and line ends.
+/// Whether a character is removed from texts: control characters other than tab and line ends, and what is not seen.
 fn is_noise(c: char) -> bool {
-    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || is_invisible(c)
 }
 
-/// The text without control characters; borrowed when it has none.
+/// The text without control characters and others that are not seen; borrowed when it has none.
 pub(in crate::normalise) fn without_noise(text: &str) -> Cow<'_, str> {
-    let suspect =
-        |byte: &u8| (*byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f || *byte == 0xc2;
+    let suspect = |byte: &u8| {
+        (*byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r')) || matches!(*byte, 0x7f | 0xc2 | 0xe2 | 0xef)
+    };
     if text.as_bytes().iter().any(suspect) && text.contains(is_noise) {
         Cow::Owned(text.chars().filter(|c| !is_noise(*c)).collect())
     } else {
@@ -73,6 +95,11 @@ mod tests {
     #[case::no_break_space("\u{a0}a\u{202f}", "a")]
     #[case::an_accent_at_the_end(" été ", "été")]
     #[case::a_break_inside_stays("a\u{a0}b", "a\u{a0}b")]
+    #[case::a_byte_order_mark("\u{feff}a", "a")]
+    #[case::blanks_of_no_width("\u{200b} a\u{200c}\u{a0}\u{200d}", "a")]
+    #[case::a_soft_hyphen("a\u{ad}", "a")]
+    #[case::a_joined_emoji("👩\u{200d}🌾", "👩\u{200d}🌾")]
+    #[case::nothing_that_is_seen("\u{feff}\u{200b}", "")]
     #[case::nothing_but_blanks(" \u{a0} ", "")]
     fn blanks_at_both_ends_go(#[case] text: &str, #[case] trimmed: &str) {
         assert_eq!(trim(text.as_bytes()), trimmed.as_bytes());
@@ -81,6 +108,10 @@ mod tests {
     #[rstest]
     #[case::nul("a\0b", "ab")]
     #[case::c1("a\u{85}b\u{9c}", "ab")]
+    #[case::a_byte_order_mark("a\u{feff}b", "ab")]
+    #[case::a_blank_of_no_width("a\u{200b}b", "ab")]
+    #[case::a_soft_hyphen("auto\u{ad}nome", "autonome")]
+    #[case::a_joined_emoji_stays("👩\u{200d}🌾 – l’été", "👩\u{200d}🌾 – l’été")]
     #[case::line_feeds_and_tabs_stay("a\n\tb", "a\n\tb")]
     #[case::accents_stay("Â", "Â")]
     fn control_characters_go(#[case] text: &str, #[case] cleaned: &str) {

@@ -6,6 +6,7 @@ mod figures;
 mod readers;
 mod roundtrip;
 mod rows;
+mod shifts;
 mod yeswiki;
 
 use std::collections::BTreeMap;

@@ -152,6 +152,26 @@ fn the_first_of_several_rows_with_one_key_stays() {
 }
 
 #[test]
+fn what_is_not_seen_makes_no_other_key_and_is_listed() {
+    let text = "\u{feff}id,n\u{200b},d,b,t\nk\u{feff},1,,,👩\u{200d}🌾\n\u{200b}k,2,,,\nl\u{ad}m,3,,,\nx\u{200d},\u{200b}4,,,\n";
+    let (_, out) = run_csv(&keyed_table(TYPED, &[]), text);
+    assert_eq!(out.rejects(), [(2, Some(3), "doublon")]);
+    assert_eq!(out.column("id"), ["k", "lm", "x"]);
+    assert_eq!(
+        (out.column("n"), out.column("t")[0].as_str()),
+        (vec!["1".into(), "3".into(), "4".into()], "👩\u{200d}🌾")
+    );
+    let rule = "caracteres_de_controle";
+    let told = [
+        ("id", "k\u{feff}", rule, "k"),
+        ("id", "l\u{ad}m", rule, "lm"),
+        ("id", "x\u{200d}", rule, "x"),
+        ("n", "\u{200b}4", rule, "4"),
+    ];
+    assert_eq!(out.corrections(), told);
+}
+
+#[test]
 fn the_newest_of_several_rows_with_one_key_stays() {
     let mut table = keyed_table(TYPED, &[]);
     table.keep = Keep::Newest(2);
