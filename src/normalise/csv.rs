@@ -245,7 +245,9 @@ impl PartReader<'_> {
             };
             lines.push(row.slots.iter().map(name).collect());
         }
-        Ok(grid::header(&self.name, &lines, &[]))
+        let header = grid::header(&self.name, &lines, &[]);
+        self.records.expect(header.names.len());
+        Ok(header)
     }
 
     fn rows(&mut self, number: u64, rows: &mut dyn Rows) -> Result<u64, NormaliseError> {

@@ -109,6 +109,8 @@ pub(super) struct Records {
     delimiter: u8,
     /// None where quotes are letters.
     quotes: Option<Quotes>,
+    /// Cells of the header; 0 as long as it is not read.
+    width: usize,
     /// Why the record at hand is a line that cannot be read as one.
     broken: Option<String>,
 }
@@ -142,8 +144,14 @@ impl Records {
             first_line: 1,
             delimiter: spec.delimiter,
             quotes: (spec.quote != 0).then(|| Quotes::new(spec.quote, spec.delimiter)),
+            width: 0,
             broken: None,
         }
+    }
+
+    /// Tells how many cells the header has.
+    pub(super) fn expect(&mut self, width: usize) {
+        self.width = width;
     }
 
     /// Bytes of the part that were read.
@@ -234,7 +242,7 @@ impl Records {
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
                 ReadRecordResult::End => return Ok(false),
                 ReadRecordResult::Record => {
-                    if let Some(stray) = self.quotes.as_ref().and_then(|quotes| quotes.open(How::End)) {
+                    if let Some(stray) = self.stray() {
                         return self.set_apart(stray).map(|()| true);
                     }
                     self.last_line = self.reader.line() - u64::from(closed_by == Some(b'\n'));
@@ -248,6 +256,13 @@ impl Records {
                 }
             }
         }
+    }
+
+    /// The quote for which the record at hand, which was read to its end, is none.
+    fn stray(&mut self) -> Option<Stray> {
+        let record = self.input.block.get(self.input.from..self.input.at).unwrap_or(&[]);
+        let quotes = self.quotes.as_mut()?;
+        quotes.open(How::End).or_else(|| quotes.takes_rows(record, self.width))
     }
 
     /// Begins a record at what comes next.
@@ -283,7 +298,7 @@ impl Records {
         let line = self.first_line + feeds(0, stray.opened);
         let reaches = match stray.how {
             How::End => held.trim_ascii_end().len(),
-            How::Text | How::Long => stray.until,
+            How::Text | How::Rows | How::Long => stray.until,
         };
         self.broken = Some(told(stray.how, line, line + feeds(stray.opened, reaches)));
         self.last_line = line;
@@ -329,6 +344,10 @@ fn told(how: How, line: u64, last: u64) -> String {
                 "Le guillemet qui ouvre une cellule à la ligne {line} ne se ferme qu'à la ligne {last}, au milieu d'un texte."
             )
         }
+        How::Rows => format!(
+            "Le guillemet qui ouvre une cellule à la ligne {line} ne se ferme qu'à la ligne {last}, et chacune de ces lignes a \
+             autant de cellules que l'en-tête."
+        ),
         How::Long => format!(
             "Le guillemet qui ouvre une cellule à la ligne {line} n'est pas fermé à la ligne {last} (au plus \
              {MOST_FEEDS} sauts de ligne par cellule)."

@@ -219,6 +219,33 @@ fn a_line_whose_quote_does_not_close_its_cell_is_rejected_alone(
     }
 }
 
+#[rstest]
+#[case::before_a_delimiter("5;\"Lieu 5;Mme A;Rennes\n6;Le Pré;M. B;Brest\n7;Lieu 12\";Mme C;Lyon\n", &["Le Pré", "Lieu 12\""], "Le guillemet qui ouvre une cellule à la ligne 2 ne se ferme qu'à la ligne 4, et chacune de ces lignes a autant de cellules que l'en-tête. 3 lignes seraient lues comme une : la ligne 2 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::at_the_end_of_a_line("5;\"Lieu 5;Mme A;Rennes\n6;Le Pré;M. B;Écran 12\"\n7;Lieu 7;Mme C;Lyon\n", &["Le Pré", "Lieu 7"], "Le guillemet qui ouvre une cellule à la ligne 2 ne se ferme qu'à la ligne 3, et chacune de ces lignes a autant de cellules que l'en-tête. 2 lignes seraient lues comme une : la ligne 2 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::at_the_end_of_the_file("4;Lieu 4;M. D;Nantes\n5;\"Lieu 5;Mme A;Rennes\n6;Le Pré;M. B;Écran 12\"", &["Lieu 4", "Le Pré"], "Le guillemet qui ouvre une cellule à la ligne 3 ne se ferme qu'à la ligne 4, et chacune de ces lignes a autant de cellules que l'en-tête. 2 lignes seraient lues comme une : la ligne 3 est écartée seule, et la lecture reprend à la suivante.")]
+#[case::with_carriage_returns("5;\"Lieu 5;Mme A;Rennes\r\n6;Lieu 12\";Mme C;Lyon\r\n", &["Lieu 12\""], "Le guillemet qui ouvre une cellule à la ligne 2 ne se ferme qu'à la ligne 3, et chacune de ces lignes a autant de cellules que l'en-tête. 2 lignes seraient lues comme une : la ligne 2 est écartée seule, et la lecture reprend à la suivante.")]
+fn a_quote_that_another_row_closes_takes_no_row_in(#[case] rows: &str, #[case] names: &[&str], #[case] detail: &str) {
+    for step in [1, 5, 10_000] {
+        let (summary, out) = run(&places(), drip(format!("id;nom;gerant;commune\n{rows}"), step, false)).unwrap();
+        assert_eq!(out.column("nom"), names);
+        assert_eq!((summary.rejected, out.rejects()[0].2), (1, "guillemet_ouvert"));
+        assert_eq!(out.chunks.iter().find_map(|chunk| chunk.rejects.first()).unwrap().detail, detail);
+    }
+}
+
+#[rstest]
+#[case::of_two_lines("1;\"Accueil\nle lundi\";x;y\n", "Accueil\nle lundi")]
+#[case::with_as_many_separators_as_the_header_in_sentences(
+    "1;\"lundi ; mardi ; jeudi\nun ; deux ; trois ; quatre\nou ; le soir\";x;y\n",
+    "lundi ; mardi ; jeudi\nun ; deux ; trois ; quatre\nou ; le soir"
+)]
+#[case::of_lists_of_as_many_items_as_the_header_has_columns("1;x;y;\"Horaires :\nlundi;mardi;jeudi;samedi\"\n", "x")]
+#[case::of_lines_of_which_one_is_no_row("1;\"a;b;c\nd\ne;f\";x;y\n", "a;b;c\nd\ne;f")]
+fn a_quoted_text_of_several_lines_stays_one_cell(#[case] rows: &str, #[case] text: &str) {
+    let (summary, out) = run_csv(&places(), format!("id;nom;gerant;commune\n{rows}2;a;b;c\n"));
+    assert_eq!((out.column("nom")[0].as_str(), summary.kept, summary.rejected), (text, 2, 0));
+}
+
 #[test]
 fn a_quote_open_for_more_lines_than_a_cell_has_costs_its_own_line_only() {
     let mut text = String::from("id;nom;gerant;commune\n0;\"Lieu;M.;Lyon\n");
@@ -330,13 +357,14 @@ proptest! {
         let end = if returns { "\r\n" } else { "\n" };
         let mut text = format!("id;nom;gerant;commune{end}");
         for (at, (one, two, stray)) in rows.iter().enumerate() {
-            let (before, after) = (if *stray == 0 { "\"" } else { "" }, if *stray == 1 { "\"" } else { "" });
-            write!(text, "{at};{before}{one}x;{after}{two};y{end}").unwrap();
+            let quote = |kind: u8| if *stray == kind { "\"" } else { "" };
+            let (before, after, last) = (quote(0), quote(1), quote(2));
+            write!(text, "{at};{before}{one}x{last};{after}{two};y{end}").unwrap();
         }
         let (summary, out) = run(&places(), drip(text, step, false)).unwrap();
         let sound = || rows.iter().enumerate().filter(|(_, (.., stray))| *stray > 1);
         prop_assert_eq!(out.column("id"), sound().map(|(at, _)| at.to_string()).collect::<Vec<_>>());
-        prop_assert_eq!(out.column("nom"), sound().map(|(_, (one, ..))| format!("{one}x").trim().to_owned()).collect::<Vec<_>>());
+        prop_assert_eq!(out.column("nom"), sound().map(|(_, (one, _, stray))| format!("{one}x{}", if *stray == 2 { "\"" } else { "" }).trim().to_owned()).collect::<Vec<_>>());
         prop_assert_eq!(out.column("gerant"), sound().map(|(_, (_, two, _))| two.clone()).collect::<Vec<_>>());
         prop_assert_eq!(summary.by_reason.get("guillemet_ouvert").copied().unwrap_or(0), summary.rejected);
     }
