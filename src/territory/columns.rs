@@ -6,11 +6,13 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Builder, RecordBatch, String
 use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::{Cog, PlaceInput, Placement, to_wgs84};
+use super::{Cog, Correction, PlaceInput, Placement, angle, rule, to_wgs84};
 use crate::config::pipeline::TableSpec;
 
 /// Prefix of the columns that do not leave the stage between reading and storing.
 pub const HIDDEN: &str = "__";
+/// Column of the postal code: the source's own, where it is one.
+const POSTAL: &str = "code_postal";
 
 /// A place that was put right by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,10 +81,15 @@ fn text(array: &StringArray, row: usize) -> Option<&str> {
     array.is_valid(row).then(|| array.value(row).trim()).filter(|text| !text.is_empty())
 }
 
-/// A coordinate, with decimal point or comma; blanks group digits.
-fn number(text: &str) -> Option<f64> {
-    let plain: String = text.chars().filter(|c| !c.is_whitespace()).map(|c| if c == ',' { '.' } else { c }).collect();
-    plain.trim_end_matches('°').parse::<f64>().ok().filter(|number| number.is_finite())
+/// What the texts of a row's coordinates came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Given {
+    /// There are none.
+    Nothing,
+    /// There are some that give no point.
+    Unreadable,
+    /// A point, and whether it was written as people do.
+    Point((f64, f64), bool),
 }
 
 impl<'a> Inputs<'a> {
@@ -105,14 +112,30 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    fn row(&self, row: usize, crs: Option<u16>) -> PlaceInput<'a> {
-        let given = text(self.longitude, row).and_then(number).zip(text(self.latitude, row).and_then(number));
-        let point = given.map(|point| match crs {
+    fn given(&self, row: usize, crs: Option<u16>) -> Given {
+        let read = if crs.is_none() { angle::degrees } else { angle::number };
+        match (text(self.longitude, row), text(self.latitude, row)) {
+            (None, None) => Given::Nothing,
+            (Some(longitude), Some(latitude)) => match (read(longitude), read(latitude)) {
+                (Some(x), Some(y)) => Given::Point((x.value, y.value), x.rewritten || y.rewritten),
+                _ => Given::Unreadable,
+            },
+            _ => Given::Unreadable,
+        }
+    }
+
+    fn row(&self, row: usize, crs: Option<u16>) -> (PlaceInput<'a>, Given) {
+        let given = self.given(row, crs);
+        let point = match given {
+            Given::Point(point, _) => Some(point),
+            Given::Nothing | Given::Unreadable => None,
+        };
+        let point = point.map(|point| match crs {
             // What has no place in the system is kept, for the refusal to show it.
             Some(epsg) if point != (0.0, 0.0) => to_wgs84(epsg, point).unwrap_or(point),
             _ => point,
         });
-        PlaceInput {
+        let input = PlaceInput {
             insee: text(self.insee, row),
             postal: text(self.postal, row),
             commune: text(self.commune, row),
@@ -120,7 +143,45 @@ impl<'a> Inputs<'a> {
             region: text(self.region, row),
             longitude: point.map(|(longitude, _)| longitude),
             latitude: point.map(|(_, latitude)| latitude),
-        }
+        };
+        (input, given)
+    }
+
+    /// Finds the place of a row, and says what of its coordinates was not taken as it is.
+    fn locate<'c>(&self, cog: &'c Cog, row: usize, crs: Option<u16>) -> Placement<'c> {
+        let (input, given) = self.row(row, crs);
+        let mut placement = cog.locate(&input);
+        let before = || [self.longitude, self.latitude].map(|array| text(array, row).unwrap_or_default()).join(" ; ");
+        let written = |(x, y): (f64, f64)| format!("{},{}", round_degrees(x), round_degrees(y));
+        let told = match given {
+            Given::Nothing | Given::Point(_, false) => None,
+            Given::Point(point, true) => Some((rule::SEXAGESIMAL, written(point))),
+            Given::Unreadable => {
+                let centre = placement.longitude.zip(placement.latitude);
+                Some((rule::UNREADABLE_POINT, centre.map(written).unwrap_or_default()))
+            }
+        };
+        placement.corrections.extend(told.map(|(rule, after)| Correction { rule, before: before(), after }));
+        placement
+    }
+
+    /// The postal code of a row whose place is known, and says when it is not as the source has it.
+    fn postal(&self, cog: &Cog, row: usize, placement: &mut Placement<'_>) -> Option<String> {
+        let written = text(self.postal, row)?;
+        let postal = cog.postal_of(written, placement);
+        let same = |code: &String| written.chars().filter(|c| !c.is_whitespace()).eq(code.chars());
+        let is_told = placement.corrections.iter().any(|correction| correction.rule == rule::POSTAL_FORM);
+        let rule = match &postal {
+            None => Some(rule::POSTAL_UNREADABLE),
+            Some(code) if same(code) || is_told => None,
+            Some(_) => Some(rule::POSTAL_FORM),
+        };
+        placement.corrections.extend(rule.map(|rule| Correction {
+            rule,
+            before: written.to_owned(),
+            after: postal.clone().unwrap_or_default(),
+        }));
+        postal
     }
 }
 
@@ -129,14 +190,20 @@ pub fn place(cog: &Cog, batch: &RecordBatch, placing: &Placing<'_>) -> Result<Pl
     let inputs = Inputs::of(batch)?;
     let rows = batch.column_by_name("__row").map(|rows| rows.as_primitive::<UInt64Type>().clone());
     let rows = rows.unwrap_or_else(|| (1..=batch.num_rows() as u64).collect::<UInt64Array>());
-    let placements: Vec<Placement<'_>> =
-        (0..batch.num_rows()).map(|row| cog.locate(&inputs.row(row, placing.crs))).collect();
     let schema = placed_schema(&batch.schema());
+    let mut placements: Vec<Placement<'_>> =
+        (0..batch.num_rows()).map(|row| inputs.locate(cog, row, placing.crs)).collect();
+    let is_asked = schema.column_with_name(POSTAL).is_some() && !placing.own.contains(&POSTAL);
+    let postals: Vec<Option<String>> = if is_asked {
+        placements.iter_mut().enumerate().map(|(row, placement)| inputs.postal(cog, row, placement)).collect()
+    } else {
+        Vec::new()
+    };
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let given = batch.column_by_name(field.name()).cloned();
         let own = placing.own.contains(&field.name().as_str());
-        columns.push(match filled(cog, field, &placements, &inputs).filter(|_| !own) {
+        columns.push(match filled(cog, field, &placements, &postals).filter(|_| !own) {
             Some(array) => array,
             None => given.ok_or_else(|| ArrowError::SchemaError(format!("column `{}` is missing", field.name())))?,
         });
@@ -162,18 +229,8 @@ pub fn place(cog: &Cog, batch: &RecordBatch, placing: &Placing<'_>) -> Result<Pl
     Ok(Placed { batch: RecordBatch::try_new(schema, columns)?, corrections, methods })
 }
 
-/// Postal code on five digits; other texts as they are.
-fn postal_code(text: &str) -> String {
-    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if (4..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        format!("{digits:0>5}")
-    } else {
-        digits
-    }
-}
-
 /// The array of a place column; `None` when the column is not one.
-fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Inputs<'_>) -> Option<ArrayRef> {
+fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], postals: &[Option<String>]) -> Option<ArrayRef> {
     let texts = |value: &dyn Fn(&Placement<'_>) -> Option<String>| -> Option<ArrayRef> {
         let mut builder = StringBuilder::new();
         for placement in placements {
@@ -205,11 +262,7 @@ fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Input
         "lieu_confiance" => numbers(&|p| Some(p.confidence)),
         "lieu_distance_km" => numbers(&|p| p.distance_km.map(|km| (km * 1000.0).round() / 1000.0)),
         "position_origine" => texts(&|p| Some(p.position.as_str().to_owned())),
-        "code_postal" => {
-            let mut builder = StringBuilder::new();
-            (0..placements.len()).for_each(|row| builder.append_option(text(inputs.postal, row).map(postal_code)));
-            Some(Arc::new(builder.finish()))
-        }
+        POSTAL => Some(Arc::new(StringArray::from_iter(postals))),
         _ => None,
     }
 }
@@ -218,3 +271,7 @@ fn filled(cog: &Cog, field: &Field, placements: &[Placement<'_>], inputs: &Input
 fn round_degrees(degrees: f64) -> f64 {
     (degrees * 1e6).round() / 1e6
 }
+
+#[cfg(test)]
+#[path = "columns_tests.rs"]
+mod tests;

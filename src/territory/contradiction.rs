@@ -87,7 +87,7 @@ impl Cog {
             correct(corrections, rule::INSEE_REFUTED, code, "");
             return Weighed { found: None, less: AGAINST_CODE };
         }
-        if elsewhere || self.is_name_of_another(&accused, found.method) {
+        if elsewhere || (misnamed && self.is_name_of_another(&accused, found.method)) {
             return self.doubted(found, input, corrections);
         }
         Weighed { found: Some(found), less: 0 }
@@ -175,12 +175,30 @@ impl Cog {
         outlines.into_iter().any(|outline| outline.is_near(point, OUTLINE_KM))
     }
 
-    /// Whether the name is that of one other commune of the code's own département. An abolished commune has its name
-    /// nowhere any more.
+    /// Whether the name is that of another commune: of one of the code's own département, else of any in France. A quarter
+    /// often bears the name of some commune far away: where postal code, département or point stand by the code, only a
+    /// name that one commune alone bears speaks against it. An abolished commune has its name nowhere any more.
     fn is_name_of_another(&self, accused: &Accused<'_>, method: Method) -> bool {
-        let name = accused.asked.name.as_ref().filter(|_| method == Method::CodeInsee);
-        let other = name.and_then(|name| self.named_within(name, &accused.mine));
-        other.is_some_and(|(row, _)| self.row(row).today() != accused.own)
+        let Some(name) = accused.asked.name.as_ref().filter(|_| method == Method::CodeInsee) else { return false };
+        if let Some((row, _)) = self.named_within(name, &accused.mine) {
+            return self.row(row).today() != accused.own;
+        }
+        match self.bearers(name).as_slice() {
+            [] => false,
+            [_] => true,
+            _ => !self.is_backed(accused),
+        }
+    }
+
+    /// Whether something beside the code says that the row is where the code is.
+    fn is_backed(&self, accused: &Accused<'_>) -> bool {
+        let asked = accused.asked;
+        let by_postal = asked
+            .postal
+            .is_some_and(|(postal, _)| self.rows_of_postal(postal).any(|row| self.row(row).today() == accused.own));
+        let by_departement = asked.departements.iter().any(|at| accused.mine.contains(at));
+        let reach = reach_km(self.departement(self.row(accused.own).departement()));
+        by_postal || by_departement || self.away_km(accused.point, accused.own).is_some_and(|km| km <= reach)
     }
 }
 

@@ -79,8 +79,7 @@ impl Cog {
         };
         let centre = [arrondissement, row, commune].into_iter().flatten().find_map(Commune::centre);
         let position = position::choose(self, input, centre, departement, &mut corrections);
-        let asked_something = insee.is_some() || text(input.postal).is_some() || text(input.commune).is_some();
-        let absent = if asked_something { Method::Introuvable } else { Method::NonRenseigne };
+        let absent = self.absent(&asked, input, position.point.is_some());
         Placement {
             commune,
             arrondissement,
@@ -98,6 +97,50 @@ impl Cog {
             distance_km: position.distance_km,
             corrections,
         }
+    }
+
+    /// Why a row without any place has none.
+    fn absent(&self, asked: &Asked, input: &PlaceInput<'_>, drawn: bool) -> Method {
+        let beside =
+            [input.insee, input.postal, input.departement, input.region].into_iter().any(|it| text(it).is_some());
+        let point = input.longitude.zip(input.latitude).is_some_and(|point| point != (0.0, 0.0));
+        if !beside && text(input.commune).is_none() {
+            return match (drawn, point) {
+                (true, _) => Method::PointSeul,
+                (false, true) => Method::Introuvable,
+                (false, false) => Method::NonRenseigne,
+            };
+        }
+        match asked.name.as_ref().filter(|_| !beside).map(|name| self.bearers(name).len()) {
+            Some(1) => Method::NomSansDepartement,
+            Some(2..) => Method::Homonymes,
+            Some(0) | None => Method::Introuvable,
+        }
+    }
+
+    /// Communes of today, in all of France, that bear a name exactly, or else nearly.
+    pub(super) fn bearers(&self, name: &Name) -> Vec<u32> {
+        let all = (0..self.departements().len()).flat_map(|at| self.names(at).find(name));
+        let communes: Vec<(u8, u32)> = all.filter(|(_, row)| self.row(*row).kind() == Kind::Commune).collect();
+        let nearest = communes.iter().map(|(far, _)| *far).min();
+        communes.into_iter().filter(|(far, _)| Some(*far) == nearest).map(|(_, row)| row).collect()
+    }
+
+    /// The postal code of a row on five digits, once its place is known; none when what the source has is none.
+    ///
+    /// Four digits have lost a zero only where the place says so: else they are those of another country. Five digits of no
+    /// commune are those of a CEDEX, unless they are the INSEE code of the row's own commune.
+    pub(super) fn postal_of(&self, written: &str, placement: &Placement<'_>) -> Option<String> {
+        let (postal, padded) = postal_code(written)?;
+        let departement = placement.departement.and_then(|departement| self.departement_at(departement.code()));
+        if padded && !departement.is_some_and(|at| self.departements_of_postal(postal).contains(&at)) {
+            return None;
+        }
+        let code = format!("{postal:05}");
+        let known = self.rows_of_postal(postal).next().is_some();
+        let insee = || self.row_of_code(Insee::new(&code)?).map(|(row, _)| self.row(self.row(row).today()).code());
+        let typed = !known && placement.commune.is_some_and(|commune| insee() == Some(commune.code()));
+        (!typed).then_some(code)
     }
 
     /// What is left to say of a row without a commune.

@@ -117,7 +117,10 @@ fn name_and_departement(
 }
 
 #[rstest]
-#[case::name_alone("", "Rennes", "", "introuvable")]
+#[case::name_alone("", "Rennes", "", "nom_sans_departement")]
+#[case::a_name_of_several_communes("", "Saint-Denis", "", "homonymes")]
+#[case::a_name_of_none("", "Nulle-Part", "", "introuvable")]
+#[case::a_name_beside_a_code_that_is_none("99", "Rennes", "", "introuvable")]
 #[case::belgian("1000", "Bruxelles", "", "introuvable")]
 #[case::abroad("H2X 1Y4", "Montréal", "Québec", "introuvable")]
 #[case::nothing("", "", "", "non_renseigne")]
@@ -283,6 +286,10 @@ fn what_was_put_right_is_told(
 #[case::another_departement_and_no_point_there(("13119", "13470", "Carnoux-en-Provence", "85"), Some((5.550_263, 43.247_391)), "13119", "code_insee", 0.6, &[("code_insee_douteux", "13470 Carnoux-en-Provence 85", "13119")])]
 #[case::name_of_another_commune(("01043", "", "Miribel", "01"), Some((4.991_524, 45.823_57)), "01043", "code_insee", 0.6, &[("code_insee_douteux", "Miribel 01", "01043")])]
 #[case::postal_code_of_another_departement(("35238", "75018", "", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "75018", "35238")])]
+#[case::name_of_a_commune_elsewhere(("35238", "", "Marseille", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "Marseille", "35238")])]
+#[case::the_same_beside_its_postal_code(("35238", "35000", "Marseille", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "35000 Marseille", "35238")])]
+#[case::name_of_several_communes_elsewhere(("35238", "", "Saint-Denis", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "Saint-Denis", "35238")])]
+#[case::a_quarter_that_bears_the_name_of_several_communes(("35238", "35000", "Beaulieu", "35"), None, "35238", "code_insee", 1.0, &[])]
 #[case::a_part_of_the_commune(("49307", "49630", "Corné", "49"), None, "49307", "code_insee", 1.0, &[])]
 #[case::an_unknown_spelling(("94003", "94110", "Arceuil", "94"), None, "94003", "code_insee", 1.0, &[])]
 #[case::a_cedex(("35238", "35042", "Rennes Cedex", "35"), None, "35238", "code_insee", 1.0, &[])]
@@ -354,7 +361,7 @@ fn points_are_checked_against_the_commune(#[case] latitude: f64, #[case] longitu
 }
 
 #[rstest]
-#[case::nothing_given("", Method::NonRenseigne)]
+#[case::a_point_alone("", Method::PointSeul)]
 #[case::unknown_commune("Nulle-Part", Method::Introuvable)]
 fn a_point_is_kept_without_a_commune(#[case] commune: &str, #[case] method: Method) {
     let input = PlaceInput { longitude: Some(-1.68), latitude: Some(48.11), ..at("", "", commune, "") };
@@ -370,6 +377,14 @@ fn a_commune_without_centre_keeps_a_point_in_france(#[case] insee: &str) {
     assert_eq!(COG.locate(&at(insee, "", "", "")).position, PositionOrigin::Aucune);
     let input = PlaceInput { longitude: Some(2.96), latitude: Some(45.12), ..at(insee, "", "", "") };
     assert_eq!(COG.locate(&input).position, PositionOrigin::Source);
+}
+
+#[test]
+fn a_point_out_of_bounds_and_nothing_else_is_not_found() {
+    let point =
+        |longitude, latitude| PlaceInput { longitude: Some(longitude), latitude: Some(latitude), ..at("", "", "", "") };
+    assert_eq!(COG.locate(&point(400.0, 2.0)).method, Method::Introuvable);
+    assert_eq!(COG.locate(&point(0.0, 0.0)).method, Method::NonRenseigne);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! Nothing here reads the network or a clock: the same seeds and the same input give the same [`Placement`]. What a
 //! geocoder answered is such an input; `geocode.rs` says which of its answers are good enough.
 
+mod angle;
 mod cog;
 pub mod columns;
 mod contradiction;
@@ -101,8 +102,10 @@ pub mod rule {
     pub const INSEE_REFUTED: &str = "code_insee_contredit";
     /// Something in the row contradicts the INSEE code, which stands: a suspicious place, for a person to look at.
     pub const INSEE_DOUBTED: &str = "code_insee_douteux";
-    /// The postal code had lost its leading zero.
+    /// The postal code had lost its leading zero, or something stood beside it.
     pub const POSTAL_FORM: &str = "code_postal_forme";
+    /// It is no French postal code: foreign, of another length, or the INSEE code of the commune.
+    pub const POSTAL_UNREADABLE: &str = "code_postal_illisible";
     /// `CEDEX` and what follows was left out of the name.
     pub const CEDEX: &str = "cedex";
     /// Longitude and latitude were in each other's place.
@@ -119,6 +122,10 @@ pub mod rule {
     pub const OFF_SHORE: &str = "coordonnees_hors_de_france";
     /// The point was in another département than the commune.
     pub const OTHER_DEPARTEMENT: &str = "coordonnees_autre_departement";
+    /// The coordinates were written in degrees, minutes and seconds, or with a letter for the hemisphere.
+    pub const SEXAGESIMAL: &str = "coordonnees_sexagesimales";
+    /// The coordinates cannot be read, or there is one only.
+    pub const UNREADABLE_POINT: &str = "coordonnees_illisibles";
     /// A région of before 2016 gave way to today's.
     pub const FORMER_REGION: &str = "ancienne_region";
 }
@@ -142,9 +149,15 @@ pub enum Method {
     DepartementParCodePostal,
     /// A région was named, and no département or none that fits.
     RegionSeule,
-    /// Something was given, and no commune or more than one fits.
+    /// A point was given, and neither a code nor a name.
+    PointSeul,
+    /// A name was given and nothing that tells its département; one commune in France bears it.
+    NomSansDepartement,
+    /// The same, and several communes bear it.
+    Homonymes,
+    /// Something was given, and no commune fits.
     Introuvable,
-    /// Neither a code nor a name was given.
+    /// Neither a code, a name nor a point was given.
     NonRenseigne,
 }
 
@@ -160,6 +173,9 @@ impl Method {
             Self::DepartementSeul => "departement_seul",
             Self::DepartementParCodePostal => "departement_par_code_postal",
             Self::RegionSeule => "region_seule",
+            Self::PointSeul => "point_seul",
+            Self::NomSansDepartement => "nom_sans_departement",
+            Self::Homonymes => "homonymes",
             Self::Introuvable => "introuvable",
             Self::NonRenseigne => "non_renseigne",
         }

@@ -112,6 +112,7 @@ fn the_registry_is_corrected_exactly_where_the_answer_sheet_says() {
     let mut expected = Vec::new();
     for (kind, rule) in [
         ("cedex", "cedex"),
+        ("lost_leading_zero", "code_postal_forme"),
         ("swapped_coordinates", "coordonnees_inversees"),
         ("zero_coordinates", "coordonnees_nulles"),
         ("out_of_bounds_coordinates", "coordonnees_hors_limites"),
