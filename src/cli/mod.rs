@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk. Exit codes: 0 done (also "unchanged"), 1 failed or blocked, 2 a mistake in what a
 //! person wrote.
 
+mod advice;
 mod check;
 mod init;
 mod logging;

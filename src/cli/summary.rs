@@ -80,6 +80,7 @@ pub(super) fn text(record: &RunRecord, project: &Project) -> String {
         for (row, detail) in &check.sample {
             out.line(format_args!("      row {row}: {detail}"));
         }
+        super::advice::add(&mut out, check);
         if let Some(file) = &check.file {
             let private = project.private_store.trim_end_matches('/');
             out.line(format_args!("      first rows: {private}/runs/{}/{file} (private)", record.run));

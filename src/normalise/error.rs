@@ -239,6 +239,34 @@ pub enum NormaliseError {
 }
 
 impl NormaliseError {
+    /// Says which file a part without a name is: that of a source that has one only.
+    #[must_use]
+    pub fn of_file(mut self, file: &str) -> Self {
+        match &mut self {
+            Self::MissingPart { part, .. }
+            | Self::Read { part, .. }
+            | Self::Packed { part, .. }
+            | Self::WrongKind { part, .. }
+            | Self::NoRows { part, .. }
+            | Self::OtherCrs { part, .. }
+            | Self::NoHeader { part, .. }
+            | Self::HeaderEncoding { part, .. }
+            | Self::RepeatedColumn { part, .. }
+            | Self::MissingColumn { part, .. }
+            | Self::HeaderQuote { part, .. }
+            | Self::LongRecord { part, .. }
+            | Self::Json { part, .. }
+            | Self::WrongForm { part, .. }
+                // A member of a ZIP has a name of its own behind it.
+                if part.is_empty() || part.starts_with('!') =>
+            {
+                part.insert_str(0, file);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// A missing source column, with the nearest of the names that are there.
     pub(super) fn missing_column(
         table: &TableName,

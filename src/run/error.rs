@@ -8,7 +8,7 @@ use crate::id::{DatasetId, ReleaseId, SourceId, TableName};
 use crate::normalise::NormaliseError;
 use crate::publish::PublishError;
 use crate::publish::owner::OwnerError;
-use crate::source::SourceError;
+use crate::source::{Snapshot, SourceError};
 use crate::store::StoreError;
 use crate::territory::TerritoryError;
 
@@ -285,6 +285,16 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Says which file of a snapshot could not be read, where its part has no name.
+    pub(super) fn of_snapshot(self, snapshot: &Snapshot) -> Self {
+        match (self, snapshot.nameless()) {
+            (Self::Normalise { table, source }, Some(file)) => {
+                Self::Normalise { table, source: Box::new(source.of_file(file)) }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// What was wrong, a stable code without values: `releases.json` tells it to everyone.
     pub fn code(&self) -> &'static str {
         match self {

@@ -249,7 +249,8 @@ impl Intaker<'_> {
             let erased = erase::left_out(&demands, table, &key);
             let (cog, folder) = (Arc::clone(self.cog), self.folder.to_owned());
             let task = tokio::task::spawn_blocking(move || stage::stage(&spec, (&key, erased), parts, &cog, &folder));
-            let mut staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })??;
+            let staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })?;
+            let mut staged_table = staged_table.map_err(|error| error.of_snapshot(&snapshot))?;
             staged_table.changes = drift::since(self.job, self.private, table, &staged_table).await?;
             let table = staged_table;
             let lost = lost_columns(&self.job.pipeline.tables[at], &table);

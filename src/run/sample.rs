@@ -64,7 +64,8 @@ pub async fn sample(
     let parts = parts(&store, &snapshot, table).await?;
     let (spec, key, root) = (table.clone(), project.key.clone(), project.root.clone());
     let task = tokio::task::spawn_blocking(move || rows(&spec, &Normaliser::new(&spec, &key), parts, &root, most));
-    task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })?
+    let sample = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })?;
+    sample.map_err(|error| error.of_snapshot(&snapshot))
 }
 
 /// Files are read into a store in memory, so that nothing is written.

@@ -12,9 +12,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file or pattern leads to nothing.
-    #[error(
-        "nothing matches `{pattern}` for the part `{part}`: looked in `{place}`; check the path in the pipeline file"
-    )]
+    #[error("nothing matches `{pattern}`{}: looked in `{place}`; check the path in the pipeline file", of_part(part))]
     NothingFound {
         /// The part that was declared.
         part: String,
@@ -24,7 +22,7 @@ pub enum SourceError {
         place: String,
     },
     /// A pattern of file names cannot be read.
-    #[error("`{pattern}` for the part `{part}` is not a pattern of file names")]
+    #[error("`{pattern}`{} is not a pattern of file names", of_part(part))]
     Pattern {
         /// The part that was declared.
         part: String,
@@ -34,7 +32,7 @@ pub enum SourceError {
         source: glob::PatternError,
     },
     /// A local file cannot be read.
-    #[error("could not read `{}` for the part `{part}`", path.display())]
+    #[error("could not read `{}`{}", path.display(), of_part(part))]
     ReadFile {
         /// The part.
         part: String,
@@ -44,7 +42,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A download failed for good.
-    #[error("could not download the part `{part}`: {method} {url} failed at attempt {attempts} after {}", seconds(*elapsed))]
+    #[error("could not download{}: {method} {url} failed at attempt {attempts} after {}", the_part(part), seconds(*elapsed))]
     Download {
         /// The part.
         part: String,
@@ -243,7 +241,7 @@ pub enum SourceError {
         source: serde_json::Error,
     },
     /// The temporary copy of a part could not be written or read.
-    #[error("could not use a temporary file for the part `{part}`; is the disk of the temporary folder full?")]
+    #[error("could not use a temporary file{}; is the disk of the temporary folder full?", of_part(part))]
     TemporaryFile {
         /// The part.
         part: String,
@@ -458,4 +456,13 @@ fn advice(status: u16) -> &'static str {
 
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// A part in words; nothing for the only part of a source, which has no name.
+fn the_part(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!(" the part `{part}`") }
+}
+
+fn of_part(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!(" for the part `{part}`") }
 }

@@ -91,6 +91,12 @@ struct DigestedPart<'a> {
 }
 
 impl Snapshot {
+    /// The file or address that the part without a name came from.
+    pub fn nameless(&self) -> Option<&str> {
+        let part = self.parts.iter().find(|part| part.name.is_empty())?;
+        Some(part.url.strip_prefix("file:").unwrap_or(&part.url))
+    }
+
     /// The part of that name.
     pub fn part(&self, name: &str) -> Result<&SnapshotPart, SourceError> {
         self.parts.iter().find(|part| part.name == name).ok_or_else(|| SourceError::UnknownPart {

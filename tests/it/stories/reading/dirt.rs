@@ -102,3 +102,43 @@ fn a_download_that_was_cut_is_no_fault_of_the_json() {
     );
     assert!(!output.stderr.contains("readable JSON"), "{}", output.stderr);
 }
+
+#[test]
+fn a_handle_that_a_spreadsheet_would_run_blocks_and_the_summary_says_what_to_write() {
+    let fields = [field("id", "string"), field("compte", "string")].join(", ");
+    let table = "csv = {}\n[table.lieux.columns]\nid = \"id\"\ncompte = \"Compte\"\n";
+    let project = project("lieux.csv", "id,Compte\n1,@lareseau\n2,lagrange\n", table, &fields);
+    let said = project.essaim(&["run"]).expect(1).stderr;
+    assert!(said.contains("block no_formula of `lieux`: 1 rows") && said.contains("row 1: compte"), "{said}");
+    // What it says to write is written as it stands.
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    let derive = lines.iter().position(|line| *line == "[table.lieux.derive]").expect("a line to write");
+    let derived = format!("{}\n{}\n", lines[derive], lines[derive + 1].replace("SOURCE", "Compte"));
+    assert_eq!(lines[derive + 2], "[table.lieux.columns]");
+    project.replace("pipelines/lieux.toml", "compte = \"Compte\"", lines[derive + 3]);
+    project.replace("pipelines/lieux.toml", "[table.lieux.columns]", &format!("{derived}[table.lieux.columns]"));
+    project.run();
+    assert!(published(&project).contains("1,lareseau"), "{}", published(&project));
+}
+
+#[test]
+fn a_key_that_the_file_does_not_have_is_told_with_the_file() {
+    let fields = [field("id", "string"), field("nom", "string")].join(", ");
+    let project = project("lieux.csv", "numero,nom\n1,a\n", "csv = {}", &fields);
+    let said = project.essaim(&["run"]).expect(1).stderr;
+    assert!(said.contains("part `seeds/lieux.csv` has no column `id`"), "{said}");
+    let said = project.essaim(&["check", "--sample", "2"]).stderr;
+    assert!(!said.contains("``"), "{said}");
+}
+
+#[test]
+fn a_row_of_one_typed_column_that_a_separator_shifted_is_not_published() {
+    let rows: String = (1..=9).map(|row| format!("{row},Lieu {row},2019-04-0{row},calme\n")).collect();
+    let text = format!("id,nom,ouverture,note\n{rows}k,Le Lieu, Lyon,2020-05-02\n");
+    let fields = [field("id", "string"), field("nom", "string"), field("ouverture", "date"), field("note", "string")];
+    let project = project("lieux.csv", text, "csv = {}", &fields.join(", "));
+    project.run();
+    let rejects = project.ledger("rejects", "lieux");
+    assert_eq!((rejects.len(), &*rejects[0]["motif"]), (1, "cellules_decalees"));
+    assert!(!published(&project).contains("Lyon"));
+}
