@@ -260,10 +260,20 @@ fn describe(folder: &Path, looked: &Looked<'_>, drafted: &Drafted, seen: &Look, 
         let place = column.place.map(|place| format!(", gives the place ({place})")).unwrap_or_default();
         let personal = if column.personal { ", PERSONAL" } else { "" };
         let key = if drafted.key.contains(&column.name) { ", the key" } else { "" };
-        out.line(format_args!("  {:<28} {}{place}{key}{personal}", column.name, kind(&column.guess)));
+        let misfits = match column.misfits {
+            0 => String::new(),
+            1 => ", but for 1 cell".to_owned(),
+            more => format!(", but for {more} cells"),
+        };
+        out.line(format_args!("  {:<28} {}{misfits}{place}{key}{personal}", column.name, kind(&column.guess)));
     }
     if let Some(epsg) = drafted.crs {
-        out.line(format_args!("  coordinates in EPSG:{epsg}, by the size of the numbers"));
+        out.line(format_args!("  coordinates in EPSG:{epsg}, by the file, its columns or the size of the numbers"));
+    }
+    if drafted.survey {
+        out.line(format_args!(
+            "  the rows look like people's answers: the pipeline file ends with how to declare a survey"
+        ));
     }
     if !drafted.missing.is_empty() {
         out.line(format_args!("  read as empty: {}", drafted.missing.join(", ")));
@@ -273,7 +283,8 @@ fn describe(folder: &Path, looked: &Looked<'_>, drafted: &Drafted, seen: &Look, 
     }
     out.line(format_args!("\nNothing is public yet. Next:\n  essaim --project {folder} check --sample 5"));
     out.line(format_args!(
-        "  then say \"visibility\": \"public\" in {folder}/schemas/, name the table in [publish], and essaim run"
+        "  then change \"undeclared\" to \"public\" in {folder}/schemas/ for what everyone may see, name the table in\n  \
+         [publish] of {folder}/pipelines/, and essaim --project {folder} run"
     ));
     out.finish()
 }

@@ -221,6 +221,8 @@ fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problem
             "public" => Visibility::Public,
             "restricted" => Visibility::Restricted,
             "personal" => Visibility::Personal,
+            // What a draft writes where nobody has decided yet: as if it were not there.
+            "undeclared" => Visibility::Undeclared,
             other => {
                 problems.push(
                     visibility

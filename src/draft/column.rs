@@ -63,6 +63,8 @@ pub struct Proposal {
     pub place: Option<&'static str>,
     /// Whether each row has another value.
     pub unique: bool,
+    /// Cells that were looked at and do not fit the guess.
+    pub misfits: usize,
 }
 
 /// A name of lower-case ASCII letters, digits and `_`.
@@ -139,6 +141,28 @@ const DATES: [(&str, &str); 4] = [
     (r"^\d\d-\d\d-\d{4}$", "%d-%m-%Y"),
 ];
 
+/// One cell in so many may be wrong, in a column whose other cells leave no doubt of what it holds.
+const SLIP: usize = 50;
+
+/// What the filled cells of a column have in common, but for a slip here and there, and how many these are.
+fn guess_but_slips(cells: &[&str], identifier: bool) -> (Guess, usize) {
+    let guessed = guess(cells, identifier);
+    if !matches!(guessed, Guess::Text | Guess::Code(_) | Guess::Codes(..)) || identifier {
+        return (guessed, 0);
+    }
+    let dates = DATES.map(|(pattern, format)| (pattern, Guess::Date(Some(format).filter(|format| !format.is_empty()))));
+    let strict = dates.into_iter().chain([(r"^\d{14}$", Guess::Siret), (ADDRESS, Guess::Uri)]);
+    let few = strict.filter_map(|(pattern, guess)| {
+        let pattern = Regex::new(pattern).ok()?;
+        let wrong = cells.iter().filter(|cell| !pattern.is_match(cell)).count();
+        (wrong * SLIP <= cells.len()).then_some((guess, wrong))
+    });
+    few.min_by_key(|(_, wrong)| *wrong).unwrap_or((guessed, 0))
+}
+
+/// A web address.
+const ADDRESS: &str = r"^(?i)(https?://|www\.)\S+$";
+
 /// What the filled cells of a column have in common.
 fn guess(cells: &[&str], identifier: bool) -> Guess {
     let all = |pattern: &str| Regex::new(pattern).is_ok_and(|pattern| cells.iter().all(|cell| pattern.is_match(cell)));
@@ -167,7 +191,7 @@ fn guess(cells: &[&str], identifier: bool) -> Guess {
     if all(r"^-?\d{1,3}([ \u{a0}\u{202f}]?\d{3})*(,\d+)?$") && !padded {
         return Guess::Number(true);
     }
-    if all(r"^(?i)(https?://|www\.)\S+$") {
+    if all(ADDRESS) {
         return Guess::Uri;
     }
     if let Some((separator, options)) = in_one_cell(cells) {
@@ -209,7 +233,8 @@ pub(super) fn propose(source: &str, name: String, column: &[&str], rows: usize, 
         || folded
             .split(' ')
             .any(|word| word.ends_with("code") || matches!(word, "id" | "siren" | "rna" | "identifiant" | "numero"));
-    Proposal { source: source.to_owned(), name, guess: guess(&cells, identifier || personal), personal, place, unique }
+    let (guess, misfits) = guess_but_slips(&cells, identifier || personal);
+    Proposal { source: source.to_owned(), name, guess, personal, place, unique, misfits }
 }
 
 #[cfg(test)]
@@ -231,6 +256,23 @@ mod tests {
     #[case::several_options(&["a;b", "b", "b;a", "a"], Guess::Codes(Some(";".to_owned()), vec!["a".to_owned(), "b".to_owned()]))]
     fn types_are_those_of_all_cells(#[case] cells: &[&str], #[case] expected: Guess) {
         assert_eq!(guess(cells, false), expected);
+    }
+
+    #[rstest]
+    #[case::one_date_in_a_hundred("01/02/2024", "en cours", 99, Guess::Date(Some("%d/%m/%Y")), 1)]
+    #[case::one_date_in_ten("01/02/2024", "en cours", 9, Guess::Code(vec!["01/02/2024".to_owned(), "en cours".to_owned()]), 0)]
+    #[case::an_address("https://a.example.org/", "à venir", 60, Guess::Uri, 1)]
+    #[case::a_number_is_not_without_doubt("12", "douze", 99, Guess::Code(vec!["12".to_owned(), "douze".to_owned()]), 0)]
+    fn a_slip_here_and_there_does_not_hide_a_type(
+        #[case] cell: &str,
+        #[case] slip: &str,
+        #[case] cells: usize,
+        #[case] expected: Guess,
+        #[case] misfits: usize,
+    ) {
+        let mut all = vec![cell; cells];
+        all.push(slip);
+        assert_eq!(guess_but_slips(&all, false), (expected, misfits));
     }
 
     #[rstest]

@@ -8,6 +8,7 @@ mod missing;
 mod place;
 mod sample;
 mod several;
+mod survey;
 mod write;
 
 pub use column::{Finds, Guess, Proposal};

@@ -129,7 +129,8 @@ fn question(start: &str, end: &'static str, names: &[String], cells: &[Vec<&str>
     }
     let guess = Guess::Ticks { pattern: format!("{start}*{end}"), choices, other };
     let name = slug(title);
-    let proposal = Proposal { source: title.to_owned(), name, guess, personal: false, place: None, unique: false };
+    let proposal =
+        Proposal { source: title.to_owned(), name, guess, personal: false, place: None, unique: false, misfits: 0 };
     (ticks > 0).then_some(Question { columns, proposal })
 }
 

@@ -10,6 +10,7 @@ use super::format::Format;
 use super::missing::missing_of;
 use super::place;
 use super::several::{Choice, Question, in_columns, is_other};
+use super::survey;
 use crate::config::REFERENCE_TABLES;
 use crate::contract::fold::fold;
 use crate::normalise::Look;
@@ -49,6 +50,8 @@ pub struct Drafted {
     pub crs: Option<u16>,
     /// Texts that are read as nothing.
     pub missing: Vec<String>,
+    /// Whether its rows look like people's answers.
+    pub survey: bool,
 }
 
 /// Names of the source columns that may be the key, the likeliest first: each row that was looked at has another value.
@@ -101,7 +104,8 @@ pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&
         files.push((format!("seeds/codes/{table}_{}.csv", column.name), list));
     }
     let (key, missing) = (plan.key.iter().cloned().collect(), plan.missing.clone());
-    Some(Drafted { files, columns, key, crs, missing })
+    let survey = survey::is_survey(&look.columns, &columns);
+    Some(Drafted { files, columns, key, crs, missing, survey })
 }
 
 /// A table's name that no table has already.
@@ -140,7 +144,7 @@ fn columns_of(look: &Look, finds: Finds) -> (Vec<Proposal>, Option<u16>) {
         let at = look.columns.iter().position(|source| *source == column.source);
         at.map(|at| cells[at].iter().map(|&cell| cell.to_owned()).collect()).unwrap_or_default()
     };
-    let crs = place::settle(&mut columns, of);
+    let crs = place::settle(&mut columns, look.crs, of);
     (columns, crs)
 }
 
@@ -175,7 +179,7 @@ impl Plan<'_> {
         let mut out = format!(
             "# A draft of what {path} holds. Three steps from here to a release:\n\
              #   1. essaim check --sample 5           look at the first rows, raw beside typed, and correct this file\n\
-             #   2. schemas/{table}.schema.json       say \"visibility\": \"public\" for what everyone may see; check the licence\n\
+             #   2. schemas/{table}.schema.json       \"undeclared\" becomes \"public\" where everyone may see a column; check the licence\n\
              #   3. [publish] tables = [\"{table}\"]    and essaim run\n\n\
              title = \"{table}\"\ndescription = \"À écrire : ce que contient ce jeu de données, et pour qui.\"\n\
              licence = \"etalab-2.0\"    # the licence of the release\n\n\
@@ -214,7 +218,13 @@ impl Plan<'_> {
             let _infallible = writeln!(out, "{} = {}", column.name, mapping(column));
         }
         self.place(&mut out);
-        out.push_str("\n[publish]\ntables = []\n");
+        let sources: Vec<String> = self.sources.iter().map(|source| (*source).clone()).collect();
+        if survey::is_survey(&sources, self.columns) {
+            out.push_str(&survey::questionnaire(&self.table, self.columns));
+        }
+        let table = &self.table;
+        let _infallible =
+            write!(out, "\n[publish]\ntables = []    # tables = [\"{table}\"] once some of its columns are public\n");
         out
     }
 
@@ -236,7 +246,10 @@ impl Plan<'_> {
         if let Some(epsg) = self.crs {
             let title =
                 crate::config::crs::KNOWN.iter().find(|(known, _)| *known == epsg).map_or("", |(_, title)| title);
-            let _infallible = writeln!(out, "crs = \"EPSG:{epsg}\"    # {title}, by the size of the numbers");
+            let _infallible = writeln!(
+                out,
+                "crs = \"EPSG:{epsg}\"    # {title}, by the file, its columns or the size of the numbers"
+            );
         }
     }
 
@@ -244,7 +257,10 @@ impl Plan<'_> {
         let mut fields: Vec<Value> = Vec::new();
         if self.key.is_none() {
             let name = &self.made_key;
-            fields.push(json!({ "name": name, "type": "string", "title": "Clé", "constraints": { "required": true } }));
+            let required = json!({ "required": true });
+            fields.push(
+                json!({ "name": name, "type": "string", "title": "Clé", "constraints": required, "essaim": open() }),
+            );
         }
         for column in self.columns.iter().filter(|column| column.place.is_none()) {
             fields.extend(self.fields(column));
@@ -254,7 +270,7 @@ impl Plan<'_> {
             let filled: Vec<Value> = FILLED
                 .iter()
                 .filter(|(name, ..)| !own(name))
-                .map(|(name, kind, title)| json!({ "name": name, "type": kind, "title": title }))
+                .map(|(name, kind, title)| json!({ "name": name, "type": kind, "title": title, "essaim": open() }))
                 .collect();
             fields.extend(filled);
         }
@@ -293,21 +309,27 @@ impl Plan<'_> {
         let codes = format!("{}_{}", self.table, column.name);
         match &column.guess {
             _ if column.personal => field["essaim"] = json!({ "visibility": "personal" }),
-            Guess::Code(_) => field["essaim"] = json!({ "codes": codes }),
-            Guess::Codes(..) | Guess::Ticks { .. } => field["essaim"] = json!({ "codes": codes, "multi": true }),
-            _ => {}
+            Guess::Code(_) => field["essaim"] = json!({ "visibility": UNDECLARED, "codes": codes }),
+            Guess::Codes(..) | Guess::Ticks { .. } => {
+                field["essaim"] = json!({ "visibility": UNDECLARED, "codes": codes, "multi": true });
+            }
+            _ => field["essaim"] = open(),
         }
         let mut fields = vec![field];
         if let Guess::Ticks { other: Some(personal), .. } = &column.guess {
             let (name, title) = (format!("{}_autre", column.name), format!("{} : autre", column.source));
-            let mut field = json!({ "name": name, "type": "string", "title": title });
-            if *personal {
-                field["essaim"] = json!({ "visibility": "personal" });
-            }
-            fields.push(field);
+            let essaim = if *personal { json!({ "visibility": "personal" }) } else { open() };
+            fields.push(json!({ "name": name, "type": "string", "title": title, "essaim": essaim }));
         }
         fields
     }
+}
+
+/// The visibility of a column of which a person has still to decide: one word to change.
+const UNDECLARED: &str = "undeclared";
+
+fn open() -> Value {
+    json!({ "visibility": UNDECLARED })
 }
 
 /// The right side of a column's line.

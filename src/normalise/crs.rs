@@ -36,6 +36,14 @@ fn named(text: &str) -> Named {
     }
 }
 
+/// The EPSG code of a system that a file declares, where it needs to be named.
+pub(super) fn epsg(declared: &str) -> Option<u16> {
+    match named(declared) {
+        Named::Epsg(code) => Some(code),
+        Named::Wgs84 | Named::Other => None,
+    }
+}
+
 /// Holds the declaration against the pipeline. An error when positions would be read in another system than the file's
 /// and the pipeline names none; a remark when it names another one, or nothing reads positions.
 pub(super) fn check(table: &TableSpec, header: &Header) -> Result<Option<Remark>, NormaliseError> {

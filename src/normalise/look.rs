@@ -20,6 +20,8 @@ pub struct Look {
     pub rows: Vec<Vec<String>>,
     /// Whether a column held a value that has a type in the source.
     pub typed: Vec<bool>,
+    /// EPSG code of the coordinate system that the file declares for its shapes.
+    pub crs: Option<u16>,
     /// What was found out about the file.
     pub remarks: Vec<String>,
 }
@@ -31,6 +33,7 @@ struct Looker {
 
 impl Rows for Looker {
     fn header(&mut self, header: Header) -> Result<(), NormaliseError> {
+        self.look.crs = self.look.crs.or(header.crs.as_deref().and_then(super::crs::epsg));
         self.look.columns = header.names;
         self.look.typed.resize(self.look.columns.len(), false);
         Ok(())

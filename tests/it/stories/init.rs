@@ -41,13 +41,14 @@ fn a_file_becomes_a_project_that_runs_at_once_and_publishes_nothing() {
 fn what_a_person_makes_public_is_published_and_nothing_else() {
     let project = drafted();
     let schema = project.read("projet/schemas/lieux.schema.json");
-    let schema =
-        schema.replace("\"title\":\"Identifiant\"", "\"title\":\"Identifiant\",\"essaim\":{\"visibility\":\"public\"}");
-    let schema = schema.replace("\"codes\":\"lieux_statut\"", "\"codes\":\"lieux_statut\",\"visibility\":\"public\"");
-    let schema =
-        schema.replace("\"title\":\"Surface\"", "\"title\":\"Surface\",\"essaim\":{\"visibility\":\"public\"}");
+    let public = |line: &str| {
+        let chosen =
+            ["identifiant", "statut", "surface"].iter().any(|name| line.contains(&format!("\"name\":\"{name}\"")));
+        if chosen { line.replace("\"undeclared\"", "\"public\"") } else { line.to_owned() }
+    };
+    let schema = schema.lines().map(public).collect::<Vec<_>>().join("\n");
     project.write("projet/schemas/lieux.schema.json", schema);
-    project.replace("projet/pipelines/lieux.toml", "tables = []", "tables = [\"lieux\"]");
+    project.replace("projet/pipelines/lieux.toml", "tables = [] ", "tables = [\"lieux\"] ");
     project.essaim(&["--project", "projet", "run"]).expect(0);
     let lieux = rows(&project.path("projet/data/public/lieux/latest/lieux.csv"));
     assert_eq!(lieux.len(), 6);
@@ -262,4 +263,63 @@ fn personal_values_that_the_last_scan_knows_are_personal_in_a_draft() {
     let (project, said) = drafted_of("lieux.csv", text);
     assert_eq!(said.matches("PERSONAL").count(), 4, "{said}");
     assert_eq!(project.read("projet/schemas/lieux.schema.json").matches("\"personal\"").count(), 4, "{said}");
+}
+
+#[test]
+fn a_column_of_dates_with_a_slip_is_drafted_as_dates_and_the_slip_is_told() {
+    let line = |row: u32| match row {
+        7 => "7,Lieu 7,bientôt\n".to_owned(),
+        row => format!("{row},Lieu {row},{:02}/03/2024\n", row % 28 + 1),
+    };
+    let text: String = std::iter::once("id,nom,ouverture\n".to_owned()).chain((1..=100).map(line)).collect();
+    let (project, said) = drafted_of("lieux.csv", text);
+    assert!(said.contains("date %d/%m/%Y, but for 1 cell") && said.contains("100 rows, 100 kept"), "{said}");
+    assert!(said.contains("cells that do not fit: ouverture 1"), "{said}");
+    assert!(project.read("projet/schemas/lieux.schema.json").contains("\"name\":\"ouverture\",\"type\":\"date\""));
+}
+
+#[test]
+fn the_coordinate_system_that_a_file_declares_is_taken() {
+    let shape = |id: u32| {
+        format!(
+            "{{\"type\": \"Feature\", \"properties\": {{\"id\": \"{id}\"}}, \"geometry\": {{\"type\": \"Point\", \"coordinates\": [{}.5, 5181000.5]}}}}",
+            1_842_000 + id
+        )
+    };
+    let crs = "{\"type\": \"name\", \"properties\": {\"name\": \"urn:ogc:def:crs:EPSG::3946\"}}";
+    let text =
+        format!("{{\"type\": \"FeatureCollection\", \"crs\": {crs}, \"features\": [{},\n{}]}}", shape(1), shape(2));
+    let (project, said) = drafted_of("lieux.geojson", text);
+    assert!(said.contains("coordinates in EPSG:3946"), "{said}");
+    assert!(project.read("projet/pipelines/lieux.toml").contains("crs = \"EPSG:3946\""));
+    assert!(!said.contains("hors_limites"), "{said}");
+}
+
+#[test]
+fn a_survey_is_known_and_the_draft_says_how_to_declare_it() {
+    let text = "id,Horodateur,Statut ?,Publics,Courriel\n".to_owned()
+        + &(1..=9)
+            .map(|row| {
+                format!(
+                    "{row},2024-01-0{row},{},{},p{row}@example.org\n",
+                    ["Oui sûrement", "Jamais"][row % 2],
+                    ["Jeunes;Seniors", "Jeunes", "Seniors"][row % 3]
+                )
+            })
+            .collect::<String>();
+    let (project, said) = drafted_of("reponses.csv", text);
+    assert!(said.contains("the rows look like people's answers"), "{said}");
+    let pipeline = project.read("projet/pipelines/reponses.toml");
+    assert!(pipeline.contains("#   { column = \"publics\", kind = \"multi\", base = \"answered\" },"), "{pipeline}");
+    // The lines are right as they stand.
+    let from = pipeline.find("# [questionnaire]").unwrap();
+    let to = from + pipeline[from..].find("# ]").unwrap();
+    let declared = pipeline[from..to + 3].replace("\n# ", "\n").replacen("# ", "", 1);
+    project.write("projet/pipelines/reponses.toml", pipeline.replace(&pipeline[from..to + 3], &declared));
+    project.replace(
+        "projet/essaim.toml",
+        "key = \"essaim-demonstration-key\"",
+        "key = \"une-cle-de-test-assez-longue\"",
+    );
+    project.essaim(&["--project", "projet", "check"]).expect(0);
 }
