@@ -14,6 +14,8 @@ use crate::normalise::reject::DUPLICATE;
 const LONGEST: usize = 90;
 /// Cells of a rejected row that are on the page.
 const CELLS: usize = 8;
+/// What stands in the place of a value that may not be shown.
+const HIDDEN: &str = "(non montré)";
 /// Columns of the CSV.
 const HEADER: [&str; 11] = [
     "table",
@@ -185,7 +187,7 @@ impl<'a, W: Write> Lists<'a, W> {
         let (label, sentence) = words::of(kind, &code, table, visible);
         let mut cells = Vec::with_capacity(entry.cells.len());
         cells.extend(entry.cells.iter().map(|(name, value)| format!("{name} : {value}")));
-        let hidden = || "(non montré)".to_owned();
+        let hidden = || HIDDEN.to_owned();
         let (before, after) =
             if entry.hidden { (hidden(), hidden()) } else { (entry.before.clone(), entry.after.clone()) };
         let explained = if entry.note.is_empty() { sentence } else { format!("{sentence} {}", entry.note) };
@@ -274,13 +276,14 @@ fn entry(visible: &Visible, at: At<'_>, case: Case<'_>) -> (Kind, String, Entry)
         }
         Case::Cell { reason, column, value } => {
             visible.origin(column).clone_into(&mut entry.column);
-            entry.hidden = !visible.column(column);
+            entry.hidden = !visible.column(column) || !visible.value(column, value);
             entry.before = if entry.hidden { String::new() } else { text(value) };
             (Kind::Cell, reason.to_owned(), entry)
         }
         Case::Correction { rule, column, before, after } => {
             let place = column == "lieu";
-            entry.hidden = !(if place { visible.place(rule) } else { visible.column(column) });
+            let own = || visible.column(column) && visible.value(column, before);
+            entry.hidden = !(if place { visible.place(rule) } else { own() });
             if !entry.hidden {
                 (entry.before, entry.after) = (text(before), text(after));
             }
@@ -298,8 +301,17 @@ fn shown(visible: &Visible, cells: Cells<'_>) -> Vec<(String, String)> {
         Cells::Table(_) => visible.filled_by(name).filter(|_| visible.column(name)).map(str::to_owned),
     };
     let (Cells::Source(all) | Cells::Table(all)) = cells;
+    let fits = |name: &str, value: &str| match cells {
+        Cells::Source(_) => visible.source_value(name, value),
+        Cells::Table(_) => visible.value(name, value),
+    };
     let filled = all.iter().filter(|(_, value)| !value.trim().is_empty());
-    filled.filter_map(|(name, value)| Some((name_of(name)?, without_personal_values(value).into_owned()))).collect()
+    filled
+        .filter_map(|(name, value)| {
+            let shown = if fits(name, value) { without_personal_values(value).into_owned() } else { HIDDEN.to_owned() };
+            Some((name_of(name)?, shown))
+        })
+        .collect()
 }
 
 /// The key of a rejected row, where its cells tell it and it may be shown.

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::words;
 use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
 use crate::config::reading::means;
-use crate::contract::{Contract, Visibility};
+use crate::contract::{CodeList, Contract, Visibility};
+use crate::diagnostic::nearest;
 use crate::disclosure::scan;
 use crate::territory::rule;
 
@@ -27,6 +29,8 @@ pub struct Visible {
     origins: Vec<(String, String)>,
     /// Whether no column of the source is hidden, so that cells may be shown that stand in the wrong column.
     whole: bool,
+    /// Closed columns of the contract, the source columns that fill them, and their options.
+    closed: Vec<(String, Vec<String>, Arc<CodeList>)>,
 }
 
 impl Visible {
@@ -41,6 +45,7 @@ impl Visible {
             key_shown: contract.primary_key.iter().all(|name| is_public(contract, name)),
             origins: Vec::new(),
             whole: false,
+            closed: Vec::new(),
         };
         for mapping in &table.mappings {
             visible.take(contract, mapping);
@@ -91,6 +96,9 @@ impl Visible {
         let names = mapping.from.iter().cloned().chain(ticks(mapping));
         let names: Vec<String> = names.collect();
         self.origins.push((column.name.clone(), names.join(" / ")));
+        if let Some(list) = &column.codes {
+            self.closed.push((column.name.clone(), names.clone(), Arc::clone(list)));
+        }
         if mapping.keyed {
             // The value behind a public id is what the id hides: it is shown only where another column is filled by it.
             self.columns.remove(&column.name);
@@ -109,6 +117,18 @@ impl Visible {
         self.columns.contains(name)
     }
 
+    /// Whether a value of a column of the contract may be shown for what it is: in a closed column an option, or what looks
+    /// like one that is spelled wrong. Anything else there may be a name or a remark that somebody typed.
+    pub(super) fn value(&self, column: &str, value: &str) -> bool {
+        self.closed.iter().filter(|(name, ..)| name == column).all(|(_, _, list)| is_option(list, value))
+    }
+
+    /// The same of a value of a source column.
+    pub(super) fn source_value(&self, source: &str, value: &str) -> bool {
+        let fills = |names: &[String]| names.iter().any(|name| means(name, source));
+        self.closed.iter().filter(|(_, names, _)| fills(names)).all(|(_, _, list)| is_option(list, value))
+    }
+
     /// Whether cells of a source column may be shown.
     pub fn source(&self, name: &str) -> bool {
         let named = |known: &String| means(known, name);
@@ -123,7 +143,7 @@ impl Visible {
         let columns: &[&str] = match code {
             rule::INSEE_FORM | rule::FORMER_CODE | rule::INSEE_REFUTED => &["code_insee"],
             rule::INSEE_DOUBTED => &["region", "code_postal", "commune", "departement", "code_insee"],
-            rule::POSTAL_FORM => &["code_postal"],
+            rule::POSTAL_FORM | rule::POSTAL_UNREADABLE => &["code_postal"],
             rule::CEDEX => &["commune"],
             rule::FORMER_REGION => &["region"],
             code if words::is_of_point(code) => &["longitude", "latitude"],
@@ -152,6 +172,24 @@ impl Visible {
     pub(super) fn key_names(&self) -> String {
         self.key.iter().map(|name| self.origin(name)).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Longest text that is a mark, a number or a code rather than a word, in characters.
+const MARK: usize = 3;
+
+/// Whether a text is an option of a list, or some of them, or nearly.
+fn is_option(list: &CodeList, text: &str) -> bool {
+    let known = |text: &str| {
+        let spellings = list.codes.iter().flat_map(|code| {
+            [&code.code, &code.label, &code.label_en].into_iter().chain(&code.aliases).map(String::as_str)
+        });
+        text.chars().count() <= MARK || list.find(text).is_some() || nearest(text, spellings).is_some()
+    };
+    let parted = |separators: &[char]| {
+        let items = text.split(separators).map(|item| item.trim_matches(['[', ']', '"', '{', '}', ' ']));
+        items.filter(|item| !item.is_empty()).all(known)
+    };
+    known(text.trim()) || parted(&[';', '|', '\n', ',']) || parted(&[' '])
 }
 
 fn is_public(contract: &Contract, name: &str) -> bool {
@@ -192,6 +230,7 @@ mod tests {
             key_shown: true,
             origins: Vec::new(),
             whole: false,
+            closed: Vec::new(),
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) fn is_of_point(code: &str) -> bool {
             | rule::WRONG_SIGN
             | rule::OFF_SHORE
             | rule::OTHER_DEPARTEMENT
+            | rule::UNREADABLE_POINT
+            | rule::SEXAGESIMAL
     )
 }
 
@@ -62,8 +64,8 @@ fn rejected(code: &str, table: &TableSpec, visible: &Visible) -> (String, String
         ),
         reject::SHIFTED => (
             "cellules décalées",
-            "Plusieurs cellules ne conviennent pas à leur colonne : elles semblent décalées. Souvent, un texte contient le \
-             séparateur sans être entre guillemets.",
+            "Des cellules ne conviennent pas à leur colonne, et conviennent à une colonne voisine : elles semblent décalées. \
+             Souvent, un texte contient le séparateur sans être entre guillemets.",
         ),
         reject::QUOTE => (
             "guillemet ouvert",
@@ -128,6 +130,15 @@ fn point(code: &str) -> (&'static str, &'static str) {
         rule::OTHER_DEPARTEMENT => {
             ("autre département", "Le point est dans un autre département que la commune indiquée.")
         }
+        rule::UNREADABLE_POINT => (
+            "coordonnées illisibles",
+            "La longitude ou la latitude manque, ou n’est pas un nombre. Le point est celui de la commune, quand elle est \
+             connue.",
+        ),
+        rule::SEXAGESIMAL => (
+            "degrés et minutes",
+            "Les coordonnées sont écrites en degrés, minutes et secondes ; elles ont été lues comme telles.",
+        ),
         _ => ("lieu", "Le point a été corrigé."),
     }
 }
@@ -138,9 +149,11 @@ fn cell(code: &str) -> (&'static str, &'static str) {
         "adresse_illisible" => ("adresse web illisible", "Ce n’est pas une adresse web."),
         "adresse_non_http" => ("adresse non web", "L’adresse ne commence pas par http:// ou https://."),
         "booleen_illisible" => ("ni oui ni non", "La cellule ne dit ni oui ni non."),
-        "code_inconnu" | "option_inconnue" | "hors_liste" => {
-            ("valeur hors liste", "La valeur n’est pas dans la liste fermée de la colonne.")
-        }
+        "code_inconnu" | "option_inconnue" | "hors_liste" => (
+            "valeur hors liste",
+            "La valeur n’est pas dans la liste fermée de la colonne. Elle n’est montrée que si elle ressemble à une \
+                 valeur de la liste : ce peut être un nom ou une remarque.",
+        ),
         "date_illisible" => ("date illisible", "La date n’existe pas, ou n’est pas écrite comme les autres."),
         "heure_manquante" => ("heure manquante", "La colonne donne une date et une heure ; l’heure manque."),
         "hors_bornes" => ("hors bornes", "Le nombre est plus petit ou plus grand que ce que la colonne admet."),
@@ -201,7 +214,14 @@ fn correction(code: &str) -> (&'static str, &'static str) {
             "code INSEE douteux",
             "Le reste de la ligne ne va pas avec le code INSEE. Le lieu reste celui du code : à vérifier.",
         ),
-        rule::POSTAL_FORM => ("code postal", "Le code postal avait perdu son zéro."),
+        rule::POSTAL_FORM => {
+            ("code postal", "Le code postal avait perdu son zéro, ou était suivi d’autre chose que ses cinq chiffres.")
+        }
+        rule::POSTAL_UNREADABLE => (
+            "code postal illisible",
+            "Ce n’est pas un code postal français : il est d’un autre pays, n’a pas cinq chiffres, ou est le code INSEE de la \
+             commune. Il n’est pas publié.",
+        ),
         rule::CEDEX => ("CEDEX", "La mention CEDEX a été retirée du nom de la commune."),
         rule::FORMER_REGION => ("ancienne région", "La région d’avant 2016 a été remplacée par celle d’aujourd’hui."),
         _ => ("correction", "La valeur a été corrigée par une règle connue."),
@@ -219,6 +239,9 @@ pub(super) fn placed(method: &str) -> &'static str {
         "departement_seul" => "au département seulement",
         "departement_par_code_postal" => "au département, par le code postal",
         "region_seule" => "à la région seulement",
+        "point_seul" => "par les coordonnées seules",
+        "nom_sans_departement" => "commune nommée sans rien qui dise son département",
+        "homonymes" => "plusieurs communes de ce nom, sans rien qui les départage",
         "introuvable" => "commune introuvable",
         "non_renseigne" => "aucun lieu indiqué",
         _ => "autrement",

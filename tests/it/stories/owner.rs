@@ -226,3 +226,39 @@ fn a_source_column_of_which_a_part_is_personal_is_not_shown_nor_what_a_public_id
     let kept = cases(&project, "lieux").into_iter().find(|case| case["nature"] == "cellule").unwrap();
     assert_eq!(kept["cle"].len(), 16, "the public id");
 }
+
+#[test]
+fn what_is_typed_into_a_closed_column_is_shown_only_when_it_looks_like_an_option() {
+    let project = Project::empty();
+    project.write("essaim.toml", ESSAIM);
+    project.write("pipelines/lieux.toml", PIPELINE.replace("nom = \"NOM\"", "nom = \"NOM\"\nstatut = \"STATUT\""));
+    let field = r#"{"name": "statut", "type": "string", "title": "Statut", "description": "Statut.", "essaim": {"visibility": "public", "codes": "statuts"}},"#;
+    project.write(
+        "schemas/lieux.schema.json",
+        SCHEMA.replace("  {\"name\": \"accueil\"", &format!("  {field}\n  {{\"name\": \"accueil\"")),
+    );
+    project.write(
+        "seeds/codes/statuts.csv",
+        "code,label,label_en,aliases\nassociation,Association,Association,\nscic,Coopérative,Cooperative,\n",
+    );
+    let registry = "NUMERO,NOM,STATUT,ACCUEIL,RESPONSABLE,OUVERTURE,NAISSANCE,ETAT\n\
+        L1,La Ruche,Asociation,x,,2024-01-02,,\nL2,La Halle,Camille Secret,x,,2024-01-02,,\n\
+        L3,,demander à Camille Secret,x,,2024-01-02,,\nL4,,Coopérative,x,,2024-01-02,,\n";
+    project.write("seeds/lieux.csv", registry);
+    project.run();
+    for name in ["proprietaires/lieux.html", "proprietaires/lieux.csv"] {
+        let text = project.run_file(name);
+        assert!(!text.contains("Secret") && text.contains("Asociation"), "{text}");
+    }
+    let cases = cases(&project, "lieux");
+    let of = |nature: &str| -> Vec<_> { cases.iter().filter(|case| case["nature"] == nature).collect() };
+    let cells = of("cellule");
+    assert_eq!(
+        cells.iter().map(|case| (&*case["cle"], &*case["avant"])).collect::<Vec<_>>(),
+        [("L1", "Asociation"), ("L2", "(non montré)")]
+    );
+    assert_eq!(cells[1]["colonne"], "STATUT");
+    let rejects = of("rejet");
+    assert!(rejects[0]["cellules"].contains("STATUT : (non montré)"), "{:?}", rejects[0]);
+    assert!(rejects[1]["cellules"].contains("STATUT : Coopérative"), "{:?}", rejects[1]);
+}
