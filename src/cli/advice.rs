@@ -15,7 +15,7 @@ pub(super) fn add(out: &mut Text, check: &FailedCheck) {
         "Nothing is altered silently: correct the cell at its source, or say in the pipeline what becomes of it.".to_owned(),
         "  without the sign, for a handle such as `@reseau` (SOURCE is the name of the column in the file):".to_owned(),
         format!("    [table.{table}.derive]"),
-        format!("    sans_signe = {{ from = \"SOURCE\", pattern = '^[=@]*(?<texte>.*)$' }}"),
+        "    sans_signe = { from = \"SOURCE\", pattern = '^[=@]*(?<texte>.*)$' }".to_owned(),
         format!("    [table.{table}.columns]"),
         format!("    {column} = \"sans_signe.texte\""),
         format!("  without the row:  [[table.{table}.reject]] column = \"SOURCE\", matches = '^[=@]', reason = \"lu_comme_formule\""),

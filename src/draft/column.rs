@@ -147,7 +147,8 @@ const SLIP: usize = 50;
 /// What the filled cells of a column have in common, but for a slip here and there, and how many these are.
 fn guess_but_slips(cells: &[&str], identifier: bool) -> (Guess, usize) {
     let guessed = guess(cells, identifier);
-    if !matches!(guessed, Guess::Text | Guess::Code(_) | Guess::Codes(..)) || identifier {
+    let is_open = matches!(guessed, Guess::Text | Guess::Code(_) | Guess::Codes(..));
+    if !is_open || identifier || cells.is_empty() {
         return (guessed, 0);
     }
     let dates = DATES.map(|(pattern, format)| (pattern, Guess::Date(Some(format).filter(|format| !format.is_empty()))));
@@ -273,6 +274,7 @@ mod tests {
         let mut all = vec![cell; cells];
         all.push(slip);
         assert_eq!(guess_but_slips(&all, false), (expected, misfits));
+        assert_eq!(guess_but_slips(&[], false), (Guess::Text, 0), "nothing is no date");
     }
 
     #[rstest]

@@ -177,8 +177,8 @@ pub(super) fn settle(
     let by_file = declared.filter(|epsg| KNOWN.iter().any(|(known, _)| known == epsg));
     let by_file = by_file.and_then(|epsg| Some((Some(epsg), both(&are_shapes)?)));
     let by_name = || {
-        let named = columns.iter().filter(|column| column.place.is_some());
-        let epsg = named.filter_map(|column| system_named(&column.source)).next()?;
+        let mut named = columns.iter().filter(|column| column.place.is_some());
+        let epsg = named.find_map(|column| system_named(&column.source))?;
         Some((Some(epsg), both(&|at| system_named(&columns[*at].source) == Some(epsg))?))
     };
     // What a file declares is about its shapes alone, and surer than the size of their numbers.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::column::{Guess, Proposal};
 use crate::contract::fold::fold;
 
-/// Columns that tools write beside answers, folded: LimeSurvey, KoboToolbox and ODK, Google Forms, Microsoft Forms,
-/// Framaforms, Survey123.
+/// Columns that tools write beside answers, folded: `LimeSurvey`, `KoboToolbox` and ODK, Google Forms, Microsoft
+/// Forms, Framaforms, Survey123.
 const TOOLS: [&str; 16] = [
     "submitdate",
     "lastpage",
@@ -27,15 +27,12 @@ const TOOLS: [&str; 16] = [
 ];
 /// Fewest columns whose names are questions.
 const ASKED: usize = 2;
-/// Fewest questions with several answers.
-const SEVERAL: usize = 2;
 
-/// Whether the rows of a file look like answers: a tool's column stands beside them, or columns are questions.
-pub(super) fn is_survey(sources: &[String], columns: &[Proposal]) -> bool {
+/// Whether the rows of a file look like answers: a tool's column stands beside them, or columns are questions to somebody.
+pub(super) fn is_survey(sources: &[String]) -> bool {
     let by_tool = sources.iter().any(|source| TOOLS.contains(&fold(source).as_str()));
-    let asked = sources.iter().filter(|source| source.trim_end().ends_with('?')).count();
-    let several = columns.iter().filter(|column| kind(column) == Some("multi")).count();
-    by_tool || asked >= ASKED || several >= SEVERAL
+    let is_asked = |source: &&String| source.contains('?') || fold(source).split(' ').any(|word| word == "vous");
+    by_tool || sources.iter().filter(is_asked).count() >= ASKED
 }
 
 fn kind(column: &Proposal) -> Option<&'static str> {
@@ -64,4 +61,20 @@ pub(super) fn questionnaire(table: &str, columns: &[Proposal]) -> String {
     }
     out.push_str("# ]\n");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::of_a_tool(&["id", "Horodateur", "Nom"], true)]
+    #[case::questions(&["id", "Quel est votre âge ?", "Vous habitez dans quel pays"], true)]
+    #[case::a_registry(&["id", "Nom", "Publics", "Services", "Ouvert le dimanche ?"], false)]
+    fn surveys_are_known_by_their_tool_and_by_their_questions(#[case] sources: &[&str], #[case] expected: bool) {
+        let sources: Vec<String> = sources.iter().map(|&source| source.to_owned()).collect();
+        assert_eq!(is_survey(&sources), expected);
+    }
 }

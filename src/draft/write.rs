@@ -104,7 +104,7 @@ pub fn draft(name: &str, path: &str, format: &Format, look: &Look, key: Option<&
         files.push((format!("seeds/codes/{table}_{}.csv", column.name), list));
     }
     let (key, missing) = (plan.key.iter().cloned().collect(), plan.missing.clone());
-    let survey = survey::is_survey(&look.columns, &columns);
+    let survey = survey::is_survey(&look.columns);
     Some(Drafted { files, columns, key, crs, missing, survey })
 }
 
@@ -219,7 +219,7 @@ impl Plan<'_> {
         }
         self.place(&mut out);
         let sources: Vec<String> = self.sources.iter().map(|source| (*source).clone()).collect();
-        if survey::is_survey(&sources, self.columns) {
+        if survey::is_survey(&sources) {
             out.push_str(&survey::questionnaire(&self.table, self.columns));
         }
         let table = &self.table;
@@ -278,8 +278,11 @@ impl Plan<'_> {
         let mut missing = vec![String::new()];
         missing.extend(self.missing.iter().cloned());
         let lines: Vec<String> = fields.iter().map(|field| format!("    {field}")).collect();
+        let is_number = |name: &str| fields.iter().any(|field| field["name"] == name && field["type"] == "number");
+        // Nothing is drawn before both columns are public.
+        let map = if ["longitude", "latitude"].into_iter().all(is_number) { MAP } else { "" };
         format!(
-            "{{\n  \"name\": {table:?},\n  \"title\": {table:?},\n  \"primaryKey\": {},\n  \"missingValues\": {},\n  \"fields\": [\n{}\n  ]\n}}\n",
+            "{{\n  \"name\": {table:?},\n  \"title\": {table:?},\n  \"primaryKey\": {},\n  \"missingValues\": {},\n  \"fields\": [\n{}\n  ]{map}\n}}\n",
             json!([key]),
             json!(missing),
             lines.join(",\n"),
@@ -299,7 +302,7 @@ impl Plan<'_> {
             Guess::Boolean => ("boolean", None),
             Guess::Date(_) => ("date", None),
         };
-        let mut field = json!({ "name": column.name, "type": kind, "title": column.source });
+        let mut field = json!({ "name": column.name, "type": kind, "title": title(&column.source) });
         if let Some(format) = format {
             field["format"] = format.into();
         }
@@ -317,13 +320,29 @@ impl Plan<'_> {
         }
         let mut fields = vec![field];
         if let Guess::Ticks { other: Some(personal), .. } = &column.guess {
-            let (name, title) = (format!("{}_autre", column.name), format!("{} : autre", column.source));
+            let (name, title) = (format!("{}_autre", column.name), format!("{} : autre", title(&column.source)));
             let essaim = if *personal { json!({ "visibility": "personal" }) } else { open() };
             fields.push(json!({ "name": name, "type": "string", "title": title, "essaim": essaim }));
         }
         fields
     }
 }
+
+/// What a contract says of the columns that give a row its point.
+const MAP: &str = ",\n  \"essaim\": {\"geometry\": {\"longitude\": \"longitude\", \"latitude\": \"latitude\"}}";
+
+/// A name as people read it: `NOM_DU_LIEU` as `Nom du lieu`; short names in capitals are abbreviations.
+fn title(source: &str) -> String {
+    let plain = source.replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    if plain.chars().any(char::is_lowercase) || plain.chars().count() <= SHORT {
+        return plain;
+    }
+    let mut chars = plain.chars();
+    chars.next().into_iter().chain(chars.flat_map(char::to_lowercase)).collect()
+}
+
+/// Longest abbreviation, in characters.
+const SHORT: usize = 5;
 
 /// The visibility of a column of which a person has still to decide: one word to change.
 const UNDECLARED: &str = "undeclared";
@@ -390,6 +409,12 @@ mod tests {
     use super::*;
     use crate::draft::detect;
     use crate::normalise::Head;
+
+    #[test]
+    fn titles_are_names_as_people_read_them() {
+        let titles = ["NOM_DU_LIEU", "SIRET", "Nom du lieu", "code_postal", "ÉTAT"].map(title);
+        assert_eq!(titles, ["Nom du lieu", "SIRET", "Nom du lieu", "code postal", "ÉTAT"]);
+    }
 
     #[test]
     fn nothing_is_drafted_where_no_column_has_a_name() {

@@ -12,6 +12,7 @@
 //! Each of them is told in the corrections.
 
 use super::cog::{Cog, Departement};
+use super::fold::fold;
 use super::lookup::{Asked, Found, POSTAL_AND_NAME, correct, insee_code, text};
 use super::names::Name;
 use super::position::{OUTLINE_KM, Point, haversine_km, in_france, reach_km};
@@ -185,9 +186,18 @@ impl Cog {
         }
         match self.bearers(name).as_slice() {
             [] => false,
+            // `Cesson` for Cesson-Sévigné, though there is a Cesson elsewhere.
+            _ if self.is_short_for(name, accused.own) => false,
             [_] => true,
             _ => !self.is_backed(accused),
         }
+    }
+
+    /// Whether a name is the beginning of that of a commune, or begins with it.
+    fn is_short_for(&self, name: &Name, row: u32) -> bool {
+        let own = fold(self.row(row).nom());
+        let begins = |whole: &str, start: &str| whole.strip_prefix(start).is_some_and(|rest| rest.starts_with(' '));
+        begins(&own, &name.folded) || begins(&name.folded, &own)
     }
 
     /// Whether something beside the code says that the row is where the code is.

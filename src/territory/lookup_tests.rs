@@ -290,6 +290,8 @@ fn what_was_put_right_is_told(
 #[case::the_same_beside_its_postal_code(("35238", "35000", "Marseille", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "35000 Marseille", "35238")])]
 #[case::name_of_several_communes_elsewhere(("35238", "", "Saint-Denis", ""), None, "35238", "code_insee", 0.6, &[("code_insee_douteux", "Saint-Denis", "35238")])]
 #[case::a_quarter_that_bears_the_name_of_several_communes(("35238", "35000", "Beaulieu", "35"), None, "35238", "code_insee", 1.0, &[])]
+#[case::a_short_name_that_another_commune_bears(("35051", "35510", "Cesson", "35"), None, "35051", "code_insee", 1.0, &[])]
+#[case::a_short_name_alone(("64371", "", "MAULEON", ""), None, "64371", "code_insee", 1.0, &[])]
 #[case::a_part_of_the_commune(("49307", "49630", "Corné", "49"), None, "49307", "code_insee", 1.0, &[])]
 #[case::an_unknown_spelling(("94003", "94110", "Arceuil", "94"), None, "94003", "code_insee", 1.0, &[])]
 #[case::a_cedex(("35238", "35042", "Rennes Cedex", "35"), None, "35238", "code_insee", 1.0, &[])]

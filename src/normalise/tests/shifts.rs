@@ -9,9 +9,14 @@ const NAME: &str = r#"{"name": "nom", "type": "string"}, "#;
 const REST: &str =
     r#", {"name": "a", "type": "string"}, {"name": "b", "type": "string"}, {"name": "c", "type": "string"}"#;
 
+/// Lines of so many rows.
+fn rows(count: u32, line: impl Fn(u32) -> String) -> String {
+    (1..=count).map(line).collect::<Vec<_>>().concat()
+}
+
 /// Rows that stand right, with a value of the typed column.
 fn right(value: &str) -> String {
-    (1..=9).map(|row| format!("{row},Lieu {row},{value},un texte,un autre,\n")).collect()
+    rows(9, |row| format!("{row},Lieu {row},{value},un texte,un autre,\n"))
 }
 
 const DATE: (&str, &str) = (r#""type": "date""#, "2024-05-06");
@@ -38,7 +43,7 @@ fn one_typed_column_tells_a_shifted_row(#[case] (kind, value): (&str, &str), #[c
     let shifted: Vec<_> = rejects.iter().filter(|(_, _, reason)| *reason == "cellules_decalees").collect();
     assert_eq!(shifted, [&(10, Some(11), "cellules_decalees")], "{:?}", out.unfit());
     let detail = out.chunks.iter().flat_map(|chunk| &chunk.rejects).find(|reject| reject.row == 10);
-    assert!(detail.unwrap().detail.contains(far), "{:?}", detail);
+    assert!(detail.unwrap().detail.contains(far), "{detail:?}");
     assert_eq!((summary.kept, summary.unfit), (9, 0));
 }
 
@@ -69,7 +74,7 @@ fn a_row_in_which_one_cell_is_wrong_is_not_called_shifted(
     #[case] right: &str,
 ) {
     let fields = format!("{NAME}{{\"name\": \"x\", {kind}}}{REST}");
-    let rows: String = (1..=9).map(|row| format!("{row},Lieu {row},{right}\n")).collect();
+    let rows: String = rows(9, |row| format!("{row},Lieu {row},{right}\n"));
     let (summary, out) = run_csv(&keyed_table(&fields, &[]), format!("id,nom,x,a,b,c\nk,Le Lieu,{cells}\n{rows}"));
     assert_eq!((out.rejects(), summary.kept, summary.unfit), (vec![], 10, 1));
 }
@@ -87,7 +92,7 @@ fn a_date_that_fits_where_it_stands_proves_nothing(#[case] cells: &str) {
 #[test]
 fn a_column_with_a_wrong_type_says_nothing_though_what_stands_behind_it_would_fit() {
     let fields = format!("{NAME}{{\"name\": \"x\", \"type\": \"date\"}}{REST}");
-    let rows: String = (1..=100).map(|row| format!("{row},Lieu {row},au printemps,2024-01-01,,\n")).collect();
+    let rows: String = rows(100, |row| format!("{row},Lieu {row},au printemps,2024-01-01,,\n"));
     let (summary, out) = run_csv(&keyed_table(&fields, &[]), format!("id,nom,x,a,b,c\n{rows}"));
     assert_eq!((out.rejects(), summary.kept, summary.unfit), (vec![], 100, 100));
 }
@@ -98,7 +103,7 @@ fn codes_of_a_place_tell_a_shifted_row_too() {
     table.mappings.truncate(2);
     let from = |name: &str| vec![name.to_owned()];
     table.place = Some(Place { code_postal: from("cp"), commune: from("ville"), ..Place::default() });
-    let rows: String = (1..=9).map(|row| format!("{row},{row} rue Haute,35000,Rennes,\n")).collect();
+    let rows: String = rows(9, |row| format!("{row},{row} rue Haute,35000,Rennes,\n"));
     let text = format!(
         "id,adresse,cp,ville,note\n{rows}k,3 rue Basse, bâtiment B,69001,Lyon\nb,3 rue Basse,B-1000,Bruxelles,\n"
     );
@@ -116,7 +121,7 @@ fn what_is_derived_from_a_shifted_cell_says_nothing_against_it() {
         from: vec!["a".into()],
         how: crate::config::pipeline::Derivation::Take { separator: " ".into(), nth: 1 },
     }];
-    let rows: String = (1..=9).map(|row| format!("{row},Lieu {row},2024-05-06,12 places,,\n")).collect();
+    let rows: String = rows(9, |row| format!("{row},Lieu {row},2024-05-06,12 places,,\n"));
     let (_, out) = run_csv(&table, format!("id,nom,x,a,b,c\n{rows}k,Le Lieu, Lyon,2024-01-01,12 places,\n"));
     assert_eq!(out.rejects(), [(10, Some(11), "cellules_decalees")]);
 }

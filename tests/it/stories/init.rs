@@ -42,8 +42,8 @@ fn what_a_person_makes_public_is_published_and_nothing_else() {
     let project = drafted();
     let schema = project.read("projet/schemas/lieux.schema.json");
     let public = |line: &str| {
-        let chosen =
-            ["identifiant", "statut", "surface"].iter().any(|name| line.contains(&format!("\"name\":\"{name}\"")));
+        let names = ["identifiant", "statut", "surface", "longitude", "latitude"];
+        let chosen = names.iter().any(|name| line.contains(&format!("\"name\":\"{name}\"")));
         if chosen { line.replace("\"undeclared\"", "\"public\"") } else { line.to_owned() }
     };
     let schema = schema.lines().map(public).collect::<Vec<_>>().join("\n");
@@ -52,7 +52,11 @@ fn what_a_person_makes_public_is_published_and_nothing_else() {
     project.essaim(&["--project", "projet", "run"]).expect(0);
     let lieux = rows(&project.path("projet/data/public/lieux/latest/lieux.csv"));
     assert_eq!(lieux.len(), 6);
-    assert_eq!(lieux[2].keys().collect::<Vec<_>>(), ["identifiant", "statut", "surface"]);
+    assert_eq!(lieux[2].keys().collect::<Vec<_>>(), ["identifiant", "latitude", "longitude", "statut", "surface"]);
+    assert!(
+        project.path("projet/data/public/lieux/latest/lieux.geojson").exists(),
+        "a map, once its columns are public"
+    );
     assert_eq!((lieux[2]["statut"].as_str(), lieux[2]["surface"].as_str()), ("association", "1250.75"));
 }
 
@@ -297,29 +301,22 @@ fn the_coordinate_system_that_a_file_declares_is_taken() {
 
 #[test]
 fn a_survey_is_known_and_the_draft_says_how_to_declare_it() {
-    let text = "id,Horodateur,Statut ?,Publics,Courriel\n".to_owned()
-        + &(1..=9)
-            .map(|row| {
-                format!(
-                    "{row},2024-01-0{row},{},{},p{row}@example.org\n",
-                    ["Oui sûrement", "Jamais"][row % 2],
-                    ["Jeunes;Seniors", "Jeunes", "Seniors"][row % 3]
-                )
-            })
-            .collect::<String>();
+    let line = |row: usize| {
+        let (status, public) = (["Oui sûrement", "Jamais"][row % 2], ["Jeunes;Seniors", "Jeunes", "Seniors"][row % 3]);
+        format!("{row},2024-01-0{row},{status},{public},p{row}@example.org\n")
+    };
+    let text = "id,Horodateur,Statut ?,Publics,Courriel\n".to_owned() + &(1..=9).map(line).collect::<Vec<_>>().concat();
     let (project, said) = drafted_of("reponses.csv", text);
     assert!(said.contains("the rows look like people's answers"), "{said}");
     let pipeline = project.read("projet/pipelines/reponses.toml");
     assert!(pipeline.contains("#   { column = \"publics\", kind = \"multi\", base = \"answered\" },"), "{pipeline}");
     // The lines are right as they stand.
-    let from = pipeline.find("# [questionnaire]").unwrap();
-    let to = from + pipeline[from..].find("# ]").unwrap();
-    let declared = pipeline[from..to + 3].replace("\n# ", "\n").replacen("# ", "", 1);
-    project.write("projet/pipelines/reponses.toml", pipeline.replace(&pipeline[from..to + 3], &declared));
-    project.replace(
-        "projet/essaim.toml",
-        "key = \"essaim-demonstration-key\"",
-        "key = \"une-cle-de-test-assez-longue\"",
-    );
+    let (before, rest) = pipeline.split_once("# [questionnaire]\n").unwrap();
+    let (lines, behind) = rest.split_once("# ]\n").unwrap();
+    let declared: Vec<&str> = lines.lines().map(|line| line.trim_start_matches("# ")).collect();
+    let declared = format!("{before}[questionnaire]\n{}\n]\n{behind}", declared.join("\n"));
+    project.write("projet/pipelines/reponses.toml", declared);
+    let key = "key = \"une-cle-de-test-assez-longue\"";
+    project.replace("projet/essaim.toml", "key = \"essaim-demonstration-key\"", key);
     project.essaim(&["--project", "projet", "check"]).expect(0);
 }

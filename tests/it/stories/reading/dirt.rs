@@ -133,7 +133,8 @@ fn a_key_that_the_file_does_not_have_is_told_with_the_file() {
 
 #[test]
 fn a_row_of_one_typed_column_that_a_separator_shifted_is_not_published() {
-    let rows: String = (1..=9).map(|row| format!("{row},Lieu {row},2019-04-0{row},calme\n")).collect();
+    let line = |row: u32| format!("{row},Lieu {row},2019-04-0{row},calme\n");
+    let rows = (1..=9).map(line).collect::<Vec<_>>().concat();
     let text = format!("id,nom,ouverture,note\n{rows}k,Le Lieu, Lyon,2020-05-02\n");
     let fields = [field("id", "string"), field("nom", "string"), field("ouverture", "date"), field("note", "string")];
     let project = project("lieux.csv", text, "csv = {}", &fields.join(", "));
