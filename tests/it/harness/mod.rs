@@ -254,12 +254,16 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Python of the pinned environment, which `tests/run.sh` makes.
+pub fn python_path() -> String {
+    let home = std::env::var("HOME").unwrap();
+    std::env::var("ESSAIM_TEST_PYTHON").unwrap_or_else(|_| format!("{home}/.cache/essaim-python/bin/python"))
+}
+
 /// Runs a script of `tests/python` in the pinned environment, which `tests/run.sh` makes.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&Path]) -> String {
-    let home = std::env::var("HOME").unwrap();
-    let python =
-        std::env::var("ESSAIM_TEST_PYTHON").unwrap_or_else(|_| format!("{home}/.cache/essaim-python/bin/python"));
+    let python = python_path();
     let script = repository().join("tests/python").join(script);
     let output = Command::new(&python).arg(&script).args(arguments).output();
     let output =

@@ -8,6 +8,7 @@ mod killed;
 mod large;
 mod reproduced;
 mod swept;
+mod tls;
 mod withdrawn;
 mod writers;
 
