@@ -5,18 +5,19 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 use tracing::{info, warn};
 
 use super::error::PublishError;
-use super::freshness::write_releases;
+use super::latest::refresh;
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::quality::gate::Bound;
-use crate::release::{LogEntry, LogKind, Manifest, Turn, current, fence, of_slot, parse_log, sums};
-use crate::store::{Created, Store, StoreError, StoreFolder, StoreKey};
+use crate::release::{
+    LogEntry, LogKind, Manifest, ReleaseState, Turn, current, fence, of_slot, parse_log, sums, taken_back,
+};
+use crate::store::{Created, Store, StoreError, StoreKey};
 
 /// How often a lost race for the next log entry is run again.
-const ATTEMPTS: u32 = 50;
+pub(super) const ATTEMPTS: u32 = 50;
 
 /// A data file of a candidate, on local disk.
 #[derive(Debug, Clone)]
@@ -52,8 +53,14 @@ pub struct Finished {
 /// What knows the release before, and the release id, only while it is committed: the gate, metadata and the manifest.
 #[async_trait]
 pub trait Finish: Send + Sync {
-    /// Judges the candidate against the release before. Asked again when another release came in between.
-    async fn judge(&self, store: &Store, previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError>;
+    /// Judges the candidate against the release before, and against withdrawn ones that said the same. Asked again when
+    /// another release came in between.
+    async fn judge(
+        &self,
+        store: &Store,
+        previous: Option<&Previous>,
+        taken_back: &[ReleaseState<'_>],
+    ) -> Result<Vec<Bound>, PublishError>;
     /// Makes the rest of the release, with what the gate found. Asked again like `judge`.
     async fn finish(
         &self,
@@ -171,7 +178,8 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             }
         }
         let previous = previous(store, dataset, &entries).await?;
-        let bounds = candidate.finish.judge(store, previous.as_ref()).await?;
+        let again = taken_back(&entries, candidate.content);
+        let bounds = candidate.finish.judge(store, previous.as_ref(), &again).await?;
         if bounds.iter().any(Bound::blocks) {
             return Ok(Committed::Blocked { bounds });
         }
@@ -195,6 +203,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
             version: Some(candidate.version.clone()),
             token: candidate.turn.as_ref().map(|turn| turn.token),
             slot: candidate.turn.as_ref().and_then(|turn| turn.slot.clone()),
+            withdrawal: None,
             digest: None,
         };
         let release = release.clone();
@@ -212,7 +221,7 @@ pub async fn commit(store: &Store, candidate: &Candidate<'_>) -> Result<Committe
 pub async fn judge(store: &Store, candidate: &Candidate<'_>) -> Result<Vec<Bound>, PublishError> {
     let entries = log(store, &candidate.dataset).await?;
     let previous = previous(store, &candidate.dataset, &entries).await?;
-    candidate.finish.judge(store, previous.as_ref()).await
+    candidate.finish.judge(store, previous.as_ref(), &taken_back(&entries, candidate.content)).await
 }
 
 /// Appends an entry that is made from the log as it stands, again when somebody else was faster; none is appended when
@@ -290,6 +299,7 @@ pub async fn raise_fence(
             before: None,
             claim: None,
             version: None,
+            withdrawal: None,
             token: Some(token),
             slot: None,
             digest: None,
@@ -402,62 +412,4 @@ pub fn json_bytes(value: &impl serde::Serialize) -> Bytes {
     let mut bytes = serde_json::to_vec_pretty(value).expect("our own structures have text keys only");
     bytes.push(b'\n');
     bytes.into()
-}
-
-/// Writes what is derived from the log: `releases.json`, and `latest/` as copies of the current release's files.
-pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
-    let fail = |source| failed(dataset, source);
-    let shown_now = current(entries).and_then(|(_, entry)| Some((entry.release.clone()?, entry.manifest)));
-    let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
-    let shown = store.digest_of(&marker).await.map_err(fail)?.map(|(digest, _)| digest);
-    if shown != shown_now.as_ref().and_then(|(_, manifest)| *manifest) {
-        let folder = StoreFolder::Latest { dataset: dataset.clone() };
-        store.sweep(&folder, std::time::Duration::ZERO).await.map_err(fail)?;
-        match &shown_now {
-            Some((release, _)) => copy_latest(store, dataset, release).await?,
-            None => clear_latest(store, dataset).await?,
-        }
-    }
-    write_releases(store, dataset, entries).await
-}
-
-/// Takes everything out of `latest/`, the manifest first: what has none is no copy of a release.
-async fn clear_latest(store: &Store, dataset: &DatasetId) -> Result<(), PublishError> {
-    let fail = |source| failed(dataset, source);
-    let folder = StoreFolder::Latest { dataset: dataset.clone() };
-    let prefix = format!("{}/", folder.path());
-    let listed = store.list(&folder).await.map_err(fail)?;
-    let mut paths: Vec<&str> = listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).collect();
-    paths.sort_by_key(|path| *path != "manifest.json");
-    for path in paths {
-        let key = StoreKey::Latest { dataset: dataset.clone(), path: path.to_owned() };
-        store.delete(&key).await.map_err(fail)?;
-    }
-    Ok(())
-}
-
-async fn copy_latest(store: &Store, dataset: &DatasetId, release: &ReleaseId) -> Result<(), PublishError> {
-    let fail = |source| failed(dataset, source);
-    let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
-    let prefix = format!("{}/", folder.path());
-    let listed = store.list(&folder).await.map_err(fail)?;
-    let mut paths: Vec<String> =
-        listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(str::to_owned).collect();
-    paths.sort_by_key(|path| (path == "manifest.json", path.clone()));
-    let latest = StoreFolder::Latest { dataset: dataset.clone() };
-    let latest_prefix = format!("{}/", latest.path());
-    for (path, _) in store.list(&latest).await.map_err(fail)? {
-        let gone = path.strip_prefix(&latest_prefix).filter(|path| !paths.iter().any(|kept| kept == path));
-        if let Some(path) = gone {
-            let key = StoreKey::Latest { dataset: dataset.clone(), path: path.to_owned() };
-            store.delete(&key).await.map_err(fail)?;
-        }
-    }
-    for path in paths {
-        let from = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.clone() };
-        let Some(stream) = store.get_stream(&from).await.map_err(fail)? else { continue };
-        let bytes = stream.map_err(std::io::Error::other);
-        store.put_stream(&StoreKey::Latest { dataset: dataset.clone(), path }, bytes).await.map_err(fail)?;
-    }
-    Ok(())
 }

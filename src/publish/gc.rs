@@ -102,6 +102,7 @@ mod tests {
             version: None,
             token: None,
             slot: None,
+            withdrawal: None,
             digest: None,
         }
     }

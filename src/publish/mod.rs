@@ -9,6 +9,7 @@ pub mod figure;
 pub mod format;
 pub mod freshness;
 pub mod gc;
+pub mod latest;
 pub mod metadata;
 pub mod owner;
 mod page;

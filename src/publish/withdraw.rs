@@ -1,19 +1,25 @@
 //! Taking a release out of sight, and bringing it back.
 //!
 //! The log entry decides. After a withdrawal the release's files move to the private store and a notice with the reason
-//! stays in their place; before a restore they come back and are read back. What a killed process leaves half moved,
-//! [`settle`] brings in line with the log.
+//! stays in their place. Before a restore the private files are read, then they are copied back and read back; when that
+//! fails they are taken away again. What a killed process leaves half moved, [`settle`] brings in line with the log.
+//!
+//! A run that read the log before a restore may still delete public files after it. So a restore leaves the private
+//! copies where they are: whoever settles next finds what is missing and brings it again.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
-use super::commit::{append, json_bytes, log, refresh};
+use super::commit::{append, json_bytes, log};
 use super::error::PublishError;
-use super::verify::files_of;
-use crate::id::{DatasetId, ReleaseId};
-use crate::release::{LogEntry, LogKind, ReleaseState, replaced, states};
+use super::latest::refresh;
+use super::verify::{Verified, files_of, kept_of};
+use crate::id::{DatasetId, Digest, ReleaseId};
+use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, Withdrawal, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// The file that stands in the place of a withdrawn release.
@@ -56,10 +62,11 @@ fn find<'a>(entries: &'a [(u64, LogEntry)], demand: &Demand) -> Result<ReleaseSt
 }
 
 /// Withdraws a release. `false` when it was withdrawn already.
-pub async fn withdraw(stores: Stores<'_>, demand: &Demand) -> Result<bool, PublishError> {
+pub async fn withdraw(stores: Stores<'_>, demand: &Demand, why: Withdrawal) -> Result<bool, PublishError> {
     let done = append(stores.public, &demand.dataset, |entries| {
         let state = find(entries, demand)?;
-        Ok(state.withdrawn.is_none().then(|| entry(LogKind::Withdraw, state.published, demand)))
+        let entry = || LogEntry { withdrawal: Some(why), ..entry(LogKind::Withdraw, state.published, demand) };
+        Ok(state.withdrawn.is_none().then(entry))
     })
     .await?;
     if done.is_some() {
@@ -78,17 +85,52 @@ pub async fn restore(stores: Stores<'_>, demand: &Demand) -> Result<bool, Publis
     settle(stores, dataset, &entries).await?;
     let state = find(&entries, demand)?;
     if state.withdrawn.is_some() {
-        bring_back(stores, dataset, &demand.release, state.published).await?;
+        // Nothing becomes public before all of it was found whole.
+        whole(kept_of(stores, dataset, &demand.release, state.published).await?)?;
     }
-    let done = append(stores.public, dataset, |entries| {
-        let state = find(entries, demand)?;
-        Ok(state.withdrawn.is_some().then(|| entry(LogKind::Restore, state.published, demand)))
-    })
-    .await?;
+    let done = match bring_and_tell(stores, demand, state).await {
+        Ok(done) => done,
+        Err(error) => {
+            // The log decides, also where its answer was lost.
+            let settled = match log(stores.public, dataset).await {
+                Ok(entries) => settle(stores, dataset, &entries).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = settled {
+                let release = &demand.release;
+                warn!(release.id = %release, error = %error, "Files of release {release} may be public until the next run takes them away");
+            }
+            return Err(error);
+        }
+    };
     let entries = log(stores.public, dataset).await?;
     settle(stores, dataset, &entries).await?;
     refresh(stores.public, dataset, &entries).await?;
     Ok(done.is_some())
+}
+
+/// Copies the files of a withdrawn release back and writes the log entry that makes it visible.
+async fn bring_and_tell(
+    stores: Stores<'_>,
+    demand: &Demand,
+    state: ReleaseState<'_>,
+) -> Result<Option<u64>, PublishError> {
+    if state.withdrawn.is_some() {
+        bring_back(stores, &demand.dataset, &demand.release, state.published).await?;
+    }
+    append(stores.public, &demand.dataset, |entries| {
+        let state = find(entries, demand)?;
+        Ok(state.withdrawn.is_some().then(|| entry(LogKind::Restore, state.published, demand)))
+    })
+    .await
+}
+
+/// Fails with the first file of a release that is not as it should be.
+fn whole(found: Verified) -> Result<(), PublishError> {
+    match found.findings.into_iter().find(|finding| !finding.stale) {
+        Some(finding) => Err(PublishError::ReadBack { path: finding.place }),
+        None => Ok(()),
+    }
 }
 
 fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
@@ -107,23 +149,32 @@ fn entry(kind: LogKind, published: &LogEntry, demand: &Demand) -> LogEntry {
         version: None,
         token: None,
         slot: None,
+        withdrawal: None,
         digest: None,
     }
 }
 
 /// Brings the folders of all releases in line with the log.
 pub async fn settle(stores: Stores<'_>, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
+    let kept = kept(stores, dataset).await?;
     for state in states(entries) {
         let Some(release) = state.release() else { continue };
         match state.withdrawn {
-            Some(withdrawal) => take_away(stores, dataset, release, withdrawal).await?,
-            None => tidy(stores, dataset, release, state.published).await?,
+            Some(withdrawal) => take_away(stores, dataset, state.published, withdrawal).await?,
+            None => tidy(stores, dataset, release, state.published, kept.contains(release.as_str())).await?,
         }
     }
     for (old, erasure) in replaced(entries) {
         bury(stores, dataset, old, erasure).await?;
     }
     Ok(())
+}
+
+/// Releases of which the private store has files.
+async fn kept(stores: Stores<'_>, dataset: &DatasetId) -> Result<BTreeSet<String>, PublishError> {
+    let listed = paths(stores.private, &StoreFolder::AllWithdrawn { dataset: dataset.clone() }).await;
+    let listed = listed.map_err(failed(dataset))?;
+    Ok(listed.iter().filter_map(|path| path.split_once('/')).map(|(release, _)| release.to_owned()).collect())
 }
 
 /// Leaves the notice of an erasure in the place of a release and deletes all that was there, in both stores.
@@ -165,26 +216,60 @@ pub(super) fn private_key(dataset: &DatasetId, release: &ReleaseId, path: &str) 
 
 /// Paths of the objects below a folder, from the folder on.
 async fn paths(store: &Store, folder: &StoreFolder) -> Result<Vec<String>, StoreError> {
+    Ok(sizes(store, folder).await?.into_keys().collect())
+}
+
+/// The same with their sizes.
+async fn sizes(store: &Store, folder: &StoreFolder) -> Result<BTreeMap<String, u64>, StoreError> {
     let prefix = format!("{}/", folder.path());
     let listed = store.list(folder).await?;
-    Ok(listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(str::to_owned).collect())
+    let below = |(path, size): &(String, u64)| Some((path.strip_prefix(&prefix)?.to_owned(), *size));
+    Ok(listed.iter().filter_map(below).collect())
+}
+
+/// The files of a release by its manifest, wherever that is; nothing is known when it is in neither store, or not the one
+/// that the log names.
+async fn contents(
+    stores: Stores<'_>,
+    dataset: &DatasetId,
+    published: &LogEntry,
+) -> Result<BTreeMap<String, (Digest, u64)>, PublishError> {
+    let Some(release) = &published.release else { return Ok(BTreeMap::new()) };
+    let (private, public) =
+        (private_key(dataset, release, "manifest.json"), public_key(dataset, release, "manifest.json"));
+    for (store, key) in [(stores.private, private), (stores.public, public)] {
+        let bytes = store.get(&key).await.map_err(failed(dataset))?;
+        let bytes = bytes.filter(|bytes| published.manifest == Some(Digest::of(bytes)));
+        if let Some(bytes) = bytes
+            && let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes)
+        {
+            return Ok(manifest.contents(&bytes));
+        }
+    }
+    Ok(BTreeMap::new())
 }
 
 /// Moves the files of a withdrawn release to the private store and leaves the notice. The manifest goes last, so that
-/// what is half moved can be told.
+/// what is half moved can be told. A private copy that is whole stays as it is.
 async fn take_away(
     stores: Stores<'_>,
     dataset: &DatasetId,
-    release: &ReleaseId,
+    published: &LogEntry,
     withdrawal: &LogEntry,
 ) -> Result<(), PublishError> {
     let fail = failed(dataset);
+    let Some(release) = &published.release else { return Ok(()) };
     let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
     let mut left = paths(stores.public, &folder).await.map_err(&fail)?;
     left.retain(|path| path != NOTICE);
     left.sort_by_key(|path| (path == "manifest.json", path.clone()));
+    let files = if left.is_empty() { BTreeMap::new() } else { contents(stores, dataset, published).await? };
     for path in &left {
         let (from, to) = (public_key(dataset, release, path), private_key(dataset, release, path));
+        let kept = stores.private.digest_of(&to).await.map_err(&fail)?;
+        if kept.is_some() && kept.as_ref() == files.get(path) {
+            continue;
+        }
         copy(stores.public, &from, stores.private, &to).await.map_err(&fail)?;
         stores.private.sync(std::slice::from_ref(&to)).await.map_err(&fail)?;
     }
@@ -196,6 +281,9 @@ async fn take_away(
     if stores.public.get(&notice).await.map_err(&fail)?.as_ref() != Some(&body) {
         stores.public.put(&notice, body).await.map_err(&fail)?;
         stores.public.sync(std::slice::from_ref(&notice)).await.map_err(&fail)?;
+    }
+    if left.is_empty() {
+        return Ok(());
     }
     // A restore may have gone through meanwhile: then the public files are those that everyone sees.
     let entries = log(stores.public, dataset).await?;
@@ -209,7 +297,7 @@ async fn take_away(
     Ok(())
 }
 
-/// Copies the files of a withdrawn release back to the public store, and reads them back.
+/// Copies the files of a withdrawn release that are not there back to the public store, and reads all of them back.
 async fn bring_back(
     stores: Stores<'_>,
     dataset: &DatasetId,
@@ -217,39 +305,42 @@ async fn bring_back(
     published: &LogEntry,
 ) -> Result<(), PublishError> {
     let fail = failed(dataset);
+    let files = contents(stores, dataset, published).await?;
     let folder = StoreFolder::Withdrawn { dataset: dataset.clone(), release: release.clone() };
     for path in paths(stores.private, &folder).await.map_err(&fail)? {
         let (from, to) = (private_key(dataset, release, &path), public_key(dataset, release, &path));
+        let shown = stores.public.digest_of(&to).await.map_err(&fail)?;
+        if shown.is_some() && shown.as_ref() == files.get(&path) {
+            continue;
+        }
         copy(stores.private, &from, stores.public, &to).await.map_err(&fail)?;
         stores.public.sync(std::slice::from_ref(&to)).await.map_err(&fail)?;
     }
-    let findings = files_of(stores.public, dataset, release, published).await?.findings;
-    match findings.into_iter().find(|finding| !finding.stale) {
-        Some(finding) => Err(PublishError::ReadBack { path: finding.place }),
-        None => Ok(()),
-    }
+    whole(files_of(stores.public, dataset, release, published).await?)
 }
 
-/// Removes the notice and the private copies of a release that is visible, once all of it is there.
+/// Brings back what is missing of a visible release that was restored, and removes the notice once all of it is there.
 async fn tidy(
     stores: Stores<'_>,
     dataset: &DatasetId,
     release: &ReleaseId,
     published: &LogEntry,
+    kept: bool,
 ) -> Result<(), PublishError> {
     let fail = failed(dataset);
     let notice = public_key(dataset, release, NOTICE);
-    if !stores.public.exists(&notice).await.map_err(&fail)? {
-        return Ok(());
+    let noticed = stores.public.exists(&notice).await.map_err(&fail)?;
+    if kept {
+        let shown = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
+        let mut shown = sizes(stores.public, &shown).await.map_err(&fail)?;
+        shown.remove(NOTICE);
+        let kept = StoreFolder::Withdrawn { dataset: dataset.clone(), release: release.clone() };
+        if noticed || shown != sizes(stores.private, &kept).await.map_err(&fail)? {
+            bring_back(stores, dataset, release, published).await?;
+        }
     }
-    let folder = StoreFolder::Withdrawn { dataset: dataset.clone(), release: release.clone() };
-    let copies = paths(stores.private, &folder).await.map_err(&fail)?;
-    if !copies.is_empty() {
-        bring_back(stores, dataset, release, published).await?;
-    }
-    stores.public.delete(&notice).await.map_err(&fail)?;
-    for path in copies {
-        stores.private.delete(&private_key(dataset, release, &path)).await.map_err(&fail)?;
+    if noticed {
+        stores.public.delete(&notice).await.map_err(&fail)?;
     }
     Ok(())
 }

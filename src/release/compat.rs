@@ -2,7 +2,9 @@
 //! asks for.
 //!
 //! A column, an option, a key or a table that is gone or of another type breaks what others built on it, and asks for the
-//! next major version; what is added asks for the next minor one (<https://semver.org>).
+//! next major version; what is added asks for the next minor one (<https://semver.org>). A number in another unit, a column
+//! that may be empty from now on, and a column whose options are no longer told break it as well: what reads it is not
+//! made for that. A promise that is added (never empty, a list of options) breaks nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +96,25 @@ fn column_changes(table: &str, before: &ColumnRecord, now: &ColumnRecord, change
         let detail = format!("{} → {}", before.kind, now.kind);
         changes.push(change(table, name, Level::Major, "type_changed", detail));
     }
-    let (Some(options), Some(options_now)) = (&before.options, &now.options) else { return };
+    // What an older manifest does not say may have been anything.
+    if let (Some(required), Some(required_now)) = (before.required, now.required) {
+        match (required, required_now) {
+            (true, false) => changes.push(change(table, name, Level::Major, "required_dropped", String::new())),
+            (false, true) => changes.push(change(table, name, Level::Minor, "required_added", String::new())),
+            _ => {}
+        }
+        if before.unit != now.unit {
+            let unit = |unit: &Option<String>| unit.clone().unwrap_or_else(|| "–".to_owned());
+            let detail = format!("{} → {}", unit(&before.unit), unit(&now.unit));
+            changes.push(change(table, name, Level::Major, "unit_changed", detail));
+        }
+    }
+    let (options, options_now) = match (&before.options, &now.options) {
+        (Some(options), Some(now)) => (options, now),
+        (Some(_), None) => return changes.push(change(table, name, Level::Major, "codes_gone", String::new())),
+        (None, Some(_)) => return changes.push(change(table, name, Level::Minor, "codes_added", String::new())),
+        (None, None) => return,
+    };
     for option in options.iter().filter(|option| !options_now.contains(option)) {
         changes.push(change(table, name, Level::Major, "option_gone", option.clone()));
     }
@@ -125,7 +145,20 @@ mod tests {
 
     fn column(name: &str, kind: &str, options: &[&str]) -> ColumnRecord {
         let options = (!options.is_empty()).then(|| options.iter().map(|&option| option.to_owned()).collect());
-        ColumnRecord { name: name.to_owned(), kind: kind.to_owned(), options, empty: None, volatile: false }
+        ColumnRecord {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            options,
+            empty: None,
+            volatile: false,
+            unit: None,
+            required: None,
+        }
+    }
+
+    fn promised(unit: Option<&str>, required: bool) -> Vec<TableRecord> {
+        let unit = unit.map(str::to_owned);
+        lieux(vec![ColumnRecord { unit, required: Some(required), ..column("n", "Int64", &[]) }])
     }
 
     fn table(name: &str, columns: Vec<ColumnRecord>) -> TableRecord {
@@ -161,6 +194,29 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         let before = lieux(vec![column("id", "Utf8", &["a", "b"])]);
+        let changes = contract_changes(&before, &now);
+        assert_eq!(changes.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert_eq!(version_asked(&"1.2.3".parse().unwrap(), &changes).to_string(), version);
+    }
+
+    #[rstest]
+    #[case::nothing(promised(Some("m"), true), promised(Some("m"), true), "1.2.3", &[])]
+    #[case::another_unit(promised(Some("m"), true), promised(Some("km"), true), "2.0.0",
+        &["unit changed: `lieux.n` (m → km)"])]
+    #[case::a_unit_gone(promised(Some("m"), true), promised(None, true), "2.0.0", &["unit changed: `lieux.n` (m → –)"])]
+    #[case::may_be_empty(promised(None, true), promised(None, false), "2.0.0", &["required dropped: `lieux.n`"])]
+    #[case::never_empty(promised(None, false), promised(None, true), "1.3.0", &["required added: `lieux.n`"])]
+    #[case::not_said_before(lieux(vec![column("n", "Int64", &[])]), promised(Some("m"), true), "1.2.3", &[])]
+    #[case::a_list_gone(lieux(vec![column("n", "Utf8", &["a"])]), lieux(vec![column("n", "Utf8", &[])]), "2.0.0",
+        &["codes gone: `lieux.n`"])]
+    #[case::a_list_more(lieux(vec![column("n", "Utf8", &[])]), lieux(vec![column("n", "Utf8", &["a"])]), "1.3.0",
+        &["codes added: `lieux.n`"])]
+    fn a_promise_that_changes_asks_for_its_version(
+        #[case] before: Vec<TableRecord>,
+        #[case] now: Vec<TableRecord>,
+        #[case] version: &str,
+        #[case] expected: &[&str],
+    ) {
         let changes = contract_changes(&before, &now);
         assert_eq!(changes.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
         assert_eq!(version_asked(&"1.2.3".parse().unwrap(), &changes).to_string(), version);

@@ -24,6 +24,17 @@ pub enum LogKind {
     Fence,
 }
 
+/// What a withdrawal says of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withdrawal {
+    /// What it says is wrong or may not stand: no run publishes the same again without a word.
+    #[default]
+    Content,
+    /// Its stored bytes are not those that were written: what it says may be published again.
+    Damaged,
+}
+
 /// One entry of a dataset's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
@@ -62,6 +73,9 @@ pub struct LogEntry {
     /// The slot of the schedule that a release was made for, RFC 3339, UTC. A slot publishes once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
+    /// What a withdrawal says of the release; entries of the first versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
     /// Digest of the entry itself, known once it is stored.
     #[serde(skip)]
     pub digest: Option<Digest>,
@@ -152,6 +166,13 @@ pub fn replaced(log: &[(u64, LogEntry)]) -> Vec<(&ReleaseId, &LogEntry)> {
     erasures.filter_map(|(_, entry)| Some((entry.replaces.as_ref()?, entry))).collect()
 }
 
+/// Releases that were withdrawn for what they say, and said what has this digest.
+pub fn taken_back(log: &[(u64, LogEntry)], content: Digest) -> Vec<ReleaseState<'_>> {
+    let for_content = |entry: &LogEntry| entry.withdrawal.unwrap_or_default() == Withdrawal::Content;
+    let same = |state: &ReleaseState<'_>| state.published.content == Some(content);
+    states(log).into_iter().filter(|state| state.withdrawn.is_some_and(for_content) && same(state)).collect()
+}
+
 /// The current release: the highest publish that is not withdrawn.
 pub fn current(log: &[(u64, LogEntry)]) -> Option<(u64, &LogEntry)> {
     let state = states(log).into_iter().rfind(|state| state.withdrawn.is_none());
@@ -180,7 +201,14 @@ pub fn releases_json(dataset: &DatasetId, log: &[(u64, LogEntry)], freshness: &D
     let withdrawn: Vec<_> = withdrawn
         .iter()
         .filter_map(|state| Some((state.release()?, state.withdrawn?)))
-        .map(|(release, entry)| json!({ "release": release, "withdrawn_at": entry.at, "reason": entry.reason }))
+        .map(|(release, entry)| {
+            json!({
+                "release": release,
+                "withdrawn_at": entry.at,
+                "withdrawal": entry.withdrawal.unwrap_or_default(),
+                "reason": entry.reason,
+            })
+        })
         .collect();
     let latest = current(log).and_then(|(_, entry)| entry.release.as_ref());
     let head = log.last().map(|(number, entry)| json!({ "entry": number, "sha256": entry.digest }));
@@ -226,6 +254,7 @@ mod tests {
             version: None,
             token: None,
             slot: None,
+            withdrawal: None,
             digest: None,
         }
     }
@@ -256,6 +285,29 @@ mod tests {
         assert_eq!(current_of(&log).as_deref(), Some("2026-11-23-r2"));
         log.push(entry(LogKind::Withdraw, "2026-11-23-r2"));
         assert_eq!(current_of(&log).as_deref(), Some("2026-11-22-r1"));
+    }
+
+    #[test]
+    fn what_was_withdrawn_for_what_it_says_is_told_and_what_was_damaged_is_not() {
+        let (content, other) = (Some(Digest::of(b"content")), Some(Digest::of(b"other")));
+        let publish = |release: &str, content: Option<Digest>| LogEntry { content, ..entry(LogKind::Publish, release) };
+        let damaged = Some(Withdrawal::Damaged);
+        let log = [
+            publish("2026-11-20", content),
+            publish("2026-11-21", other),
+            publish("2026-11-22", content),
+            publish("2026-11-23", content),
+            publish("2026-11-24", content),
+            entry(LogKind::Withdraw, "2026-11-20"),
+            entry(LogKind::Withdraw, "2026-11-21"),
+            LogEntry { withdrawal: damaged, ..entry(LogKind::Withdraw, "2026-11-22") },
+            entry(LogKind::Withdraw, "2026-11-23"),
+            entry(LogKind::Restore, "2026-11-23"),
+        ];
+        let log: Vec<_> = (1..).zip(log).collect();
+        let found = taken_back(&log, Digest::of(b"content"));
+        let found: Vec<_> = found.iter().filter_map(|state| state.release()).map(ReleaseId::as_str).collect();
+        assert_eq!(found, ["2026-11-20"]);
     }
 
     #[test]

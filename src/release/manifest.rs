@@ -40,6 +40,12 @@ pub struct ColumnRecord {
     /// Whether its changes do not count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub volatile: bool,
+    /// Unit of its numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Whether no cell of it may be empty; manifests of the first versions say neither this nor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<bool>,
 }
 
 /// What a row of a published table stands for: it decides what the changelog may tell of it.
@@ -190,6 +196,19 @@ pub struct Manifest {
     pub unfit_cells: BTreeMap<String, u64>,
     /// Automatic corrections by table and rule.
     pub corrections: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Manifest {
+    /// What the release's folder holds: digest and size of every file by path, those of the manifest itself, of which
+    /// `bytes` are the stored ones, and of the sums, too.
+    pub fn contents(&self, bytes: &[u8]) -> BTreeMap<String, (Digest, u64)> {
+        let mut files: BTreeMap<String, (Digest, u64)> =
+            self.files.iter().map(|file| (file.path.clone(), (file.sha256, file.bytes))).collect();
+        files.insert("manifest.json".to_owned(), (Digest::of(bytes), bytes.len() as u64));
+        let sums = sums(files.iter().map(|(path, (digest, _))| (path.as_str(), digest)));
+        files.insert("SHA256SUMS".to_owned(), (Digest::of(sums.as_bytes()), sums.len() as u64));
+        files
+    }
 }
 
 /// Digest of what a release says: canonical data files, contracts and texts. Parquet and spreadsheet copies are left

@@ -14,8 +14,8 @@ pub use changes::{ChangeKind, ChangeSummary, NotTold, TableChanges, TableState};
 pub use compat::{ContractChange, Level, contract_changes, version_asked};
 pub use freshness::{Attempt, DatasetFreshness, Failure, Freshness, Went};
 pub use log::{
-    LogEntry, LogError, LogKind, ReleaseState, Turn, current, fence, of_slot, parse_log, releases_json, replaced,
-    states,
+    LogEntry, LogError, LogKind, ReleaseState, Turn, Withdrawal, current, fence, of_slot, parse_log, releases_json,
+    replaced, states, taken_back,
 };
 pub use manifest::{
     CheckRecord, ColumnRecord, ErasureRecord, FileRecord, Manifest, PartRecord, RowsOf, SourceRecord, TableRecord,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use async_trait::async_trait;
 use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -16,7 +15,6 @@ use super::build::{Builder, Built};
 use super::checks;
 use super::describe;
 use super::error::RunError;
-use super::gate;
 use super::intake::Intake;
 use super::record::{FailedCheck, PublishedTable};
 use super::scratch;
@@ -27,16 +25,14 @@ use crate::contract::{Contract, SECRET};
 use crate::disclosure::scan;
 use crate::id::{Digest, Hasher, ReleaseId, TableName};
 use crate::publish::PublishError;
-use crate::publish::commit::{Candidate, Finish, Finished, LocalFile, Previous, json_bytes};
-use crate::publish::dictionary;
+use crate::publish::commit::{Candidate, Finish, LocalFile};
 use crate::publish::figure::{Bar, Figure, Language, Unit, svg};
 use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
-use crate::publish::metadata::{TableFiles, datapackage, licence_notice, readme, schema_path, table_schema};
+use crate::publish::metadata::TableFiles;
 use crate::quality::gate::{Acceptance, Bound};
 use crate::quality::{ContractChecks, Outcome, Sample};
-use crate::release::{CheckRecord, FileRecord, Manifest, SourceRecord, TableRecord, content_digest};
+use crate::release::{CheckRecord, FileRecord, SourceRecord, TableRecord, content_digest};
 use crate::source::Snapshot;
-use crate::store::Store;
 use crate::territory::Seeds;
 
 /// A published table with its files.
@@ -71,6 +67,8 @@ pub(super) struct Assembled<'a> {
     pub(super) given_up: BTreeSet<String>,
     /// Where its data files are.
     pub(super) folder: PathBuf,
+    /// Where files of the release before are brought.
+    pub(super) before: PathBuf,
 }
 
 /// The contract of a published table.
@@ -155,6 +153,7 @@ pub(super) async fn assemble<'a>(
         acceptance: options.acceptance.clone(),
         given_up: intake.given_up.clone(),
         folder,
+        before: builder.folder.join("before"),
     })
 }
 
@@ -366,13 +365,20 @@ impl<'a> Assembled<'a> {
         }
     }
 
+    /// The folder for files of the release before: each is brought once.
+    pub(super) fn before(&self, release: &ReleaseId) -> Result<PathBuf, PublishError> {
+        let folder = self.before.join(release.as_str());
+        fs::create_dir_all(&folder).map_err(|source| PublishError::Local { path: folder.clone(), source })?;
+        Ok(folder)
+    }
+
     /// Digest of what the release says: data, contracts and texts, without clock and id.
-    fn content(&self) -> Digest {
+    pub(super) fn content(&self) -> Digest {
         content_digest(&self.data, &self.texts())
     }
 
     /// Digest of the texts and contracts that count as content.
-    fn texts(&self) -> Digest {
+    pub(super) fn texts(&self) -> Digest {
         Digest::of(describe::texts(self).to_string().as_bytes())
     }
 
@@ -381,71 +387,8 @@ impl<'a> Assembled<'a> {
         self.tables.iter().map(|table| table_record(self.job, table)).collect()
     }
 
-    fn table_files(&self) -> Vec<TableFiles<'_>> {
+    pub(super) fn table_files(&self) -> Vec<TableFiles<'_>> {
         self.tables.iter().map(|table| TableFiles { contract: table.contract, files: &table.files }).collect()
-    }
-}
-
-#[async_trait]
-impl Finish for Assembled<'_> {
-    async fn judge(&self, store: &Store, previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError> {
-        gate::bounds(self, store, previous).await
-    }
-
-    async fn finish(
-        &self,
-        release: &ReleaseId,
-        previous: Option<&Previous>,
-        bounds: &[Bound],
-    ) -> Result<Finished, PublishError> {
-        let contract_changes = previous.map(|previous| gate::changes(self, &previous.manifest)).unwrap_or_default();
-        let urls = describe::Urls::of(self.job, release);
-        let context = describe::context(self, release, &urls);
-        let tables = self.table_files();
-        let dictionary = describe::dictionary(self, release);
-        let page = dictionary::html(&dictionary)
-            .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
-        let mut metadata = vec![
-            ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
-            ("dictionary.csv".to_owned(), text(dictionary::csv(&dictionary))),
-            ("dictionary.html".to_owned(), text(page)),
-            ("gate.json".to_owned(), json_bytes(&describe::gate(self, previous, bounds))),
-            ("LICENSE".to_owned(), text(licence_notice(&context))),
-            ("README.md".to_owned(), text(readme(&context, &tables, &contract_changes))),
-        ];
-        for table in &self.tables {
-            let schema = table_schema(table.contract, &context);
-            metadata.push((schema_path(&table.contract.name), json_bytes(&schema)));
-        }
-        let mut files = self.data.clone();
-        files.extend(metadata.iter().map(|(path, bytes)| file_record(path, bytes)));
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        let manifest = Manifest {
-            dataset: self.job.pipeline.id.clone(),
-            release: release.clone(),
-            title: self.job.pipeline.title.clone(),
-            version: self.job.pipeline.version.to_string(),
-            issued: self.issued.clone(),
-            synthetic: self.job.pipeline.synthetic,
-            licence: self.job.pipeline.licence.clone(),
-            content: self.content(),
-            texts: Some(self.texts()),
-            erasure: None,
-            engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
-            project: self.project,
-            reference: Some(self.reference),
-            previous: previous.map(|previous| previous.release.clone()),
-            contract_changes,
-            tables: self.table_records(),
-            files,
-            sources: self.sources.clone(),
-            checks: self.checks.clone(),
-            read: self.read.clone(),
-            rejects: self.rejects.clone(),
-            unfit_cells: self.unfit.clone(),
-            corrections: self.corrections.clone(),
-        };
-        Ok(Finished { files: Vec::new(), metadata, manifest })
     }
 }
 

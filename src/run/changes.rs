@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tracing::warn;
 
 use super::assemble::{self, Assembled};
@@ -19,13 +20,13 @@ use super::error::RunError;
 use super::geocode;
 use super::intake::parts;
 use super::stage::{self, Staged};
-use super::{chain, engine, json_bytes, reference, text};
+use super::{chain, engine, finish, gate, json_bytes, reference, text};
 use crate::id::ReleaseId;
 use crate::publish::PublishError;
 use crate::publish::changes::{LIST, PAGE, Page, SUMMARY, Versions, compare, differing, fetch_tables, html};
 use crate::publish::commit::{Finish, Finished, LocalFile, Previous};
 use crate::quality::gate::Bound;
-use crate::release::{Cause, ChangeSummary, FileRecord, Inputs, Manifest, NotTold, Steps};
+use crate::release::{Cause, ChangeSummary, FileRecord, Inputs, Manifest, NotTold, ReleaseState, Steps};
 use crate::source::{Snapshot, find};
 use crate::store::{Store, media_type_of};
 use crate::territory::{Cog, Seeds};
@@ -58,8 +59,13 @@ struct Made {
 
 #[async_trait]
 impl Finish for Changelog<'_> {
-    async fn judge(&self, store: &Store, previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError> {
-        self.assembled.judge(store, previous).await
+    async fn judge(
+        &self,
+        store: &Store,
+        previous: Option<&Previous>,
+        taken_back: &[ReleaseState<'_>],
+    ) -> Result<Vec<Bound>, PublishError> {
+        gate::bounds(self.assembled, store, previous, taken_back).await
     }
 
     async fn finish(
@@ -68,24 +74,32 @@ impl Finish for Changelog<'_> {
         previous: Option<&Previous>,
         bounds: &[Bound],
     ) -> Result<Finished, PublishError> {
-        let mut finished = self.assembled.finish(release, previous, bounds).await?;
-        if let Some(previous) = previous {
-            self.add(&previous.manifest, &mut finished).await?;
-        }
+        let manifest = finish::manifest(self.assembled, release, previous);
+        let Some(previous) = previous else { return finish::finish(self.assembled, manifest, None, bounds, &[]) };
+        let told = self.tell(&previous.manifest, &manifest).await?;
+        let mut finished = finish::finish(self.assembled, manifest, Some(previous), bounds, &told.records)?;
+        finished.files.push(told.list);
+        finished.metadata.extend(told.metadata);
         Ok(finished)
     }
 }
 
+/// The three files that tell what changed.
+struct Told {
+    records: Vec<FileRecord>,
+    list: LocalFile,
+    metadata: [(String, Bytes); 2],
+}
+
 impl Changelog<'_> {
-    /// Compares the candidate with the release before and adds the three files of the changelog.
-    async fn add(&self, before: &Manifest, finished: &mut Finished) -> Result<(), PublishError> {
-        let after = &finished.manifest;
+    /// Compares the candidate with the release before.
+    async fn tell(&self, before: &Manifest, after: &Manifest) -> Result<Told, PublishError> {
         let folder = self.folder.join(format!("changes-{}", before.release));
-        let old = folder.join("old");
-        fs::create_dir_all(&old).map_err(|source| PublishError::Local { path: old.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(|source| PublishError::Local { path: folder.clone(), source })?;
         let tables = differing(before, after);
+        let old = self.assembled.before(&before.release)?;
         let unreadable = fetch_tables(self.public, before, &tables, &old).await?;
-        let way = self.way(before, after, &tables, &folder).await;
+        let way = self.way(before, after, &tables, (&folder, &old)).await;
         let steps = Steps::new(way.steps);
         let versions = Versions { folders: way.folders, steps: steps.clone(), unreadable };
         let list = folder.join(LIST);
@@ -109,24 +123,20 @@ impl Changelog<'_> {
             lines: compared.lines,
         };
         let metadata = [(SUMMARY.to_owned(), json_bytes(&summary)), (PAGE.to_owned(), text(html(&page)?))];
-        let files = &mut finished.manifest.files;
-        files.push(FileRecord {
+        let mut records = vec![FileRecord {
             path: LIST.to_owned(),
             media_type: media_type_of(LIST).to_owned(),
             bytes: compared.bytes,
             sha256: compared.digest,
             rows: Some(compared.lines),
-        });
-        files.extend(metadata.iter().map(|(path, bytes)| assemble::file_record(path, bytes)));
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        finished.files.push(LocalFile { path: LIST.to_owned(), local: list, digest: compared.digest });
-        finished.metadata.extend(metadata);
-        Ok(())
+        }];
+        records.extend(metadata.iter().map(|(path, bytes)| assemble::file_record(path, bytes)));
+        Ok(Told { records, list: LocalFile { path: LIST.to_owned(), local: list, digest: compared.digest }, metadata })
     }
 
     /// The way from the release before, with a version for every step that can be made.
-    async fn way(&self, before: &Manifest, after: &Manifest, tables: &[String], folder: &Path) -> Way {
-        let (old, new) = (folder.join("old"), self.assembled.folder.clone());
+    async fn way(&self, before: &Manifest, after: &Manifest, tables: &[String], (folder, old): (&Path, &Path)) -> Way {
+        let (old, new) = (old.to_owned(), self.assembled.folder.clone());
         let moved = Inputs::of(before).moved(&Inputs::of(after));
         if moved.len() < 2 || tables.is_empty() {
             return Way { folders: vec![old, new], steps: vec![moved], not_told: Vec::new() };

@@ -16,7 +16,7 @@ use crate::publish::commit::Previous;
 use crate::publish::dictionary::{self, Dictionary, Kind};
 use crate::publish::metadata::{Citation, Context, licence_title, licence_url};
 use crate::quality::gate::{Bound, Verdict};
-use crate::release::{ColumnRecord, PartRecord, RowsOf, SourceRecord};
+use crate::release::{ColumnRecord, FileRecord, PartRecord, RowsOf, SourceRecord};
 use crate::source::Snapshot;
 
 /// Absolute addresses of a release.
@@ -35,7 +35,12 @@ impl Urls {
 }
 
 /// What is said of a release in more than one of its files.
-pub(super) fn context<'a>(assembled: &'a Assembled<'_>, release: &'a ReleaseId, urls: &'a Urls) -> Context<'a> {
+pub(super) fn context<'a>(
+    assembled: &'a Assembled<'_>,
+    release: &'a ReleaseId,
+    urls: &'a Urls,
+    changes: &'a [FileRecord],
+) -> Context<'a> {
     let pipeline = assembled.job.pipeline;
     Context {
         dataset: &pipeline.id,
@@ -53,6 +58,7 @@ pub(super) fn context<'a>(assembled: &'a Assembled<'_>, release: &'a ReleaseId, 
         homepage: &urls.homepage,
         release_url: &urls.release,
         latest_url: &urls.latest,
+        changes,
     }
 }
 
@@ -172,6 +178,8 @@ pub(super) fn columns(table: &Table<'_>) -> Vec<ColumnRecord> {
         options: column.codes.as_ref().map(|list| list.code_names().map(str::to_owned).collect()),
         empty: table.empty.get(field.name()).copied(),
         volatile: column.volatile,
+        unit: column.unit.clone(),
+        required: Some(!field.is_nullable()),
     };
     schema.fields().iter().zip(table.contract.public_columns()).map(record).collect()
 }

@@ -1,38 +1,40 @@
 //! The gate of a release: its tables against those of the release before.
 
-use std::path::Path;
-
-use arrow::array::ArrayRef;
-use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-
 use super::assemble::{Assembled, Table};
-use super::error::RunError;
-use super::scratch;
 use crate::config::pipeline::table_gate;
 use crate::contract::Contract;
+use crate::id::ReleaseId;
 use crate::publish::PublishError;
-use crate::publish::changes::fetch_file;
+use crate::publish::changes::{fetch_file, keys_gone};
 use crate::publish::commit::Previous;
 use crate::quality::gate::{Acceptance, Bound, TableShape, table_bounds};
-use crate::release::{ContractChange, Manifest, TableRecord, contract_changes, version_asked};
+use crate::release::diff::shape as shape_of;
+use crate::release::{ContractChange, Manifest, ReleaseState, TableRecord, contract_changes, version_asked};
 use crate::store::Store;
 
-/// All bounds of a candidate against the release before.
+/// All bounds of a candidate against the release before, and against withdrawn ones that said the same.
 pub(super) async fn bounds(
     assembled: &Assembled<'_>,
     store: &Store,
     previous: Option<&Previous>,
+    taken_back: &[ReleaseState<'_>],
 ) -> Result<Vec<Bound>, PublishError> {
     let pipeline = assembled.job.pipeline;
     let mut bounds = assembled.source_bounds.clone();
+    bounds.extend(taken_back.iter().filter_map(said_before));
     for table in &assembled.tables {
         let name = &table.contract.name;
         let before = previous.and_then(|previous| record(&previous.manifest, name.as_str()).zip(Some(previous)));
         let lost = match before {
             Some((record, previous)) => lost_keys(assembled, table, record, store, previous).await?,
-            None => None,
+            None => Lost::NoMatter,
+        };
+        if let (Lost::Unreadable, Some((_, previous))) = (&lost, before) {
+            bounds.push(unreadable(name.as_str(), &previous.release));
+        }
+        let lost = match lost {
+            Lost::Keys(lost) => Some(lost),
+            Lost::NoMatter | Lost::Unreadable => None,
         };
         let shape = before.map(|(record, _)| shape(record, table.contract));
         let now = now(table);
@@ -45,6 +47,26 @@ pub(super) async fn bounds(
     }
     assembled.acceptance.apply(&mut bounds);
     Ok(bounds)
+}
+
+/// What somebody took back is not said again by itself.
+fn said_before(state: &ReleaseState<'_>) -> Option<Bound> {
+    let (release, entry) = (state.release()?, state.withdrawn?);
+    let reason = entry.reason.as_deref().unwrap_or("no reason given");
+    let said = format!(
+        "the sources and the project make release {release} again, which was withdrawn on {}: {reason}",
+        entry.at
+    );
+    Some(Bound::broken(format!("withdrawn:{release}"), said))
+}
+
+/// Nobody knows which keys are gone.
+fn unreadable(table: &str, release: &ReleaseId) -> Bound {
+    let said = format!(
+        "{table}.parquet of release {release} is missing or damaged, so that nobody knows which keys of table `{table}` \
+         are gone; `essaim releases verify` tells more"
+    );
+    Bound::broken(format!("lost_keys:{table}"), said)
 }
 
 /// A table that goes on without a column of its source has it empty, and its pipeline says so.
@@ -109,96 +131,44 @@ fn contract_bounds(assembled: &Assembled<'_>, before: &Manifest) -> Vec<Bound> {
     tables.into_iter().map(bound).collect()
 }
 
-/// How many keys of the release before are gone; nothing is known where keys cannot be compared.
+/// What is known of the keys of the release before.
+enum Lost {
+    /// So many of them are gone.
+    Keys(u64),
+    /// Nothing is to be said: the table has no key, or another one, which is a matter of the contract.
+    NoMatter,
+    /// They cannot be read.
+    Unreadable,
+}
+
+/// How many keys of the release before are gone.
 async fn lost_keys(
     assembled: &Assembled<'_>,
     table: &Table<'_>,
     before: &TableRecord,
     store: &Store,
     previous: &Previous,
-) -> Result<Option<u64>, PublishError> {
+) -> Result<Lost, PublishError> {
     let name = &table.contract.name;
-    let key = &before.key;
-    if key.is_empty() || *key != table.contract.primary_key {
-        return Ok(None);
-    }
     let csv = format!("{name}.csv");
     let digest =
         |files: &[crate::release::FileRecord]| files.iter().find(|file| file.path == csv).map(|file| file.sha256);
     if digest(&previous.manifest.files).is_some_and(|before| Some(before) == digest(&assembled.data)) {
-        return Ok(Some(0));
+        return Ok(if before.key.is_empty() { Lost::NoMatter } else { Lost::Keys(0) });
     }
+    let now = assembled.table_records().into_iter().find(|now| now.name == before.name);
+    let Some(Ok(shape)) = now.map(|now| shape_of(before, &now).1) else { return Ok(Lost::NoMatter) };
     let path = format!("{name}.parquet");
-    let folder = assembled.folder.join("previous");
-    std::fs::create_dir_all(&folder).map_err(|source| PublishError::Local { path: folder.clone(), source })?;
+    let folder = assembled.before(&previous.release)?;
     if !fetch_file(store, &previous.manifest, &path, &folder).await? {
-        return Ok(None);
+        return Ok(Lost::Unreadable);
     }
-    let (old, new, key) = (folder.join(&path), assembled.folder.join(&path), key.clone());
-    let counted = tokio::task::spawn_blocking(move || lost(&old, &new, &key)).await;
+    let files = [folder.join(&path), assembled.folder.join(&path)];
+    let counted = tokio::task::spawn_blocking(move || keys_gone(&files, &shape.key)).await;
+    let failed = |source| PublishError::Compare { table: name.clone(), source };
     match counted {
-        Ok(Ok(lost)) => Ok(lost),
-        Ok(Err(source)) => Err(PublishError::Compare { table: name.clone(), source: Box::new(source) }),
-        Err(panic) => Err(PublishError::Compare { table: name.clone(), source: Box::new(panic) }),
+        Ok(Ok(lost)) => Ok(Lost::Keys(lost)),
+        Ok(Err(source)) => Err(failed(Box::new(source))),
+        Err(panic) => Err(failed(Box::new(panic))),
     }
-}
-
-/// The keys of a published table, in their order.
-struct Keys {
-    reader: ParquetRecordBatchReader,
-    converter: RowConverter,
-    order: Vec<String>,
-    rows: Option<Rows>,
-    at: usize,
-}
-
-impl Keys {
-    fn open(path: &Path, key: &[String]) -> Result<Self, RunError> {
-        let schema = scratch::schema(path)?;
-        let fields = key.iter().filter_map(|name| schema.field_with_name(name).ok());
-        let fields = fields.map(|field| SortField::new(field.data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(|source| unreadable(path, source))?;
-        let reader = scratch::read(path, Some(key))?;
-        Ok(Self { reader, converter, order: key.to_vec(), rows: None, at: 0 })
-    }
-
-    fn next(&mut self) -> Result<Option<OwnedRow>, ArrowError> {
-        loop {
-            if let Some(rows) = self.rows.as_ref().filter(|rows| self.at < rows.num_rows()) {
-                self.at += 1;
-                return Ok(Some(rows.row(self.at - 1).owned()));
-            }
-            let Some(batch) = self.reader.next().transpose()? else { return Ok(None) };
-            let columns = self.order.iter().filter_map(|name| batch.column_by_name(name));
-            let columns: Vec<ArrayRef> = columns.map(ArrayRef::clone).collect();
-            (self.rows, self.at) = (Some(self.converter.convert_columns(&columns)?), 0);
-        }
-    }
-}
-
-fn unreadable(path: &Path, source: ArrowError) -> RunError {
-    RunError::Scratch { path: path.to_owned(), source: Box::new(source) }
-}
-
-/// Keys of one table that another has not, both in the order of their keys; none when their types differ.
-fn lost(before: &Path, now: &Path, key: &[String]) -> Result<Option<u64>, RunError> {
-    let types = |path: &Path| -> Result<Vec<_>, RunError> {
-        let schema = scratch::schema(path)?;
-        Ok(key.iter().map(|name| schema.field_with_name(name).ok().map(|field| field.data_type().clone())).collect())
-    };
-    let (old, new) = (types(before)?, types(now)?);
-    if old != new || old.contains(&None) {
-        return Ok(None);
-    }
-    let (mut old, mut new) = (Keys::open(before, key)?, Keys::open(now, key)?);
-    let failed = |source| unreadable(before, source);
-    let mut lost = 0;
-    let mut ahead = new.next().map_err(failed)?;
-    while let Some(wanted) = old.next().map_err(failed)? {
-        while ahead.as_ref().is_some_and(|row| *row < wanted) {
-            ahead = new.next().map_err(failed)?;
-        }
-        lost += u64::from(ahead.as_ref() != Some(&wanted));
-    }
-    Ok(Some(lost))
 }

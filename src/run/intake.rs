@@ -59,6 +59,9 @@ struct Good {
     snapshot: u64,
     shape: SourceShape,
     release: Option<ReleaseId>,
+    /// The attempt that was about to publish it: it was good when the log has that attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<String>,
 }
 
 /// Times that a source was good, the newest last, that are remembered: a withdrawal goes back to the one before.
@@ -82,6 +85,8 @@ pub(super) struct Intaker<'a> {
     pub(super) folder: &'a Path,
     /// Releases that are withdrawn: what was good for them is not.
     pub(super) withdrawn: BTreeSet<ReleaseId>,
+    /// Attempts that published, each with its release.
+    pub(super) published: BTreeMap<String, ReleaseId>,
 }
 
 impl Intaker<'_> {
@@ -276,11 +281,20 @@ impl Intaker<'_> {
         StoreKey::SourceState { dataset: self.job.pipeline.id.clone(), source: source.clone() }
     }
 
-    /// All times that are remembered.
+    /// All times that are remembered. What a run was about to publish counts when it did, also when it died right after.
     async fn all_good(&self, source: &SourceId) -> Result<Vec<Good>, RunError> {
         let key = self.key(source);
         let Some(bytes) = self.private.get(&key).await.map_err(private_failed)? else { return Ok(Vec::new()) };
-        serde_json::from_slice(&bytes).map_err(|source| RunError::SourceState { place: key.path(), source })
+        let all: Vec<Good> =
+            serde_json::from_slice(&bytes).map_err(|source| RunError::SourceState { place: key.path(), source })?;
+        let known = |good: Good| match &good.attempt {
+            None => Some(good),
+            Some(attempt) => {
+                let release = self.published.get(attempt)?.clone();
+                Some(Good { release: Some(release), attempt: None, ..good })
+            }
+        };
+        Ok(all.into_iter().filter_map(known).collect())
     }
 
     /// The last time that the source was good and that no withdrawal has taken back.
@@ -289,24 +303,52 @@ impl Intaker<'_> {
         Ok(self.all_good(&source.id).await?.into_iter().rev().find(stands))
     }
 
-    /// Keeps what the sources gave as good, once a run went through.
-    pub(super) async fn keep(&self, intake: &Intake, release: Option<&ReleaseId>) -> Result<(), RunError> {
-        for snapshot in &intake.snapshots {
-            if intake.held_back.contains_key(&snapshot.source) {
-                continue;
+    /// Writes down what the sources gave before it is published, so that it is the measure from the commit on.
+    pub(super) async fn expect(&self, intake: &Intake, attempt: &str) -> Result<(), RunError> {
+        for (source, good) in goods(intake, None, Some(attempt)) {
+            let all = self.all_good(source).await?;
+            let same = |last: &Good| last.snapshot == good.snapshot && last.shape == good.shape;
+            if !all.last().is_some_and(same) {
+                self.remember(source, all, good).await?;
             }
-            let shape = intake.shapes.get(&snapshot.source).cloned().unwrap_or_default();
-            let good = Good { snapshot: snapshot.number, shape, release: release.cloned() };
-            let mut all = self.all_good(&snapshot.source).await?;
-            if all.last() == Some(&good) {
-                continue;
-            }
-            all.push(good);
-            all.drain(..all.len().saturating_sub(REMEMBERED));
-            self.private.put(&self.key(&snapshot.source), json_bytes(&all)).await.map_err(private_failed)?;
         }
         Ok(())
     }
+
+    /// Keeps what the sources gave as good, once a run went through.
+    pub(super) async fn keep(&self, intake: &Intake, release: Option<&ReleaseId>) -> Result<(), RunError> {
+        for (source, good) in goods(intake, release, None) {
+            let all = self.all_good(source).await?;
+            if all.last() != Some(&good) {
+                self.remember(source, all, good).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, source: &SourceId, mut all: Vec<Good>, good: Good) -> Result<(), RunError> {
+        all.push(good);
+        all.drain(..all.len().saturating_sub(REMEMBERED));
+        self.private.put(&self.key(source), json_bytes(&all)).await.map_err(private_failed)
+    }
+}
+
+/// What the sources gave that were not held back.
+fn goods<'a>(
+    intake: &'a Intake,
+    release: Option<&'a ReleaseId>,
+    attempt: Option<&'a str>,
+) -> impl Iterator<Item = (&'a SourceId, Good)> {
+    let good = move |snapshot: &'a Snapshot| {
+        let good = Good {
+            snapshot: snapshot.number,
+            shape: intake.shapes.get(&snapshot.source).cloned().unwrap_or_default(),
+            release: release.cloned(),
+            attempt: attempt.map(str::to_owned),
+        };
+        (&snapshot.source, good)
+    };
+    intake.snapshots.iter().filter(|snapshot| !intake.held_back.contains_key(&snapshot.source)).map(good)
 }
 
 /// The parts of a snapshot, for a table that is read from it.

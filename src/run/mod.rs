@@ -12,6 +12,7 @@ mod describe;
 mod drift;
 mod erase;
 mod error;
+mod finish;
 mod gate;
 mod geocode;
 pub mod history;
@@ -41,7 +42,7 @@ use chrono::{DateTime, Utc};
 use tracing::{info, instrument, warn};
 
 use crate::config::load::ProjectFiles;
-use crate::config::pipeline::{Pipeline, Project, ReadBack};
+use crate::config::pipeline::{Pipeline, Project};
 use crate::engine::{Engine, EngineOptions};
 use crate::id::{ReleaseId, RunId};
 use crate::model::ModelPlan;
@@ -49,7 +50,7 @@ use crate::publish::commit::{Committed, commit, json_bytes, judge, log};
 use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
-use crate::release::{Attempt, LogEntry, Turn, Went, states};
+use crate::release::{Attempt, LogEntry, LogKind, Turn, Went, states};
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::{Cog, Seeds};
 
@@ -264,7 +265,30 @@ fn private_failed(source: StoreError) -> RunError {
     RunError::Store { which: "private", source: Box::new(source) }
 }
 
+/// Takes all steps. However they end, what was published is read back as the project says, also what a run published
+/// that was killed before it could.
 async fn steps(
+    job: Job<'_>,
+    options: &RunOptions,
+    (attempt, fence): (&str, bool),
+    progress: &mut Progress<'_>,
+) -> Result<RunOutcome, RunError> {
+    let outcome = deliver(job, options, (attempt, fence), progress).await;
+    if options.dry_run {
+        return outcome;
+    }
+    match (outcome, read_back::settle(job, options, progress).await) {
+        (Ok(outcome), read) => read.map(|()| outcome),
+        (Err(error), Ok(())) => Err(error),
+        (Err(error), Err(unread)) => {
+            warn!(error = %chain(&unread).join(": "), "What was published before could not be read back");
+            Err(error)
+        }
+    }
+}
+
+/// From the sources to the commit.
+async fn deliver(
     job: Job<'_>,
     options: &RunOptions,
     (attempt, fence): (&str, bool),
@@ -284,8 +308,15 @@ async fn steps(
     let seeds = Seeds::of(&job.project.root);
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
     let entries = log(&public, &job.pipeline.id).await.map_err(|source| RunError::Publish(Box::new(source)))?;
-    let intaker =
-        Intaker { job, options, private: &private, cog: &cog, folder: folder.path(), withdrawn: withdrawn(&entries) };
+    let intaker = Intaker {
+        job,
+        options,
+        private: &private,
+        cog: &cog,
+        folder: folder.path(),
+        withdrawn: withdrawn(&entries),
+        published: attempts(&entries),
+    };
     let intake = intaker.take(progress).await?;
     record_tables(&intake.staged, progress);
     keep_ledgers(&private, &intake.staged, progress).await?;
@@ -321,28 +352,28 @@ async fn steps(
     let stores = Stores { public: &public, private: &private };
     let entries = log(&public, &job.pipeline.id).await.map_err(published)?;
     settle(stores, &job.pipeline.id, &entries).await.map_err(published)?;
-    let outcome = match commit(&public, &candidate).await.map_err(published)? {
+    intaker.expect(&intake, attempt).await?;
+    read_back::expect(job, &private, attempt).await?;
+    let (outcome, release) = match commit(&public, &candidate).await.map_err(published)? {
         Committed::Published { release, number, stale, bounds } => {
             progress.record.bounds = bounds;
-            RunOutcome::Published { release, log: number, stale }
+            (RunOutcome::Published { release: release.clone(), log: number, stale }, release)
         }
-        Committed::Unchanged { release } => RunOutcome::Unchanged { release },
+        Committed::Unchanged { release } => (RunOutcome::Unchanged { release: release.clone() }, release),
         Committed::Blocked { bounds } => {
             progress.record.bounds = bounds;
             return Ok(RunOutcome::Blocked);
         }
     };
     drift::keep(job, &private, &intake.staged).await?;
-    let release = match &outcome {
-        RunOutcome::Published { release, .. } | RunOutcome::Unchanged { release } => Some(release),
-        _ => None,
-    };
-    intaker.keep(&intake, release).await?;
-    if let (RunOutcome::Published { release, .. }, ReadBack::Url) = (&outcome, job.project.read_back) {
-        progress.step("read_back", "Reading back through the public address");
-        read_back::read_back(job, options, stores, release, attempt).await?;
-    }
+    intaker.keep(&intake, Some(&release)).await?;
     Ok(outcome)
+}
+
+/// Attempts that published, each with its release.
+fn attempts(entries: &[(u64, LogEntry)]) -> BTreeMap<String, ReleaseId> {
+    let published = entries.iter().filter(|(_, entry)| entry.kind == LogKind::Publish);
+    published.filter_map(|(_, entry)| Some((entry.attempt.clone(), entry.release.clone()?))).collect()
 }
 
 /// Releases that are out of sight.

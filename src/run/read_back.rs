@@ -1,5 +1,5 @@
 //! Reading a release back through its public address, as anybody would, and withdrawing it when it is not what was
-//! published.
+//! published. What is published is put on a list before the commit, so that a run that dies is made good by the next.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,15 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::error::RunError;
-use super::{Job, RunOptions, chain};
-use crate::config::pipeline::{HttpSettings, HttpSource, SourceKind};
-use crate::id::{Digest, Hasher, ReleaseId};
-use crate::publish::commit::manifest_of;
+use super::{Job, Progress, RunOptions, chain, private_failed, store};
+use crate::config::pipeline::{HttpSettings, HttpSource, ReadBack, SourceKind};
+use crate::id::{Digest, Hasher};
+use crate::publish::PublishError;
+use crate::publish::commit::{json_bytes, log};
 use crate::publish::withdraw::{Demand, Stores, withdraw};
+use crate::release::{Manifest, ReleaseState, Withdrawal, states};
 use crate::source::{HttpFault, PartInfo, PartSink, SourceError, Validators, connector};
+use crate::store::{Store, StoreKey};
 
 /// What is wrong with a file that was read through the public address.
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +61,85 @@ impl PartSink for Digests {
     }
 }
 
+/// Publications of which nobody knows yet whether they read back, by the attempt that the log names.
+async fn pending(private: &Store, key: &StoreKey) -> Result<Vec<String>, RunError> {
+    let bytes = private.get(key).await.map_err(private_failed)?;
+    // A damaged list is begun anew: what it named can still be looked at with `releases verify`.
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
+fn key(job: Job<'_>) -> StoreKey {
+    StoreKey::ReadBack { dataset: job.pipeline.id.clone() }
+}
+
+/// Writes down that something is about to be published, so that it is read back even when this process dies after it.
+pub(super) async fn expect(job: Job<'_>, private: &Store, attempt: &str) -> Result<(), RunError> {
+    if job.project.read_back != ReadBack::Url {
+        return Ok(());
+    }
+    let key = key(job);
+    let mut all = pending(private, &key).await?;
+    all.push(attempt.to_owned());
+    private.put(&key, json_bytes(&all)).await.map_err(private_failed)
+}
+
+/// Reads back what was published and not yet read back. A release that cannot be reached stays on the list.
+pub(super) async fn settle(job: Job<'_>, options: &RunOptions, progress: &mut Progress<'_>) -> Result<(), RunError> {
+    if job.project.read_back != ReadBack::Url {
+        return Ok(());
+    }
+    let published = |source| RunError::Publish(Box::new(source));
+    let (private, public) = (store(job, "private", options)?, store(job, "public", options)?);
+    let key = key(job);
+    let all = pending(&private, &key).await?;
+    if all.is_empty() {
+        return Ok(());
+    }
+    let entries = log(&public, &job.pipeline.id).await.map_err(published)?;
+    let states = states(&entries);
+    let (mut left, mut failure) = (Vec::new(), None);
+    for attempt in all {
+        let state = states.iter().find(|state| state.published.attempt == attempt && state.withdrawn.is_none());
+        let Some(state) = state else { continue };
+        if failure.is_some() {
+            left.push(attempt);
+            continue;
+        }
+        progress.step("read_back", "Reading back through the public address");
+        if let Err(error) = read_back(job, options, Stores { public: &public, private: &private }, state).await {
+            // A release that was withdrawn need not be looked at again.
+            if !matches!(error, RunError::ReadBack { .. }) {
+                left.push(attempt);
+            }
+            failure = Some(error);
+        }
+    }
+    if left.is_empty() {
+        private.delete(&key).await.map_err(private_failed)?;
+    } else {
+        private.put(&key, json_bytes(&left)).await.map_err(private_failed)?;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
 /// Reads every file of a release through the public address. Withdraws the release when one cannot be read or differs.
-pub(super) async fn read_back(
+async fn read_back(
     job: Job<'_>,
     options: &RunOptions,
     stores: Stores<'_>,
-    release: &ReleaseId,
-    attempt: &str,
+    state: &ReleaseState<'_>,
 ) -> Result<(), RunError> {
     let published = |source| RunError::Publish(Box::new(source));
-    let manifest = manifest_of(stores.public, &job.pipeline.id, release).await.map_err(published)?;
-    let url = format!("{}{}/releases/{release}/", job.project.public_url, job.pipeline.id);
-    let expected = manifest.files.iter().map(|file| (file.path.clone(), file.sha256)).collect();
+    let (dataset, Some(release)) = (&job.pipeline.id, state.release()) else { return Ok(()) };
+    let manifest = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
+    let bytes = stores.public.get(&manifest).await;
+    let bytes = bytes.map_err(|source| RunError::Store { which: "public", source: Box::new(source) })?;
+    let bytes = bytes.unwrap_or_default();
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|source| {
+        published(PublishError::Manifest { dataset: dataset.clone(), release: release.clone(), source })
+    })?;
+    let url = format!("{}{dataset}/releases/{release}/", job.project.public_url);
+    let expected = manifest.contents(&bytes).into_iter().map(|(path, (digest, _))| (path, digest)).collect();
     let source: Box<dyn std::error::Error + Send + Sync> = match compare(&url, &expected, &options.env).await {
         Ok(None) => return Ok(()),
         Ok(Some(differs)) => Box::new(differs),
@@ -81,13 +151,13 @@ pub(super) async fn read_back(
     let failure = RunError::ReadBack { release: release.clone(), url, source };
     error!(release.id = %release, "Release {release} is withdrawn: {}", chain(&failure).join(": "));
     let demand = Demand {
-        dataset: job.pipeline.id.clone(),
+        dataset: dataset.clone(),
         release: release.clone(),
         reason: "La relecture par l’adresse publique a échoué.".to_owned(),
-        attempt: format!("{attempt}-withdraw"),
+        attempt: format!("{}-withdraw", state.published.attempt),
         at: (options.clock)(),
     };
-    withdraw(stores, &demand).await.map_err(published)?;
+    withdraw(stores, &demand, Withdrawal::Damaged).await.map_err(published)?;
     Err(failure)
 }
 

@@ -81,6 +81,7 @@ pub async fn reproduce(
         cog: &cog,
         folder: folder.path(),
         withdrawn: BTreeSet::new(),
+        published: BTreeMap::new(),
     };
     let intake = intaker.again(snapshots).await?;
     let mut made = make(job, &options, &intake, (&cog, &seeds), folder.path(), &mut progress).await?;

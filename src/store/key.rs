@@ -57,6 +57,11 @@ pub enum StoreKey {
         /// The path below the run's folder.
         name: String,
     },
+    /// Private: publications of which nobody knows yet whether they read back through the public address.
+    ReadBack {
+        /// The dataset.
+        dataset: DatasetId,
+    },
     /// Private: a file of a release that is withdrawn.
     WithdrawnFile {
         /// The dataset.
@@ -172,6 +177,11 @@ pub enum StoreFolder {
         /// The run.
         run: RunId,
     },
+    /// The files of all releases of a dataset that are or were withdrawn.
+    AllWithdrawn {
+        /// The dataset.
+        dataset: DatasetId,
+    },
     /// The files of a release that is withdrawn.
     Withdrawn {
         /// The dataset.
@@ -238,6 +248,7 @@ impl StoreKey {
             Self::Reference { digest } => format!("reference/{digest}.zip"),
             Self::RunRecord { run } => format!("runs/{run}/record.json"),
             Self::RunFile { run, name } => format!("runs/{run}/{name}"),
+            Self::ReadBack { dataset } => format!("read-back/{dataset}.json"),
             Self::WithdrawnFile { dataset, release, path } => format!("withdrawn/{dataset}/{release}/{path}"),
             Self::Erasure { dataset, n } => format!("erasures/{dataset}/{n:020}.json"),
             Self::Lease { dataset, n } => format!("leases/{dataset}/{n:020}.json"),
@@ -267,6 +278,7 @@ impl StoreKey {
             | Self::SourceColumns { .. }
             | Self::SourceState { .. }
             | Self::RunRecord { .. }
+            | Self::ReadBack { .. }
             | Self::Erasure { .. }
             | Self::Lease { .. }
             | Self::Alarm { .. }
@@ -304,6 +316,7 @@ impl StoreKey {
             | Self::Reference { .. }
             | Self::RunRecord { .. }
             | Self::RunFile { .. }
+            | Self::ReadBack { .. }
             | Self::WithdrawnFile { .. }
             | Self::Erasure { .. }
             | Self::Lease { .. }
@@ -328,6 +341,7 @@ impl StoreFolder {
             Self::SnapshotParts { source } => format!("snapshots/{source}/parts"),
             Self::Runs => "runs".to_owned(),
             Self::Run { run } => format!("runs/{run}"),
+            Self::AllWithdrawn { dataset } => format!("withdrawn/{dataset}"),
             Self::Withdrawn { dataset, release } => format!("withdrawn/{dataset}/{release}"),
             Self::Erasures { dataset } => format!("erasures/{dataset}"),
             Self::Leases { dataset } => format!("leases/{dataset}"),

@@ -87,6 +87,9 @@ def manifest_problems(release: Release) -> Iterator[str]:
     yield from ("%s is not listed" % path for path in sorted(present - set(files)))
     yield from ("%s is listed and not there" % path for path in sorted(set(files) - present))
     rows = {table.path(ending): table.rows for table in release.tables for ending in ENDINGS}
+    changes = release.folder / "changes.parquet"
+    if changes.is_file():
+        rows[changes] = pyarrow.parquet.ParquetFile(changes).metadata.num_rows
     for path in sorted(present & set(files)):
         there, said = release.folder / path, files[path]
         if there.stat().st_size != said["bytes"] or sha256(there) != said["sha256"]:

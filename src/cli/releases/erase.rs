@@ -8,7 +8,7 @@ use crate::cli::printer::Printer;
 use crate::cli::project::Checked;
 use crate::cli::run::{clock, now};
 use crate::quality::gate::Acceptance;
-use crate::run::{Demanded, From, Job, RunError, RunOptions, erase as erase_record};
+use crate::run::{Demanded, ErasedRecord, From, Job, RunError, RunOptions, erase as erase_record};
 
 /// Arguments of an erasure.
 #[derive(Debug, Args)]
@@ -56,22 +56,38 @@ pub(super) async fn erase(checked: &Checked, what: &EraseArguments, printer: &Pr
         clock,
         env: checked.env.clone(),
     };
-    let job = Job { project: &checked.project, files: &checked.files, pipeline, plan: &checked.plans[at] };
+    let job_of = |at: usize| Job {
+        project: &checked.project,
+        files: &checked.files,
+        pipeline: &checked.project.pipelines[at],
+        plan: &checked.plans[at],
+    };
+    let others: Vec<Job<'_>> = (0..checked.project.pipelines.len()).filter(|other| *other != at).map(job_of).collect();
     let demanded = Demanded { key: key.to_owned(), table: table.cloned(), reason: reason.to_owned() };
-    let erased = erase_record(job, &options, &demanded).await.map_err(|error| match error {
+    let erased = erase_record(job_of(at), &others, &options, &demanded).await.map_err(|error| match error {
         RunError::SeveralRecords { .. } => {
             printer.failure(&error);
             Exit::Mistake
         }
         error => failed(&error, printer),
     })?;
+    for erased in &erased {
+        tell(erased, printer);
+    }
+    printer.talk("  ask the source to erase it too: what it sends again is left out, and kept in the private store\n");
+    Ok(())
+}
+
+/// Tells what was erased from a dataset.
+fn tell(erased: &ErasedRecord, printer: &Printer) {
     for (old, new) in &erased.releases {
-        printer.data(&format!("{}\t{old}\t{new}\n", what.dataset));
+        printer.data(&format!("{}\t{old}\t{new}\n", erased.dataset));
     }
     let done = if erased.before { "erased again" } else { "erased" };
     printer.talk(&format!(
-        "{done} a record of `{}`: {} releases rewritten, {} snapshots, {} files beside run records\n",
+        "{done} a record of `{}` from {}: {} releases rewritten, {} snapshots, {} files beside run records\n",
         erased.table,
+        erased.dataset,
         erased.releases.len(),
         erased.snapshots,
         erased.files
@@ -82,6 +98,9 @@ pub(super) async fn erase(checked: &Checked, what: &EraseArguments, printer: &Pr
     for table in &erased.unsure {
         printer.talk(&format!("  look at `{table}` yourself: it shows rows of the table without their key\n"));
     }
-    printer.talk("  ask the source to erase it too: what it sends again is left out, and kept in the private store\n");
-    Ok(())
+    for pipeline in &erased.blind {
+        printer.talk(&format!(
+            "  look at `{pipeline}` yourself: it reads the same source without the key of its records\n"
+        ));
+    }
 }

@@ -10,9 +10,22 @@ use crate::cli::printer::Printer;
 use crate::cli::project::Checked;
 use crate::cli::run::now;
 use crate::id::ReleaseId;
+use crate::publish::commit::{log, manifest_of};
 use crate::publish::gc::{Age, collect};
 use crate::publish::withdraw::{self, Demand, Stores};
+use crate::release::{Withdrawal, states};
 use crate::store::Store;
+
+/// Arguments of a withdrawal.
+#[derive(Debug, Args)]
+pub(super) struct WithdrawArguments {
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// The stored files are damaged, and what they should say may be published again; without this no run publishes it again
+    /// unless somebody accepts it
+    #[arg(long)]
+    damaged: bool,
+}
 
 /// Arguments of a withdrawal or a restore.
 #[derive(Debug, Args)]
@@ -60,7 +73,7 @@ fn demand(checked: &Checked, change: &ChangeArguments, printer: &Printer) -> Res
     })
 }
 
-fn private_store(checked: &Checked, printer: &Printer) -> Result<Store, Exit> {
+pub(super) fn private_store(checked: &Checked, printer: &Printer) -> Result<Store, Exit> {
     let project = &checked.project;
     Store::open(&project.private_store, &project.root, &checked.env).map_err(|error| failed(&error, printer))
 }
@@ -69,19 +82,40 @@ fn private_store(checked: &Checked, printer: &Printer) -> Result<Store, Exit> {
 pub(super) async fn withdraw(
     checked: &Checked,
     public: &Store,
-    change: &ChangeArguments,
+    what: &WithdrawArguments,
     printer: &Printer,
 ) -> Result<(), Exit> {
-    let (demand, private) = (demand(checked, change, printer)?, private_store(checked, printer)?);
+    let (demand, private) = (demand(checked, &what.change, printer)?, private_store(checked, printer)?);
     let stores = Stores { public, private: &private };
-    let done = withdraw::withdraw(stores, &demand).await.map_err(|error| failed(&error, printer))?;
+    let why = if what.damaged { Withdrawal::Damaged } else { Withdrawal::Content };
+    let done = withdraw::withdraw(stores, &demand, why).await.map_err(|error| failed(&error, printer))?;
     let (dataset, release) = (&demand.dataset, &demand.release);
     printer.talk(&if done {
         format!("withdrew {dataset}@{release}; its files are in the private store, `essaim releases restore` brings them back\n")
     } else {
         format!("{dataset}@{release} was withdrawn before\n")
     });
+    if let (Withdrawal::Content, Some(follower)) = (why, follower(public, &demand, printer).await?) {
+        printer.talk(&format!(
+            "  the list of changes of {dataset}@{follower} tells what it said: withdraw that one too if this may not stand\n"
+        ));
+    }
     Ok(())
+}
+
+/// The visible release that was made when the withdrawn one was the last before it.
+async fn follower(public: &Store, demand: &Demand, printer: &Printer) -> Result<Option<ReleaseId>, Exit> {
+    let entries = log(public, &demand.dataset).await.map_err(|error| failed(&error, printer))?;
+    let states = states(&entries);
+    let after = states.iter().skip_while(|state| state.release() != Some(&demand.release)).skip(1);
+    for state in after.filter(|state| state.withdrawn.is_none()) {
+        let Some(release) = state.release() else { continue };
+        let manifest = manifest_of(public, &demand.dataset, release).await;
+        if manifest.is_ok_and(|manifest| manifest.previous.as_ref() == Some(&demand.release)) {
+            return Ok(Some(release.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Restores a release.

@@ -61,7 +61,7 @@ Examples:
     /// Take a release out of sight; its files move to the private store, and a notice with the reason stays
     #[command(after_help = "Example:
   essaim releases withdraw cooperations-territoriales@2026-11-22 --because 'Une colonne était décalée.'")]
-    Withdraw(manage::ChangeArguments),
+    Withdraw(manage::WithdrawArguments),
     /// Bring a withdrawn release back
     Restore(manage::ChangeArguments),
     /// Take a record out of every release, snapshot and list, after a legal demand
@@ -102,7 +102,7 @@ pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, print
         ReleasesCommand::Show { release } => show::show(&checked, &store, release, printer).await,
         ReleasesCommand::Diff(arguments) => diff::diff(&checked, &store, arguments, printer).await,
         ReleasesCommand::Verify { release } => show::verify(&checked, &store, release.as_deref(), printer).await,
-        ReleasesCommand::Withdraw(change) => manage::withdraw(&checked, &store, change, printer).await,
+        ReleasesCommand::Withdraw(what) => manage::withdraw(&checked, &store, what, printer).await,
         ReleasesCommand::Restore(change) => manage::restore(&checked, &store, change, printer).await,
         ReleasesCommand::Erase(what) => erase::erase(&checked, what, printer).await,
         ReleasesCommand::Gc(what) => manage::gc(&checked, &store, what, printer).await,

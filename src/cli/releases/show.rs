@@ -1,11 +1,13 @@
 //! `essaim releases show|verify`: looking at releases.
 
+use super::manage::private_store;
 use super::{dataset_of, failed, resolve};
 use crate::cli::Exit;
 use crate::cli::printer::{Printer, Text};
 use crate::cli::project::Checked;
 use crate::id::ReleaseId;
 use crate::publish::verify as reading;
+use crate::publish::withdraw::Stores;
 use crate::release::Manifest;
 use crate::store::{Store, StoreKey};
 
@@ -44,6 +46,8 @@ pub(super) async fn verify(
         Some(Ok((name, release))) => (Some(name), Some(release)),
         Some(Err(name)) => (Some(name), None),
     };
+    let private = private_store(checked, printer)?;
+    let stores = Stores { public: store, private: &private };
     let mut sound = true;
     for at in checked.selected(name, printer)? {
         let dataset = &checked.project.pipelines[at].id;
@@ -51,7 +55,8 @@ pub(super) async fn verify(
             Some(release) => Some(resolve(store, dataset, Some(release), printer).await?),
             None => None,
         };
-        let verified = reading::verify(store, dataset, only.as_ref()).await.map_err(|error| failed(&error, printer))?;
+        let verified =
+            reading::verify(stores, dataset, only.as_ref()).await.map_err(|error| failed(&error, printer))?;
         let mut out = Text::default();
         for finding in &verified.findings {
             out.line(format_args!("{dataset}\t{}\t{}\t{}", finding.code, finding.place, finding.detail));

@@ -116,6 +116,18 @@ pub fn compare(
     Ok(Compared { tables, shown, bytes, digest, lines })
 }
 
+/// How many keys of a table's older file its newer one has not, both sorted by the key.
+pub fn keys_gone(files: &[PathBuf; 2], key: &[String]) -> Result<u64, ChangesError> {
+    let schema = schema_of(&files[1], key)?;
+    let batches = files.iter().map(|path| batches(path, &schema)).collect::<Result<Vec<_>, _>>()?;
+    let mut gone = 0;
+    diff(&schema, key.len(), batches, |change: &RowChange<'_>| {
+        gone += u64::from(matches!(change, RowChange::Removed { .. }));
+        Ok::<(), ChangesError>(())
+    })?;
+    Ok(gone)
+}
+
 /// Lists the changes of one table.
 struct Lister<'a> {
     old: &'a TableRecord,

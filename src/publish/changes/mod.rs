@@ -11,7 +11,7 @@ mod fetch;
 mod list;
 mod page;
 
-pub use compare::{Compared, Versions, compare, differing};
+pub use compare::{Compared, Versions, compare, differing, keys_gone};
 pub use fetch::{fetch_file, fetch_tables};
 pub use list::{Change, ListWriter, ListedBatches, read_list};
 pub use page::{Page, cause_in_french, html};

@@ -185,6 +185,7 @@ impl Rewriter<'_> {
             version: state.published.version.clone(),
             token: None,
             slot: None,
+            withdrawal: None,
             digest: None,
         };
         append(self.stores.public, self.dataset, |entries| {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::table_schema::{Dialect, foreign_keys, schema_fields, table_description};
-use super::{Context, TableFiles, licence_entry, source_entries};
+use super::{Context, SYNTHETIC, TableFiles, change_title, licence_entry, source_entries};
 use crate::contract::Contract;
 use crate::publish::format::{Content, WrittenFile};
+use crate::release::FileRecord;
 
 /// Describes the tables of a release.
 ///
@@ -15,7 +16,8 @@ use crate::publish::format::{Content, WrittenFile};
 pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
     let resources = tables
         .iter()
-        .flat_map(|table| table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>());
+        .flat_map(|table| table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>())
+        .chain(context.changes.iter().map(|file| change_resource(file, context)));
     json!({
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": context.dataset.as_str(),
@@ -55,6 +57,25 @@ fn contributor(context: &Context<'_>) -> Value {
     }
     contributor["roles"] = json!(["publisher"]);
     contributor
+}
+
+/// A file that tells what changed since the release before.
+fn change_resource(file: &FileRecord, context: &Context<'_>) -> Value {
+    let (stem, extension) = file.path.rsplit_once('.').unwrap_or((&file.path, ""));
+    let title = change_title(file);
+    let mut resource = json!({
+        "name": format!("{stem}-{extension}"),
+        "path": file.path,
+        "title": title,
+        "description": if context.synthetic { format!("{SYNTHETIC} {title}.") } else { format!("{title}.") },
+        "format": if extension == "parquet" { "apache-parquet" } else { extension },
+        "mediatype": file.media_type.split(';').next().unwrap_or(&file.media_type),
+    });
+    if extension != "parquet" {
+        resource["bytes"] = json!(file.bytes);
+    }
+    resource["hash"] = json!(format!("sha256:{}", file.sha256));
+    resource
 }
 
 fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> Value {

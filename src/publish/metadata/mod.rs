@@ -15,6 +15,7 @@ use crate::config::pipeline::Publisher;
 use crate::contract::Contract;
 use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::format::WrittenFile;
+use crate::release::FileRecord;
 
 pub use crate::config::licence::{licence_text, licence_title, licence_url};
 pub use datapackage::datapackage;
@@ -54,6 +55,8 @@ pub struct Context<'a> {
     pub release_url: &'a str,
     /// Address of the folder with the current release, with `/` at its end.
     pub latest_url: &'a str,
+    /// The files that tell what changed since the release before; none in a first release.
+    pub changes: &'a [FileRecord],
 }
 
 /// A source as it is cited.
@@ -76,6 +79,15 @@ pub struct TableFiles<'a> {
     pub contract: &'a Contract,
     /// Its files.
     pub files: &'a [WrittenFile],
+}
+
+/// What a file that tells of changes is for people.
+fn change_title(file: &FileRecord) -> &'static str {
+    match file.path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "parquet" => "Changements depuis l’édition précédente, un par ligne (Parquet)",
+        "json" => "Changements depuis l’édition précédente, comptés par table et par cause (JSON)",
+        _ => "Changements depuis l’édition précédente, page à lire (HTML)",
+    }
 }
 
 /// Path of a table's schema below the release's folder.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Context, SYNTHETIC, TableFiles, licence_text, licence_title, licence_url};
+use super::{Context, SYNTHETIC, TableFiles, change_title, licence_text, licence_title, licence_url};
 use crate::publish::format::Content;
 use crate::release::{ContractChange, Level};
 
@@ -31,7 +31,7 @@ pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>], changes: &[Contr
     paragraph(&mut text, format_args!("## Citer ces données"));
     paragraph(&mut text, format_args!("> {}", citation(context)));
     sources_section(&mut text, context);
-    files_section(&mut text, tables);
+    files_section(&mut text, context, tables);
     opening_section(&mut text, context, tables);
     text.truncate(text.trim_end().len());
     text.push('\n');
@@ -54,6 +54,11 @@ fn changes_section(text: &mut String, changes: &[ContractChange]) {
             "type_changed" => "type modifié",
             "option_gone" => "modalité supprimée",
             "option_added" => "modalité ajoutée",
+            "codes_gone" => "liste de modalités supprimée",
+            "codes_added" => "liste de modalités ajoutée",
+            "unit_changed" => "unité modifiée",
+            "required_dropped" => "peut désormais être vide",
+            "required_added" => "n’est plus jamais vide",
             other => other,
         };
         let column = change.column.as_ref().map_or_else(String::new, |column| format!(", colonne `{column}`"));
@@ -130,7 +135,7 @@ fn sources_section(text: &mut String, context: &Context<'_>) {
     text.push('\n');
 }
 
-fn files_section(text: &mut String, tables: &[TableFiles<'_>]) {
+fn files_section(text: &mut String, context: &Context<'_>, tables: &[TableFiles<'_>]) {
     paragraph(text, format_args!("## Fichiers"));
     line(text, format_args!("| Fichier | Contenu | Lignes | Octets |"));
     line(text, format_args!("|---|---|---:|---:|"));
@@ -145,6 +150,10 @@ fn files_section(text: &mut String, tables: &[TableFiles<'_>]) {
             let title = table.contract.title.replace('|', "\\|");
             line(text, format_args!("| [{0}]({0}) | {title}, {what} | {1} | {2} |", file.path, file.rows, file.bytes));
         }
+    }
+    for file in context.changes {
+        let rows = file.rows.map(|rows| rows.to_string()).unwrap_or_default();
+        line(text, format_args!("| [{0}]({0}) | {1} | {rows} | {2} |", file.path, change_title(file), file.bytes));
     }
     text.push('\n');
     paragraph(

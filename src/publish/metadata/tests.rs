@@ -100,6 +100,7 @@ impl Sample {
             homepage: "https://data.example.org/cooperations/",
             release_url: "https://data.example.org/cooperations/releases/2026-11-22/",
             latest_url: "https://data.example.org/cooperations/latest/",
+            changes: &[],
         }
     }
 }
@@ -265,6 +266,33 @@ fn the_readme_has_the_addresses_of_its_release() {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(text.ends_with("excel-fr.csv\n```\n"), "{text}");
+}
+
+#[test]
+fn the_files_that_tell_what_changed_are_named_with_the_others() {
+    let sample = Sample::new();
+    let file = |path: &str, rows| FileRecord {
+        path: path.to_owned(),
+        media_type: crate::store::media_type_of(path).to_owned(),
+        bytes: 77,
+        sha256: Digest::of(b"changes"),
+        rows,
+    };
+    let changes = [file("changes.parquet", Some(3)), file("changes.json", None), file("changes.html", None)];
+    let context = Context { changes: &changes, ..sample.context(false) };
+    let package = datapackage(&context, &[]);
+    let list = resource(&package, "changes-parquet");
+    assert_eq!((&list["format"], list.get("bytes")), (&json!("apache-parquet"), None));
+    assert_eq!(list["hash"], format!("sha256:{}", Digest::of(b"changes")));
+    let page = resource(&package, "changes-html");
+    assert_eq!(
+        (&page["path"], &page["bytes"], &page["mediatype"]),
+        (&json!("changes.html"), &json!(77), &json!("text/html"))
+    );
+    let text = readme(&context, &[], &[]);
+    let line = "| [changes.parquet](changes.parquet) | Changements depuis l’édition précédente, un par ligne (Parquet) | 3 | 77 |";
+    assert!(text.lines().any(|found| found == line), "{text}");
+    assert!(text.contains("| [changes.html](changes.html) |"), "{text}");
 }
 
 #[test]

@@ -145,6 +145,8 @@ fn table(key: &[&str], columns: &[(&str, &str, bool)]) -> TableRecord {
                 name: (*name).to_owned(),
                 kind: (*kind).to_owned(),
                 volatile: *volatile,
+                unit: None,
+                required: None,
                 options: None,
                 empty: None,
             })

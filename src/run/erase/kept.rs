@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::Marked;
 use super::snapshots::Found;
-use crate::contract::Kind;
-use crate::id::RunId;
+use crate::contract::fold::fold;
+use crate::contract::{CodeList, Kind};
+use crate::id::{RunId, TableName};
 use crate::normalise::erase::Erased;
 use crate::publish::commit::json_bytes;
+use crate::quality::drift::KnownSource;
 use crate::run::{Job, RunError, private_failed};
 use crate::store::{Store, StoreFolder, StoreKey};
 
@@ -33,20 +35,22 @@ struct Looked {
 struct Texts {
     /// What it says: long enough to be nobody else's.
     said: BTreeSet<String>,
-    /// Its keys, found as whole words.
+    /// Its keys, and short texts that are no option where one is asked for, found as whole words.
     keys: BTreeSet<String>,
 }
 
 impl Texts {
     fn of(found: &[Found], marked: &[Marked]) -> Self {
-        let said = found.iter().flat_map(|found| words_of(found, &[])).collect();
+        let (long, short): (BTreeSet<String>, BTreeSet<String>) =
+            found.iter().flat_map(unfit_of).partition(|text| telling(text));
+        let said = found.iter().flat_map(|found| words_of(found, &[])).chain(long).collect();
         let own =
             |found: &Found| marked.iter().find(|marked| marked.table == found.table.name).map(|m| m.columns.clone());
         let keys = found.iter().flat_map(|found| {
             let names = own(found).unwrap_or_default();
             cells_of(found, |column| names.contains(column)).filter(|text| !text.is_empty()).collect::<Vec<_>>()
         });
-        Self { keys: keys.collect(), said }
+        Self { keys: keys.chain(short).collect(), said }
     }
 
     fn are_in(&self, text: &str) -> bool {
@@ -58,6 +62,34 @@ impl Texts {
         self.said.iter().any(|wanted| text.contains(wanted.as_str()))
             || self.keys.iter().any(|key| text.match_indices(key.as_str()).any(|(at, _)| apart(text, at, key.len())))
     }
+}
+
+/// Whether a text is long enough to be nobody else's.
+fn telling(text: &str) -> bool {
+    text.chars().count() >= TELLING
+}
+
+/// Takes what the record alone says out of what is kept of the sources' columns; gives how many files were changed.
+pub(super) async fn forget(job: Job<'_>, private: &Store, found: &[Found]) -> Result<u64, RunError> {
+    let mut texts: BTreeMap<&TableName, BTreeSet<String>> = BTreeMap::new();
+    for found in found {
+        texts.entry(&found.table.name).or_default().extend(unfit_of(found).iter().map(|text| fold(text)));
+    }
+    let mut changed = 0;
+    for (table, texts) in texts {
+        let key = StoreKey::SourceColumns { dataset: job.pipeline.id.clone(), table: table.clone() };
+        let document = private.get(&key).await.map_err(private_failed)?;
+        let Some(known) = document.as_ref().and_then(|document| KnownSource::read(document)) else { continue };
+        let mut left = known.clone();
+        for cells in left.cells.values_mut() {
+            cells.unknown.retain(|option, _| !texts.contains(&fold(option)));
+        }
+        if left != known {
+            private.put(&key, json_bytes(&left)).await.map_err(private_failed)?;
+            changed += 1;
+        }
+    }
+    Ok(changed)
 }
 
 /// Cleans the files of all runs of the dataset; gives how many were changed.
@@ -150,7 +182,45 @@ pub(super) fn words_of(found: &Found, without: &[String]) -> BTreeSet<String> {
         let kind = columns.iter().find(|column| column.name == *name).map(|column| column.kind);
         matches!(kind, Some(Kind::Text | Kind::Uri | Kind::Siret)) && !without.contains(name)
     };
-    cells_of(found, text).filter(|text| text.chars().count() >= TELLING).collect()
+    cells_of(found, text).filter(|text| telling(text)).collect()
+}
+
+/// What the record says that is no option where one is asked for, and no number, date or yes where one of these is: the
+/// lists of what did not fit quote it, and what is kept of a closed column counts it.
+fn unfit_of(found: &Found) -> BTreeSet<String> {
+    let mut texts = BTreeSet::new();
+    for mapping in &found.table.mappings {
+        let Some(column) = found.table.contract.columns.get(mapping.column) else { continue };
+        let names: Vec<&String> = mapping.from.iter().chain(&mapping.other_from).collect();
+        let cells = found.hits.iter().flat_map(|hit| &hit.cells).filter(|(name, _)| names.contains(&name));
+        for text in cells.map(|(_, text)| text.trim()).filter(|text| !text.is_empty()) {
+            match &column.codes {
+                Some(list) => texts.extend(no_options(list, text, mapping.separator.as_deref())),
+                None if matches!(column.kind, Kind::Text | Kind::Uri | Kind::Siret) => {}
+                None if text.chars().any(char::is_alphabetic) && telling(text) => {
+                    texts.insert(text.to_owned());
+                }
+                None => {}
+            }
+        }
+    }
+    texts
+}
+
+/// Items of a cell of a closed column that are in no list; the cell as a whole when none of them is.
+fn no_options(list: &CodeList, text: &str, separator: Option<&str>) -> Vec<String> {
+    if list.find(text).is_some() {
+        return Vec::new();
+    }
+    let around = |c: char| c.is_whitespace() || "[]{}\"".contains(c);
+    let items: Vec<&str> = match separator {
+        Some(separator) if !separator.is_empty() => text.split(separator).collect(),
+        _ => text.split([',', ';', '|', '\n']).collect(),
+    };
+    let items: Vec<&str> = items.iter().map(|item| item.trim_matches(around)).filter(|item| !item.is_empty()).collect();
+    let unknown: Vec<&str> = items.iter().copied().filter(|item| list.find(item).is_none()).collect();
+    let whole = (unknown.len() == items.len()).then_some(text);
+    unknown.into_iter().chain(whole).map(str::to_owned).collect()
 }
 
 /// Cells of the record that some columns are read from.
@@ -244,4 +314,25 @@ fn is_of(raw: &str, erased: &mut Erased) -> bool {
     }
     let cells: Vec<(String, String)> = cells.iter().map(|(name, value)| (name.clone(), text(value))).collect();
     erased.has_cells(&cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::diagnostic::{Problems, SourceFile};
+
+    #[rstest]
+    #[case::an_option("Culture", None, &[])]
+    #[case::options("culture, Formation", None, &[])]
+    #[case::one_of_several("culture, Zyxomma", None, &["Zyxomma"])]
+    #[case::a_text_of_its_own("Zyxomma, la seule", None, &["Zyxomma", "la seule", "Zyxomma, la seule"])]
+    #[case::a_declared_separator("culture / Zyx, omma", Some("/"), &["Zyx, omma"])]
+    #[case::a_list("[\"culture\",\"Zyxomma\"]", None, &["Zyxomma"])]
+    fn what_is_no_option_is_found(#[case] text: &str, #[case] separator: Option<&str>, #[case] expected: &[&str]) {
+        let file = SourceFile::new("seeds/codes/t.csv", "code,label\nculture,Culture\nformation,Formation\n");
+        let list = CodeList::parse("t", &file, &Problems::default()).unwrap();
+        assert_eq!(no_options(&list, text, separator), expected);
+    }
 }

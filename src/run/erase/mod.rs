@@ -3,9 +3,11 @@
 //!
 //! The demand is written down first, with keyed digests in the place of the key. From then on readers leave the record out,
 //! and whoever comes next, the same command or a run, finishes what a killed process began: everything is found again by
-//! those digests. Snapshots go last, for they tell what else is the record's.
+//! those digests. Snapshots go last, for they tell what else is the record's; other pipelines may read them, too, and are
+//! asked for the same before.
 
 mod kept;
+mod others;
 mod snapshots;
 mod traces;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::error::{Drifted, RunError};
 use super::{Job, RunOptions, private_failed};
@@ -22,9 +25,10 @@ use crate::config::pipeline::{Secret, TableSpec};
 use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::normalise::erase::{Erased, mark};
 use crate::publish::PublishError;
-use crate::publish::commit::{json_bytes, log, refresh};
+use crate::publish::commit::{json_bytes, log};
 use crate::publish::erase::Rewriter;
 use crate::publish::gc::{Age, collect};
+use crate::publish::latest::refresh;
 use crate::publish::withdraw::{Stores, settle};
 use crate::store::{Created, Store, StoreFolder, StoreKey};
 
@@ -40,8 +44,10 @@ pub struct Demanded {
 }
 
 /// What was erased.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasedRecord {
+    /// The dataset.
+    pub dataset: DatasetId,
     /// The table of the record.
     pub table: String,
     /// Whether the same was demanded before.
@@ -56,6 +62,8 @@ pub struct ErasedRecord {
     pub files: u64,
     /// Published tables that read the record's table, of which nobody can tell which rows are the record's.
     pub unsure: Vec<String>,
+    /// Other pipelines that read the record's source without its key, of which nobody can tell whether they show it.
+    pub blind: Vec<String>,
 }
 
 /// A demand as it is stored: nobody's key.
@@ -65,6 +73,9 @@ pub(super) struct Stored {
     at: String,
     reason: String,
     tables: Vec<Marked>,
+    /// Whether runs and releases are without the record; snapshots wait for all pipelines that read them.
+    #[serde(default)]
+    rewritten: bool,
     done: Option<String>,
 }
 
@@ -113,23 +124,49 @@ pub(super) async fn finish(
     folder: &Path,
 ) -> Result<(), RunError> {
     for (n, demand) in demands(stores.private, &job.pipeline.id).await? {
-        if demand.done.is_none() {
-            carry_out(job, options, stores, folder, (n, demand)).await?;
+        if demand.done.is_some() {
+            continue;
+        }
+        let mut left = Planned { job, table: String::new(), before: false, demand, n };
+        let mut erased = rewrite(options, stores, folder, &mut left).await?;
+        match others::waiting(job, stores.private, &left.demand).await? {
+            Some(other) => warn!(
+                "The snapshots of an erased record are kept until `{other}` has been run, which reads them too; the same \
+                 command once more does all of it"
+            ),
+            None => cut(options, stores, left, &mut erased).await?,
         }
     }
     Ok(())
 }
 
-/// Erases a record.
-pub async fn erase(job: Job<'_>, options: &RunOptions, demanded: &Demanded) -> Result<ErasedRecord, RunError> {
+/// A demand that is carried out for one dataset.
+struct Planned<'a> {
+    job: Job<'a>,
+    /// The table of the record.
+    table: String,
+    /// Whether the same was demanded and done before.
+    before: bool,
+    demand: Stored,
+    /// Its number, 0 as long as it is not written down.
+    n: u64,
+}
+
+/// Erases a record of the dataset of the first job, and from the datasets of all others that read its source.
+pub async fn erase(
+    job: Job<'_>,
+    others: &[Job<'_>],
+    options: &RunOptions,
+    demanded: &Demanded,
+) -> Result<Vec<ErasedRecord>, RunError> {
     let (private, public) = (super::store(job, "private", options)?, super::store(job, "public", options)?);
     let stores = Stores { public: &public, private: &private };
     let folder = tempfile::Builder::new()
         .prefix("essaim-")
         .tempdir()
         .map_err(|source| RunError::Scratch { path: std::env::temp_dir(), source: Box::new(source) })?;
-    let dataset = &job.pipeline.id;
-    let known = demands(&private, dataset).await?;
+    let folder = folder.path();
+    let known = demands(&private, &job.pipeline.id).await?;
     let candidates: Vec<Candidate<'_>> = job
         .pipeline
         .tables
@@ -137,26 +174,60 @@ pub async fn erase(job: Job<'_>, options: &RunOptions, demanded: &Demanded) -> R
         .filter_map(|table| Some(Candidate { table, marked: marked(job, table, &demanded.key)? }))
         .collect();
     let wanted = |table: &TableSpec| demanded.table.as_ref().is_none_or(|wanted| *wanted == table.name);
-    let again = |marked: &[Marked]| known.iter().find(|(_, demand)| same(&demand.tables, marked)).cloned();
     let mut before = candidates.iter().filter(|candidate| wanted(candidate.table));
-    if let Some((table, demand)) = before.find_map(|candidate| Some((candidate.table, again(&candidate.marked)?))) {
-        let before = demand.1.done.is_some();
-        let mut erased = carry_out(job, options, stores, folder.path(), demand).await?;
-        (erased.table, erased.before) = (table.name.to_string(), before);
-        return Ok(erased);
+    let (table, named) = match before.find_map(|candidate| Some((candidate.table, again(&known, &candidate.marked)?))) {
+        Some((table, (n, demand))) => {
+            let before = demand.done.is_some();
+            (table, Planned { job, table: table.name.to_string(), before, demand, n })
+        }
+        None => {
+            let Candidate { table, marked } = choose(job, stores, folder, candidates, &wanted).await?;
+            (table, planned(job, table.name.to_string(), options, &demanded.reason, marked))
+        }
+    };
+    let mut all = vec![named];
+    let mut blind = Vec::new();
+    for other in others {
+        match others::plan(*other, (job, table), options, stores, folder, demanded).await? {
+            others::Other::Has(planned) => all.push(planned),
+            others::Other::MayHave => blind.push(other.pipeline.id.to_string()),
+            others::Other::HasNot => {}
+        }
     }
-    let Candidate { table, marked } = choose(job, stores, folder.path(), candidates, &wanted).await?;
+    for planned in all.iter_mut().filter(|planned| planned.n == 0) {
+        let dataset = &planned.job.pipeline.id;
+        let first = demands(&private, dataset).await?.last().map_or(1, |(n, _)| n + 1);
+        planned.n = write_down(&private, dataset, &planned.demand, first).await?;
+    }
+    let mut erased = Vec::new();
+    for planned in &mut all {
+        erased.push(rewrite(options, stores, folder, planned).await?);
+    }
+    for (planned, erased) in all.into_iter().zip(&mut erased) {
+        cut(options, stores, planned, erased).await?;
+    }
+    if let Some(first) = erased.first_mut() {
+        first.blind = blind;
+    }
+    Ok(erased)
+}
+
+/// A demand that was not made before.
+fn planned<'a>(job: Job<'a>, table: String, options: &RunOptions, reason: &str, tables: Vec<Marked>) -> Planned<'a> {
     let demand = Stored {
         attempt: hex::encode(rand::random::<[u8; 8]>()),
         at: (options.clock)(),
-        reason: demanded.reason.clone(),
-        tables: marked,
+        reason: reason.to_owned(),
+        tables,
+        rewritten: false,
         done: None,
     };
-    let n = write_down(&private, dataset, &demand, known.last().map_or(1, |(n, _)| n + 1)).await?;
-    let mut erased = carry_out(job, options, stores, folder.path(), (n, demand)).await?;
-    erased.table = table.name.to_string();
-    Ok(erased)
+    Planned { job, table, before: false, demand, n: 0 }
+}
+
+/// The same demand, when it was made before.
+fn again(known: &[(u64, Stored)], marked: &[Marked]) -> Option<(u64, Stored)> {
+    known.iter().find(|(_, demand)| same(&demand.tables, marked)).cloned()
 }
 
 /// A table that may have the record, and all tables that then hold it.
@@ -205,43 +276,56 @@ async fn choose<'a>(
     here.into_iter().next().ok_or_else(|| RunError::NoRecord { dataset: job.pipeline.id.clone() })
 }
 
-/// The tables that would hold a record with a key: the table itself, and those that have the key from the same source.
-fn marked(job: Job<'_>, table: &TableSpec, key: &str) -> Option<Vec<Marked>> {
-    let mapping = |spec: &TableSpec, name: &str| {
-        let at = spec.contract.columns.iter().position(|column| column.name == name)?;
-        spec.mappings.iter().find(|mapping| mapping.column == at && mapping.constant.is_none()).cloned()
+/// Source columns of a key, each with those that stand in for it, and the key's texts.
+struct Key<'a> {
+    from: Vec<Vec<String>>,
+    texts: Vec<&'a str>,
+}
+
+/// The key of a table as its source writes it; none when the table cannot tell its records by a key.
+fn key_of<'a>(table: &TableSpec, key: &'a str) -> Option<Key<'a>> {
+    let mapping = |name: &String| {
+        let at = table.contract.columns.iter().position(|column| column.name == *name)?;
+        table.mappings.iter().find(|mapping| mapping.column == at && mapping.constant.is_none())
     };
-    let columns: Vec<String> = table
+    let from: Vec<Vec<String>> = table
         .contract
         .primary_key
         .iter()
-        .filter(|name| mapping(table, name).is_some_and(|mapping| !mapping.from.is_empty()))
-        .cloned()
+        .filter_map(mapping)
+        .filter(|mapping| !mapping.from.is_empty())
+        .map(|mapping| mapping.from.clone())
         .collect();
-    let texts: Vec<&str> = if columns.len() == 1 { vec![key] } else { key.split('|').collect() };
-    if columns.is_empty() || table.explode.is_some() || texts.len() != columns.len() {
-        return None;
-    }
-    let from: Vec<Vec<String>> =
-        columns.iter().filter_map(|name| mapping(table, name)).map(|mapping| mapping.from).collect();
-    let holder = |spec: &TableSpec| {
-        let bears = |from: &Vec<String>| {
-            let found = spec.mappings.iter().find(|mapping| mapping.from == *from && mapping.constant.is_none())?;
-            spec.contract.columns.get(found.column).map(|column| column.name.clone())
-        };
-        let columns: Vec<String> = from.iter().map(bears).collect::<Option<_>>()?;
-        let key = Erased::key_of(spec, &job.project.key, &columns, &texts)?;
-        let marks = columns.iter().zip(&key).map(|(column, text)| mark(&job.project.key, &spec.name, column, text));
-        Some(Marked { table: spec.name.clone(), marks: marks.collect(), columns: columns.clone(), rival: false })
+    let texts: Vec<&str> = if from.len() == 1 { vec![key] } else { key.split('|').collect() };
+    let told = !from.is_empty() && table.explode.is_none() && texts.len() == from.len();
+    told.then_some(Key { from, texts })
+}
+
+/// What tells a record in a table that reads the columns of its key.
+fn holder(job: Job<'_>, spec: &TableSpec, key: &Key<'_>) -> Option<Marked> {
+    let bears = |from: &Vec<String>| {
+        let found = spec.mappings.iter().find(|mapping| mapping.from == *from && mapping.constant.is_none())?;
+        spec.contract.columns.get(found.column).map(|column| column.name.clone())
     };
-    holder(table)?;
-    Some(job.pipeline.tables.iter().filter(|spec| spec.source == table.source).filter_map(holder).collect())
+    let columns: Vec<String> = key.from.iter().map(bears).collect::<Option<_>>()?;
+    let texts = Erased::key_of(spec, &job.project.key, &columns, &key.texts)?;
+    let marks = columns.iter().zip(&texts).map(|(column, text)| mark(&job.project.key, &spec.name, column, text));
+    Some(Marked { table: spec.name.clone(), marks: marks.collect(), columns: columns.clone(), rival: false })
+}
+
+/// The tables that would hold a record with a key: the table itself, and those that have the key from the same source.
+fn marked(job: Job<'_>, table: &TableSpec, key: &str) -> Option<Vec<Marked>> {
+    let key = key_of(table, key)?;
+    holder(job, table, &key)?;
+    let same = job.pipeline.tables.iter().filter(|spec| spec.source == table.source);
+    Some(same.filter_map(|spec| holder(job, spec, &key)).collect())
 }
 
 /// Whether any release shows a record.
 async fn is_released(job: Job<'_>, stores: Stores<'_>, folder: &Path, marked: &[Marked]) -> Result<bool, RunError> {
     let (traces, _) = traces::traces(job, marked, &[]);
     let dataset = &job.pipeline.id;
+    let folder = &folder.join(dataset.as_str());
     let rewriter = Rewriter { stores, dataset, traces: &traces, folder, attempt: "", at: "", reason: "" };
     rewriter.is_anywhere().await.map_err(published)
 }
@@ -262,31 +346,31 @@ async fn write_down(private: &Store, dataset: &DatasetId, demand: &Stored, first
     }
 }
 
-/// Carries a demand out. Every step finds by itself what is left to do.
-async fn carry_out(
-    job: Job<'_>,
+/// Takes the record out of what runs kept and out of every release. Every step finds by itself what is left to do.
+async fn rewrite(
     options: &RunOptions,
     stores: Stores<'_>,
     folder: &Path,
-    (n, demand): (u64, Stored),
+    planned: &mut Planned<'_>,
 ) -> Result<ErasedRecord, RunError> {
+    let (job, demand) = (planned.job, &planned.demand);
     let dataset = &job.pipeline.id;
     let entries = log(stores.public, dataset).await.map_err(published)?;
     settle(stores, dataset, &entries).await.map_err(published)?;
     let found = snapshots::scan(job, stores.private, &demand.tables).await?;
     let (traces, unsure) = traces::traces(job, &demand.tables, &found);
-    let mut erased = ErasedRecord { unsure, ..ErasedRecord::default() };
-    erased.files = kept::clean(job, stores.private, &demand.tables, &found).await?;
+    let files = kept::clean(job, stores.private, &demand.tables, &found).await?;
+    let files = files + kept::forget(job, stores.private, &found).await?;
     let rewriter = Rewriter {
         stores,
         dataset,
         traces: &traces,
-        folder,
+        folder: &folder.join(dataset.as_str()),
         attempt: &demand.attempt,
         at: &demand.at,
         reason: &demand.reason,
     };
-    erased.releases = rewriter.rewrite_all().await.map_err(published)?;
+    let releases = rewriter.rewrite_all().await.map_err(published)?;
     let entries = log(stores.public, dataset).await.map_err(published)?;
     settle(stores, dataset, &entries).await.map_err(published)?;
     refresh(stores.public, dataset, &entries).await.map_err(published)?;
@@ -294,10 +378,33 @@ async fn carry_out(
     let now = DateTime::parse_from_rfc3339(&(options.clock)()).map_or(options.now, |now| now.to_utc());
     let age = Age { now: now + Duration::from_mins(1), at_least: Duration::ZERO };
     collect(stores.public, dataset, age, false).await.map_err(published)?;
-    let (snapshots, dropped) = snapshots::cut_all(job, stores.private, &demand.tables).await?;
+    planned.demand.rewritten = true;
+    let key = StoreKey::Erasure { dataset: dataset.clone(), n: planned.n };
+    stores.private.put(&key, json_bytes(&planned.demand)).await.map_err(private_failed)?;
+    Ok(ErasedRecord {
+        dataset: dataset.clone(),
+        table: planned.table.clone(),
+        before: planned.before,
+        releases,
+        snapshots: 0,
+        dropped: Vec::new(),
+        files,
+        unsure,
+        blind: Vec::new(),
+    })
+}
+
+/// Cuts the record out of the snapshots, and says that the demand is done.
+async fn cut(
+    options: &RunOptions,
+    stores: Stores<'_>,
+    planned: Planned<'_>,
+    erased: &mut ErasedRecord,
+) -> Result<(), RunError> {
+    let (job, n) = (planned.job, planned.n);
+    let (snapshots, dropped) = snapshots::cut_all(job, stores.private, &planned.demand.tables).await?;
     (erased.snapshots, erased.dropped) = (snapshots, dropped);
-    let done = Stored { done: Some((options.clock)()), ..demand };
-    let key = StoreKey::Erasure { dataset: dataset.clone(), n };
-    stores.private.put(&key, json_bytes(&done)).await.map_err(private_failed)?;
-    Ok(erased)
+    let done = Stored { done: Some((options.clock)()), ..planned.demand };
+    let key = StoreKey::Erasure { dataset: job.pipeline.id.clone(), n };
+    stores.private.put(&key, json_bytes(&done)).await.map_err(private_failed)
 }

@@ -1,8 +1,7 @@
 //! What a source may do to a dataset that people rely on: answer with nothing, with half, with something else.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
-use std::thread;
+mod died;
+mod read_back;
 
 use serde_json::{Value, json};
 
@@ -333,83 +332,6 @@ fn a_run_that_nothing_stands_in_the_way_of_says_so_in_gate_json() {
     assert_eq!(gate["previous"], json!(project.releases("lieux")[0]));
 }
 
-/// Serves the public store's files over HTTP, with `damage` done to what it sends.
-fn serve(project: &Project, damage: fn(&str, Vec<u8>) -> Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let root = project.path("data/public");
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let path = head[0].split(' ').nth(1).unwrap().trim_start_matches('/').to_owned();
-            let body = std::fs::read(root.join(&path)).map(|bytes| damage(&path, bytes));
-            let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
-            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-            drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
-        }
-    });
-    format!("http://{address}/")
-}
-
-/// A project that reads its releases back through a server.
-fn served(damage: fn(&str, Vec<u8>) -> Vec<u8>) -> Project {
-    let project = registry("file.path = \"lieux.json\"", "");
-    let url = serve(&project, damage);
-    project.replace("essaim.toml", "https://donnees.example.org/", &url);
-    let text = project.read("essaim.toml") + "[stores]\nread_back = \"url\"\n";
-    project.write("essaim.toml", text);
-    project.write("lieux.json", body(&rows(10)));
-    project
-}
-
-#[test]
-fn a_release_that_reads_back_through_its_public_address_stays() {
-    let project = served(|_path, bytes| bytes);
-    project.run();
-    assert_eq!(project.releases("lieux").len(), 1);
-    project.essaim(&["releases", "verify"]).expect(0);
-}
-
-#[test]
-fn a_release_that_reads_back_otherwise_is_withdrawn_and_the_one_before_is_latest() {
-    let project = served(|path, mut bytes| {
-        if path.ends_with(".2/lieux.csv") {
-            bytes.truncate(bytes.len() / 2);
-        }
-        bytes
-    });
-    project.run();
-    let first = project.releases("lieux");
-    project.write("lieux.json", body(&rows(11)));
-    let output = project.essaim(&["run"]).expect(1);
-    assert!(output.stderr.contains("`lieux.csv` has other bytes there than were published"), "{}", output.stderr);
-    assert_eq!(output.stdout, "lieux\tfailed\t-\n");
-    assert_eq!(project.releases("lieux"), first);
-    assert_eq!(project.csv("lieux", "lieux").len(), 10, "latest/ is the release before");
-    let json = project.json("data/public/lieux/releases.json");
-    assert_eq!(json["withdrawn"][0]["reason"], "La relecture par l’adresse publique a échoué.");
-    assert_eq!(json["freshness"]["failures"][0]["code"], "read_back_failed");
-    project.essaim(&["releases", "verify"]).expect(0);
-}
-
-#[test]
-fn a_public_address_that_does_not_answer_leaves_the_release_and_fails_the_run() {
-    let project = registry("file.path = \"lieux.json\"", "");
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    project.replace("essaim.toml", "https://donnees.example.org/", &format!("http://{closed}/"));
-    let text = project.read("essaim.toml") + "[stores]\nread_back = \"url\"\n";
-    project.write("essaim.toml", text);
-    project.write("lieux.json", body(&rows(10)));
-    let output = project.essaim(&["run"]).expect(1);
-    assert!(output.stderr.contains("could not be read back through"), "{}", output.stderr);
-    assert!(output.stderr.contains("the release is published, and could not be read back"), "{}", output.stderr);
-    assert_eq!(project.releases("lieux").len(), 1);
-    let json = project.json("data/public/lieux/releases.json");
-    assert_eq!(json["freshness"]["failures"][0]["code"], "read_back_unreachable");
-}
-
 #[test]
 fn what_was_good_for_a_withdrawn_release_is_no_measure() {
     let project = registry("file.path = \"lieux.json\"", "");
@@ -436,6 +358,46 @@ fn a_damaged_measure_is_told_and_is_not_taken_for_a_first_run() {
     project.write("data/private/good/lieux/lieux.json", "[{");
     let output = project.essaim(&["run"]).expect(1);
     assert!(output.stderr.contains("cannot read `good/lieux/lieux.json` in the private store"), "{}", output.stderr);
+}
+
+#[test]
+fn a_table_whose_keys_cannot_be_read_any_more_is_told_and_stops_the_run() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    project.write("lieux.json", body(&rows(10)));
+    project.run();
+    let release = project.releases("lieux").pop().unwrap();
+    let parquet = format!("data/public/lieux/releases/{release}/lieux.parquet");
+    std::fs::write(project.path(&parquet), "PAR1").unwrap();
+    project.write("lieux.json", body(&rows(9)));
+    let output = project.essaim(&["run"]).expect(1);
+    let said = "broken lost_keys:lieux: lieux.parquet of release [DATE] is missing or damaged";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert_eq!(project.releases("lieux").len(), 1);
+    project.essaim(&["run", "--accept", "lost_keys:lieux", "--because", "Le fichier est perdu."]).expect(0);
+    assert_eq!(project.csv("lieux", "lieux").len(), 9);
+    let changes = project.json("data/public/lieux/latest/changes.json");
+    assert_eq!(changes["tables"][0]["reason"], "unreadable");
+}
+
+#[test]
+fn a_column_that_may_be_empty_from_now_on_asks_for_a_major_version() {
+    let project = registry("file.path = \"lieux.json\"", "");
+    let required = |required: bool| {
+        project.edit_json("schemas/lieux.schema.json", |contract| {
+            contract["fields"][1]["constraints"] = json!({ "required": required });
+        });
+    };
+    required(true);
+    project.write("lieux.json", body(&rows(10)));
+    project.run();
+    required(false);
+    let output = project.essaim(&["run"]).expect(1);
+    let said = "required dropped: `lieux.nom`; write version = \"2.0.0\"";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    project.replace("pipelines/lieux.toml", "title = \"Lieux\"", "title = \"Lieux\"\nversion = \"2.0.0\"");
+    project.run();
+    let readme = project.read("data/public/lieux/latest/README.md");
+    assert!(readme.contains("colonne `nom` : peut désormais être vide. **Incompatible.**"), "{readme}");
 }
 
 #[test]

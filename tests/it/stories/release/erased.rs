@@ -1,5 +1,7 @@
 //! A legal demand to erase a record: it is nowhere afterwards, and everything else is as it was.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;

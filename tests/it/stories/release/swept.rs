@@ -106,9 +106,9 @@ fn a_withdrawal_and_a_restore_can_die_at_any_write(#[case] place: Place, #[case]
     bench.project.run();
     let newest = bench.listed().into_keys().next_back().unwrap();
     let release = format!("{DATASET}@{newest}");
+    // The older one is shown meanwhile, and is what the source says again.
+    bench.source(1);
     if command == "restore" {
-        // The older one is shown meanwhile, and stays the content of the source.
-        bench.source(1);
         bench.project.essaim(&["releases", "withdraw", &release, "--because", "Essai."]).expect(0);
     }
     let (tried, last) = sweep(&bench, &["releases", command, &release, "--because", "Essai."]);

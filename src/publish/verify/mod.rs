@@ -1,13 +1,20 @@
-//! Reading everything back: log, claims, manifests, sums and files, as anybody could.
+//! Reading everything back: log, claims, manifests, sums and files, as anybody could; and what only the project sees, the
+//! files of withdrawn releases.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod files;
+
+use std::collections::BTreeSet;
+
+pub(super) use self::files::{files_of, kept_of};
+
+use self::files::copies_of;
 
 use super::commit::log;
 use super::error::PublishError;
 use super::freshness::freshness;
-use super::withdraw::{NOTICE, TOMBSTONE};
+use super::withdraw::{NOTICE, Stores, TOMBSTONE};
 use crate::id::{DatasetId, Digest, ReleaseId};
-use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, current, releases_json, replaced, states};
+use crate::release::{LogEntry, LogKind, ReleaseState, current, releases_json, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// Something that is not as the log says.
@@ -19,7 +26,7 @@ pub struct Finding {
     pub place: String,
     /// What is wrong, in words.
     pub detail: String,
-    /// Whether the next run repairs it by itself.
+    /// Whether a killed command left it so: the next run finishes what that one began, and nothing is lost.
     pub stale: bool,
 }
 
@@ -63,17 +70,26 @@ fn failed(dataset: &DatasetId) -> impl Fn(StoreError) -> PublishError + '_ {
 }
 
 /// Verifies a dataset, or one release of it. The derived files are looked at with the whole dataset only.
-pub async fn verify(store: &Store, dataset: &DatasetId, only: Option<&ReleaseId>) -> Result<Verified, PublishError> {
+pub async fn verify(
+    stores: Stores<'_>,
+    dataset: &DatasetId,
+    only: Option<&ReleaseId>,
+) -> Result<Verified, PublishError> {
+    let store = stores.public;
     let entries = log(store, dataset).await?;
     let mut all = Verified::default();
     for state in states(&entries) {
         let Some(release) = state.release() else { continue };
         if only.is_none_or(|only| only == release) {
             claim_of(store, dataset, state, &mut all).await?;
-            all.add(match state.withdrawn {
-                Some(withdrawal) => notice_of(store, dataset, release, withdrawal).await?,
+            let found = match state.withdrawn {
+                Some(withdrawal) => {
+                    notice_of(store, dataset, release, withdrawal, &mut all).await?;
+                    kept_of(stores, dataset, release, state.published).await?
+                }
                 None => files_of(store, dataset, release, state.published).await?,
-            });
+            };
+            all.add(found);
         }
     }
     if only.is_none() {
@@ -140,24 +156,24 @@ async fn claim_of(
     Ok(())
 }
 
-/// A withdrawn release is a notice and nothing else.
+/// Of a withdrawn release everyone sees a notice and nothing else.
 async fn notice_of(
     store: &Store,
     dataset: &DatasetId,
     release: &ReleaseId,
     withdrawal: &LogEntry,
-) -> Result<Verified, PublishError> {
-    let mut found = Verified { releases: 1, ..Verified::default() };
+    all: &mut Verified,
+) -> Result<(), PublishError> {
     let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
     let listed = store.list(&folder).await.map_err(failed(dataset))?;
     let notice = format!("{}/{NOTICE}", folder.path());
     if !listed.iter().any(|(path, _)| *path == notice) {
-        found.stale(notice.clone(), format!("the notice of the withdrawal of {} is missing", withdrawal.at));
+        all.stale(notice.clone(), format!("the notice of the withdrawal of {} is missing", withdrawal.at));
     }
     for (path, _) in listed.iter().filter(|(path, _)| *path != notice) {
-        found.stale(path.clone(), "the release is withdrawn and this file is still public");
+        all.stale(path.clone(), "the release is withdrawn and this file is still public");
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Of a release that was rewritten nothing is left but the notice.
@@ -176,103 +192,6 @@ async fn buried(
     for (path, _) in listed.iter().filter(|(path, _)| *path != notice) {
         all.stale(path.clone(), "a record was erased from the release and this file is still there");
     }
-    Ok(())
-}
-
-/// The files of a visible release: each is there with the size and digest that manifest and sums say, and no other is.
-pub(super) async fn files_of(
-    store: &Store,
-    dataset: &DatasetId,
-    release: &ReleaseId,
-    published: &LogEntry,
-) -> Result<Verified, PublishError> {
-    let fail = failed(dataset);
-    let mut found = Verified { releases: 1, ..Verified::default() };
-    let key = StoreKey::Manifest { dataset: dataset.clone(), release: release.clone() };
-    let Some(bytes) = store.get(&key).await.map_err(&fail)? else {
-        found.wrong("file_missing", key.path(), "the manifest is missing");
-        return Ok(found);
-    };
-    let digest = Digest::of(&bytes);
-    if published.manifest != Some(digest) {
-        found.wrong("manifest_changed", key.path(), "the manifest is not the one that the log names");
-    }
-    let manifest: Manifest = match serde_json::from_slice(&bytes) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            found.wrong("manifest_unreadable", key.path(), error.to_string());
-            return Ok(found);
-        }
-    };
-    if manifest.release != *release || manifest.dataset != *dataset {
-        found.wrong(
-            "manifest_of_another",
-            key.path(),
-            format!("it is that of {}@{}", manifest.dataset, manifest.release),
-        );
-    }
-    let mut expected: BTreeMap<String, (Digest, Option<u64>)> =
-        manifest.files.iter().map(|file| (file.path.clone(), (file.sha256, Some(file.bytes)))).collect();
-    expected.insert("manifest.json".to_owned(), (digest, Some(bytes.len() as u64)));
-    sums_of(store, dataset, release, &expected, &mut found).await?;
-    for (path, (digest, size)) in &expected {
-        let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.clone() };
-        match store.digest_of(&key).await.map_err(&fail)? {
-            None => found.wrong("file_missing", key.path(), "the manifest lists it and it is not there"),
-            Some((read, bytes)) => {
-                (found.files, found.bytes) = (found.files + 1, found.bytes + bytes);
-                if read != *digest {
-                    found.wrong(
-                        "file_changed",
-                        key.path(),
-                        format!("its SHA-256 is {read}, the manifest says {digest}"),
-                    );
-                } else if size.is_some_and(|size| size != bytes) {
-                    found.wrong(
-                        "size_differs",
-                        key.path(),
-                        format!("it has {bytes} bytes, the manifest says otherwise"),
-                    );
-                }
-            }
-        }
-    }
-    let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
-    let prefix = format!("{}/", folder.path());
-    for (path, _) in store.list(&folder).await.map_err(&fail)? {
-        let below = path.strip_prefix(&prefix).unwrap_or(&path);
-        if below == NOTICE {
-            found.stale(path.clone(), "the release is not withdrawn and the notice is still there");
-        } else if below != "SHA256SUMS" && !expected.contains_key(below) {
-            found.wrong("file_unlisted", path.clone(), "the manifest does not list it");
-        }
-    }
-    Ok(found)
-}
-
-/// `SHA256SUMS` says what the manifest says.
-async fn sums_of(
-    store: &Store,
-    dataset: &DatasetId,
-    release: &ReleaseId,
-    expected: &BTreeMap<String, (Digest, Option<u64>)>,
-    found: &mut Verified,
-) -> Result<(), PublishError> {
-    let key = StoreKey::Sums { dataset: dataset.clone(), release: release.clone() };
-    let Some(bytes) = store.get(&key).await.map_err(failed(dataset))? else {
-        found.wrong("file_missing", key.path(), "the sums are missing");
-        return Ok(());
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let listed: BTreeMap<&str, &str> =
-        text.lines().filter_map(|line| line.split_once("  ").map(|(digest, path)| (path, digest))).collect();
-    let agree = listed.len() == expected.len()
-        && expected.iter().all(|(path, (digest, _))| listed.get(path.as_str()) == Some(&digest.to_string().as_str()));
-    if !agree {
-        found.wrong("sums_differ", key.path(), "the sums and the manifest do not say the same");
-    }
-    found.files += 1;
-    found.bytes += bytes.len() as u64;
     Ok(())
 }
 
@@ -304,9 +223,14 @@ async fn derived(
         all.wrong("log_changed", entry.path(), "releases.json names it otherwise");
     }
     let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
-    let shown = store.digest_of(&marker).await.map_err(&fail)?.map(|(digest, _)| digest);
-    if shown != current(entries).and_then(|(_, entry)| entry.manifest) {
-        all.stale(marker.path(), "latest/ is not a copy of the current release");
+    let shown = store.get(&marker).await.map_err(&fail)?;
+    let digest = shown.as_ref().map(|bytes| Digest::of(bytes));
+    match (current(entries), shown) {
+        (Some((_, entry)), Some(bytes)) if entry.manifest == digest => {
+            all.add(copies_of(store, dataset, &bytes).await?);
+        }
+        (None, None) => {}
+        _ => all.stale(marker.path(), "latest/ is not a copy of the current release"),
     }
     Ok(())
 }

@@ -1,0 +1,87 @@
+//! What a release says of itself once its id and the release before are known: metadata and manifest.
+
+use bytes::Bytes;
+
+use super::assemble::{Assembled, file_record};
+use super::{describe, gate, text};
+use crate::id::ReleaseId;
+use crate::publish::PublishError;
+use crate::publish::commit::{Finished, Previous, json_bytes};
+use crate::publish::dictionary;
+use crate::publish::metadata::{datapackage, licence_notice, readme, schema_path, table_schema};
+use crate::quality::gate::Bound;
+use crate::release::{FileRecord, Manifest};
+
+/// The manifest of a candidate as long as it has no other files than those of its data.
+pub(super) fn manifest(assembled: &Assembled<'_>, release: &ReleaseId, previous: Option<&Previous>) -> Manifest {
+    let pipeline = assembled.job.pipeline;
+    Manifest {
+        dataset: pipeline.id.clone(),
+        release: release.clone(),
+        title: pipeline.title.clone(),
+        version: pipeline.version.to_string(),
+        issued: assembled.issued.clone(),
+        synthetic: pipeline.synthetic,
+        licence: pipeline.licence.clone(),
+        content: assembled.content(),
+        texts: Some(assembled.texts()),
+        erasure: None,
+        engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
+        project: assembled.project,
+        reference: Some(assembled.reference),
+        previous: previous.map(|previous| previous.release.clone()),
+        contract_changes: previous.map(|previous| gate::changes(assembled, &previous.manifest)).unwrap_or_default(),
+        tables: assembled.table_records(),
+        files: assembled.data.clone(),
+        sources: assembled.sources.clone(),
+        checks: assembled.checks.clone(),
+        read: assembled.read.clone(),
+        rejects: assembled.rejects.clone(),
+        unfit_cells: assembled.unfit.clone(),
+        corrections: assembled.corrections.clone(),
+    }
+}
+
+/// Adds what a candidate says of its data, and of the files that tell what changed, to its manifest.
+pub(super) fn finish(
+    assembled: &Assembled<'_>,
+    mut manifest: Manifest,
+    previous: Option<&Previous>,
+    bounds: &[Bound],
+    changes: &[FileRecord],
+) -> Result<Finished, PublishError> {
+    let metadata = metadata(assembled, &manifest, previous, bounds, changes)?;
+    manifest.files.extend(changes.iter().cloned());
+    manifest.files.extend(metadata.iter().map(|(path, bytes)| file_record(path, bytes)));
+    manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Finished { files: Vec::new(), metadata, manifest })
+}
+
+fn metadata(
+    assembled: &Assembled<'_>,
+    manifest: &Manifest,
+    previous: Option<&Previous>,
+    bounds: &[Bound],
+    changes: &[FileRecord],
+) -> Result<Vec<(String, Bytes)>, PublishError> {
+    let release = &manifest.release;
+    let urls = describe::Urls::of(assembled.job, release);
+    let context = describe::context(assembled, release, &urls, changes);
+    let tables = assembled.table_files();
+    let dictionary = describe::dictionary(assembled, release);
+    let page = dictionary::html(&dictionary)
+        .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
+    let mut metadata = vec![
+        ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
+        ("dictionary.csv".to_owned(), text(dictionary::csv(&dictionary))),
+        ("dictionary.html".to_owned(), text(page)),
+        ("gate.json".to_owned(), json_bytes(&describe::gate(assembled, previous, bounds))),
+        ("LICENSE".to_owned(), text(licence_notice(&context))),
+        ("README.md".to_owned(), text(readme(&context, &tables, &manifest.contract_changes))),
+    ];
+    for table in &assembled.tables {
+        let schema = table_schema(table.contract, &context);
+        metadata.push((schema_path(&table.contract.name), json_bytes(&schema)));
+    }
+    Ok(metadata)
+}
