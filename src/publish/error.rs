@@ -63,6 +63,16 @@ pub enum PublishError {
         /// The file.
         path: String,
     },
+    /// Files of a release, kept or brought back, are not those that were published.
+    #[error("release `{release}` is not whole: {place}: {detail}; bring that file from a backup and try again")]
+    NotWhole {
+        /// The release.
+        release: ReleaseId,
+        /// The file.
+        place: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A file of a release cannot be written without an erased record.
     #[error("cannot rewrite `{path}` without the erased record")]
     Rewrite {

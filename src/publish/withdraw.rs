@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::commit::{append, json_bytes, log};
 use super::error::PublishError;
 use super::latest::refresh;
-use super::verify::{Verified, files_of, kept_of};
+use super::verify::{Finding, Verified, files_of, kept_of};
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, Withdrawal, replaced, states};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
@@ -86,7 +86,7 @@ pub async fn restore(stores: Stores<'_>, demand: &Demand) -> Result<bool, Publis
     let state = find(&entries, demand)?;
     if state.withdrawn.is_some() {
         // Nothing becomes public before all of it was found whole.
-        whole(kept_of(stores, dataset, &demand.release, state.published).await?)?;
+        whole(&demand.release, kept_of(stores, dataset, &demand.release, state.published).await?)?;
     }
     let done = match bring_and_tell(stores, demand, state).await {
         Ok(done) => done,
@@ -126,9 +126,9 @@ async fn bring_and_tell(
 }
 
 /// Fails with the first file of a release that is not as it should be.
-fn whole(found: Verified) -> Result<(), PublishError> {
+fn whole(release: &ReleaseId, found: Verified) -> Result<(), PublishError> {
     match found.findings.into_iter().find(|finding| !finding.stale) {
-        Some(finding) => Err(PublishError::ReadBack { path: finding.place }),
+        Some(Finding { place, detail, .. }) => Err(PublishError::NotWhole { release: release.clone(), place, detail }),
         None => Ok(()),
     }
 }
@@ -316,7 +316,7 @@ async fn bring_back(
         copy(stores.private, &from, stores.public, &to).await.map_err(&fail)?;
         stores.public.sync(std::slice::from_ref(&to)).await.map_err(&fail)?;
     }
-    whole(files_of(stores.public, dataset, release, published).await?)
+    whole(release, files_of(stores.public, dataset, release, published).await?)
 }
 
 /// Brings back what is missing of a visible release that was restored, and removes the notice once all of it is there.

@@ -50,7 +50,7 @@ use crate::publish::commit::{Committed, commit, json_bytes, judge, log};
 use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
-use crate::release::{Attempt, LogEntry, LogKind, Turn, Went, states};
+use crate::release::{Attempt, LogEntry, LogKind, Turn, Went, replaced, states};
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::{Cog, Seeds};
 
@@ -376,13 +376,17 @@ fn attempts(entries: &[(u64, LogEntry)]) -> BTreeMap<String, ReleaseId> {
     published.filter_map(|(_, entry)| Some((entry.attempt.clone(), entry.release.clone()?))).collect()
 }
 
-/// Releases that are out of sight.
+/// Releases that are out of sight, also by the ids that they had before a record was erased from them.
 fn withdrawn(entries: &[(u64, LogEntry)]) -> BTreeSet<ReleaseId> {
-    states(entries)
-        .iter()
-        .filter(|state| state.withdrawn.is_some())
-        .filter_map(|state| state.release().cloned())
-        .collect()
+    let states = states(entries);
+    let hidden = states.iter().filter(|state| state.withdrawn.is_some());
+    let mut hidden: BTreeSet<ReleaseId> = hidden.filter_map(|state| state.release().cloned()).collect();
+    for (old, erasure) in replaced(entries).into_iter().rev() {
+        if erasure.release.as_ref().is_some_and(|new| hidden.contains(new)) {
+            hidden.insert(old.clone());
+        }
+    }
+    hidden
 }
 
 fn engine(folder: &Path) -> Result<Engine, RunError> {

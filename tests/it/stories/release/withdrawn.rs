@@ -95,7 +95,9 @@ fn a_release_that_was_withdrawn_because_its_files_were_damaged_may_be_published_
     project.essaim(&["releases", "withdraw", &name(&release), "--damaged", "--because", "Fichier abîmé."]).expect(0);
     assert_eq!(project.json(&format!("{PUBLIC}/releases.json"))["withdrawn"][0]["withdrawal"], "damaged");
     let restored = project.essaim(&["releases", "restore", &name(&release), "--because", "Essai."]).expect(1);
-    assert!(restored.stderr.contains("structures.csv in the private store"), "{}", restored.stderr);
+    let said = "release `[DATE]` is not whole: ";
+    let place = "structures.csv in the private store: its SHA-256 is";
+    assert!(restored.stderr.contains(said) && restored.stderr.contains(place), "{}", restored.stderr);
     let left = files(&project, &format!("{PUBLIC}/releases/{release}"));
     assert_eq!(left.keys().collect::<Vec<_>>(), ["WITHDRAWN.json"], "nothing of it became public");
     project.run();
