@@ -20,7 +20,7 @@ use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::publish::PublishError;
 use crate::publish::commit::{Candidate, Committed, Finish, Finished, Previous, commit, log, raise_fence};
 use crate::quality::gate::Bound;
-use crate::release::{LogEntry, LogKind, Manifest, Turn};
+use crate::release::{LogEntry, LogKind, Manifest, ReleaseState, Turn};
 use crate::run::{Desk, Lease};
 use crate::store::Store;
 
@@ -33,7 +33,12 @@ struct Saying(Digest);
 
 #[async_trait]
 impl Finish for Saying {
-    async fn judge(&self, _store: &Store, _previous: Option<&Previous>) -> Result<Vec<Bound>, PublishError> {
+    async fn judge(
+        &self,
+        _store: &Store,
+        _previous: Option<&Previous>,
+        _taken_back: &[ReleaseState<'_>],
+    ) -> Result<Vec<Bound>, PublishError> {
         Ok(Vec::new())
     }
 
