@@ -39,7 +39,7 @@ pub(super) fn context<'a>(
     assembled: &'a Assembled<'_>,
     release: &'a ReleaseId,
     urls: &'a Urls,
-    changes: &'a [FileRecord],
+    others: &'a [FileRecord],
 ) -> Context<'a> {
     let pipeline = assembled.job.pipeline;
     Context {
@@ -58,7 +58,7 @@ pub(super) fn context<'a>(
         homepage: &urls.homepage,
         release_url: &urls.release,
         latest_url: &urls.latest,
-        changes,
+        others,
     }
 }
 

@@ -66,14 +66,17 @@ fn metadata(
 ) -> Result<Vec<(String, Bytes)>, PublishError> {
     let release = &manifest.release;
     let urls = describe::Urls::of(assembled.job, release);
-    let context = describe::context(assembled, release, &urls, changes);
-    let tables = assembled.table_files();
     let dictionary = describe::dictionary(assembled, release);
+    let columns = text(dictionary::csv(&dictionary));
+    let others: Vec<FileRecord> =
+        std::iter::once(file_record("dictionary.csv", &columns)).chain(changes.iter().cloned()).collect();
+    let context = describe::context(assembled, release, &urls, &others);
+    let tables = assembled.table_files();
     let page = dictionary::html(&dictionary)
         .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
     let mut metadata = vec![
         ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
-        ("dictionary.csv".to_owned(), text(dictionary::csv(&dictionary))),
+        ("dictionary.csv".to_owned(), columns),
         ("dictionary.html".to_owned(), text(page)),
         ("gate.json".to_owned(), json_bytes(&describe::gate(assembled, previous, bounds))),
         ("LICENSE".to_owned(), text(licence_notice(&context))),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::table_schema::{Dialect, foreign_keys, schema_fields, table_description};
-use super::{Context, SYNTHETIC, TableFiles, change_title, licence_entry, source_entries};
+use super::{Context, SYNTHETIC, TableFiles, licence_entry, other_title, source_entries};
 use crate::contract::Contract;
 use crate::publish::format::{Content, WrittenFile};
 use crate::release::FileRecord;
@@ -17,7 +17,7 @@ pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
     let resources = tables
         .iter()
         .flat_map(|table| table.files.iter().map(|file| resource(table.contract, file, context)).collect::<Vec<_>>())
-        .chain(context.changes.iter().map(|file| change_resource(file, context)));
+        .chain(context.others.iter().map(|file| other_resource(file, context)));
     json!({
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": context.dataset.as_str(),
@@ -59,10 +59,10 @@ fn contributor(context: &Context<'_>) -> Value {
     contributor
 }
 
-/// A file that tells what changed since the release before.
-fn change_resource(file: &FileRecord, context: &Context<'_>) -> Value {
+/// A file that is no table's.
+fn other_resource(file: &FileRecord, context: &Context<'_>) -> Value {
     let (stem, extension) = file.path.rsplit_once('.').unwrap_or((&file.path, ""));
-    let title = change_title(file);
+    let title = other_title(file);
     let mut resource = json!({
         "name": format!("{stem}-{extension}"),
         "path": file.path,

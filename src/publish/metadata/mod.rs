@@ -55,8 +55,8 @@ pub struct Context<'a> {
     pub release_url: &'a str,
     /// Address of the folder with the current release, with `/` at its end.
     pub latest_url: &'a str,
-    /// The files that tell what changed since the release before; none in a first release.
-    pub changes: &'a [FileRecord],
+    /// Data files that are no table's: the dictionary, and what changed since the release before.
+    pub others: &'a [FileRecord],
 }
 
 /// A source as it is cited.
@@ -81,12 +81,13 @@ pub struct TableFiles<'a> {
     pub files: &'a [WrittenFile],
 }
 
-/// What a file that tells of changes is for people.
-fn change_title(file: &FileRecord) -> &'static str {
-    match file.path.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "parquet" => "Changements depuis l’édition précédente, un par ligne (Parquet)",
-        "json" => "Changements depuis l’édition précédente, comptés par table et par cause (JSON)",
-        _ => "Changements depuis l’édition précédente, page à lire (HTML)",
+/// What a file is for people that is no table's.
+fn other_title(file: &FileRecord) -> &'static str {
+    match file.path.as_str() {
+        "changes.parquet" => "Changements depuis l’édition précédente, un par ligne (Parquet)",
+        "changes.json" => "Changements depuis l’édition précédente, comptés par table et par cause (JSON)",
+        "changes.html" => "Changements depuis l’édition précédente, page à lire (HTML)",
+        _ => "Dictionnaire des tables et des colonnes (CSV)",
     }
 }
 

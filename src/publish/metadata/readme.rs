@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Context, SYNTHETIC, TableFiles, change_title, licence_text, licence_title, licence_url};
+use super::{Context, SYNTHETIC, TableFiles, licence_text, licence_title, licence_url, other_title};
 use crate::publish::format::Content;
 use crate::release::{ContractChange, Level};
 
@@ -151,9 +151,9 @@ fn files_section(text: &mut String, context: &Context<'_>, tables: &[TableFiles<
             line(text, format_args!("| [{0}]({0}) | {title}, {what} | {1} | {2} |", file.path, file.rows, file.bytes));
         }
     }
-    for file in context.changes {
+    for file in context.others {
         let rows = file.rows.map(|rows| rows.to_string()).unwrap_or_default();
-        line(text, format_args!("| [{0}]({0}) | {1} | {rows} | {2} |", file.path, change_title(file), file.bytes));
+        line(text, format_args!("| [{0}]({0}) | {1} | {rows} | {2} |", file.path, other_title(file), file.bytes));
     }
     text.push('\n');
     paragraph(

@@ -100,7 +100,7 @@ impl Sample {
             homepage: "https://data.example.org/cooperations/",
             release_url: "https://data.example.org/cooperations/releases/2026-11-22/",
             latest_url: "https://data.example.org/cooperations/latest/",
-            changes: &[],
+            others: &[],
         }
     }
 }
@@ -269,7 +269,7 @@ fn the_readme_has_the_addresses_of_its_release() {
 }
 
 #[test]
-fn the_files_that_tell_what_changed_are_named_with_the_others() {
+fn files_that_are_no_tables_are_named_too() {
     let sample = Sample::new();
     let file = |path: &str, rows| FileRecord {
         path: path.to_owned(),
@@ -278,12 +278,18 @@ fn the_files_that_tell_what_changed_are_named_with_the_others() {
         sha256: Digest::of(b"changes"),
         rows,
     };
-    let changes = [file("changes.parquet", Some(3)), file("changes.json", None), file("changes.html", None)];
-    let context = Context { changes: &changes, ..sample.context(false) };
+    let others = [
+        file("dictionary.csv", None),
+        file("changes.parquet", Some(3)),
+        file("changes.json", None),
+        file("changes.html", None),
+    ];
+    let context = Context { others: &others, ..sample.context(false) };
     let package = datapackage(&context, &[]);
     let list = resource(&package, "changes-parquet");
     assert_eq!((&list["format"], list.get("bytes")), (&json!("apache-parquet"), None));
     assert_eq!(list["hash"], format!("sha256:{}", Digest::of(b"changes")));
+    assert_eq!(resource(&package, "dictionary-csv")["title"], "Dictionnaire des tables et des colonnes (CSV)");
     let page = resource(&package, "changes-html");
     assert_eq!(
         (&page["path"], &page["bytes"], &page["mediatype"]),
