@@ -62,6 +62,7 @@ pub use record::{FailedCheck, PublishedTable, RunOutcome, RunRecord, SourceUse, 
 pub use reproduce::{FileDifference, Reproduced, reproduce};
 pub use sample::{SampledRow, TableSample, sample};
 pub use testing::{CaseOutcome, Difference, Sign, Verdict, test};
+pub use turn::hold;
 
 use assemble::Assembled;
 use build::Builder;

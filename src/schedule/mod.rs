@@ -15,6 +15,8 @@ mod ticker;
 mod watch;
 
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod tests;
 
 pub use error::ScheduleError;

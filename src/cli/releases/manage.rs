@@ -9,7 +9,7 @@ use crate::cli::Exit;
 use crate::cli::printer::Printer;
 use crate::cli::project::Checked;
 use crate::cli::run::now;
-use crate::id::ReleaseId;
+use crate::id::{DatasetId, ReleaseId};
 use crate::publish::commit::{log, manifest_of};
 use crate::publish::gc::{Age, collect};
 use crate::publish::withdraw::{self, Demand, Stores};
@@ -20,7 +20,7 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 pub(super) struct WithdrawArguments {
     #[command(flatten)]
-    change: ChangeArguments,
+    pub(super) change: ChangeArguments,
     /// The stored files are damaged, and what they should say may be published again; without this no run publishes it again
     /// unless somebody accepts it
     #[arg(long)]
@@ -31,7 +31,7 @@ pub(super) struct WithdrawArguments {
 #[derive(Debug, Args)]
 pub(super) struct ChangeArguments {
     /// Dataset@release
-    release: String,
+    pub(super) release: String,
     /// Why, in words that are published with the release
     #[arg(long, value_name = "TEXT", value_parser = crate::cli::published_text)]
     because: String,
@@ -48,6 +48,13 @@ pub(super) struct GcArguments {
     /// Only tell what would be removed
     #[arg(long)]
     dry_run: bool,
+}
+
+impl GcArguments {
+    /// Whether files of a dataset may be removed.
+    pub(super) fn changes(&self, dataset: &DatasetId) -> bool {
+        !self.dry_run && self.dataset.as_deref().is_none_or(|meant| meant == dataset.as_str())
+    }
 }
 
 /// A release as it was named, and why it is to be changed.

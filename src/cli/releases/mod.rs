@@ -12,9 +12,12 @@ use clap::{Args, Subcommand};
 use super::Exit;
 use super::printer::Printer;
 use super::project::{self, Checked};
+use super::run::{clock, now};
 use crate::id::{DatasetId, ReleaseId};
 use crate::publish::commit::log;
+use crate::publish::withdraw::Stores;
 use crate::release::{LogEntry, ReleaseState, current, replaced, states};
+use crate::run::{Lease, hold};
 use crate::store::Store;
 
 /// Arguments of `essaim releases`.
@@ -66,8 +69,7 @@ Examples:
     Restore(manage::ChangeArguments),
     /// Take a record out of every release, snapshot and list, after a legal demand
     #[command(
-        after_help = "Releases that hold it are rewritten as `…-r1` and the old bytes deleted; aggregates stay as they are. No run may \
-be under way.
+        after_help = "Releases that hold it are rewritten as `…-r1` and the old bytes deleted; aggregates stay as they are.
 Example:
   essaim releases erase cooperations-territoriales --key FicheSynthetique012 --because 'Demande d’effacement.'"
     )]
@@ -97,6 +99,10 @@ pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, print
         Ok(store) => store,
         Err(exit) => return exit,
     };
+    let leases = match alone(&arguments.command, &checked, &store, printer).await {
+        Ok(leases) => leases,
+        Err(exit) => return exit,
+    };
     let done = match &arguments.command {
         ReleasesCommand::List { dataset } => list(&checked, &store, dataset.as_deref(), printer).await,
         ReleasesCommand::Show { release } => show::show(&checked, &store, release, printer).await,
@@ -107,7 +113,41 @@ pub(super) async fn releases(arguments: &ReleasesArguments, folder: &Path, print
         ReleasesCommand::Erase(what) => erase::erase(&checked, what, printer).await,
         ReleasesCommand::Gc(what) => manage::gc(&checked, &store, what, printer).await,
     };
+    for lease in leases {
+        if let Err(error) = lease.release(false, now()).await {
+            printer.failure(&error);
+        }
+    }
     done.err().unwrap_or(Exit::Done)
+}
+
+/// Has the datasets that a command changes for it alone: a run that is under way ends first.
+async fn alone(
+    command: &ReleasesCommand,
+    checked: &Checked,
+    public: &Store,
+    printer: &Printer,
+) -> Result<Vec<Lease>, Exit> {
+    let pipelines = checked.project.pipelines.iter().map(|pipeline| &pipeline.id);
+    let is_meant = |dataset: &&DatasetId| {
+        let release = match command {
+            ReleasesCommand::Withdraw(what) => &what.change.release,
+            ReleasesCommand::Restore(change) => &change.release,
+            // A record is erased from every dataset that has it.
+            ReleasesCommand::Erase(_) => return true,
+            ReleasesCommand::Gc(what) => return what.changes(dataset),
+            _ => return false,
+        };
+        release.split('@').next() == Some(dataset.as_str())
+    };
+    let mut leases = Vec::new();
+    for dataset in pipelines.filter(is_meant) {
+        let private = manage::private_store(checked, printer)?;
+        let stores = Stores { public, private: &private };
+        let lease = hold(stores, dataset, (now(), clock), printer).await;
+        leases.push(lease.map_err(|error| failed(&error, printer))?);
+    }
+    Ok(leases)
 }
 
 async fn list(checked: &Checked, store: &Store, dataset: Option<&str>, printer: &Printer) -> Result<(), Exit> {
