@@ -84,6 +84,7 @@ pub(super) async fn take(
             bytes: snapshot.parts.iter().map(|part| part.bytes).sum(),
             fetched_at: snapshot.fetched_at.clone(),
             held_back: intake.held_back.get(&source.id).map(|code| (*code).to_owned()),
+            transfers: Vec::new(),
         });
         intake.snapshots.push(snapshot);
     }

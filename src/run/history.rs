@@ -48,7 +48,7 @@ pub async fn records(private: &Store, runs: &[RunId]) -> Result<Vec<Value>, Stor
     Ok(records.into_iter().flatten().collect())
 }
 
-/// The tables of run history: `runs`, `run_steps`, `run_sources`, `run_tables`, `run_reasons`, `run_bounds`.
+/// The tables of run history: `runs`, `run_steps`, `run_sources`, `run_transfers`, `run_tables`, `run_reasons`, `run_bounds`.
 pub fn tables(records: &[Value]) -> Result<Vec<HistoryTable>, ArrowError> {
     let text = DataType::Utf8;
     let time = DataType::Timestamp(TimeUnit::Second, Some("UTC".into()));
@@ -93,6 +93,20 @@ pub fn tables(records: &[Value]) -> Result<Vec<HistoryTable>, ArrowError> {
                 ("held_back", &text),
             ],
             &of_each("sources"),
+        )?,
+        table(
+            "run_transfers",
+            &[
+                ("run", &text),
+                ("source", &text),
+                ("part", &text),
+                ("url", &text),
+                ("status", &whole),
+                ("bytes", &whole),
+                ("attempts", &whole),
+                ("duration_ms", &whole),
+            ],
+            &transfers(records),
         )?,
         table(
             "run_tables",
@@ -142,6 +156,22 @@ fn below(records: &[Value], list: &str) -> Vec<Value> {
         })
     });
     members.collect()
+}
+
+/// How the parts of sources came.
+fn transfers(records: &[Value]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for source in below(records, "sources") {
+        for transfer in source["transfers"].as_array().into_iter().flatten() {
+            let mut row = transfer.clone();
+            if let Some(row) = row.as_object_mut() {
+                row.insert("run".to_owned(), source["run"].clone());
+                row.insert("source".to_owned(), source["source"].clone());
+            }
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 /// How many rows and cells were rejected, unfit or corrected, and why.

@@ -118,6 +118,7 @@ impl Intaker<'_> {
                 bytes: taken.snapshot.parts.iter().map(|part| part.bytes).sum(),
                 fetched_at: taken.snapshot.fetched_at.clone(),
                 held_back: intake.held_back.get(&source.id).map(|code| (*code).to_owned()),
+                transfers: progress.transfers.remove(source.id.as_str()).unwrap_or_default(),
             });
             intake.shapes.insert(source.id.clone(), taken.shape);
             intake.snapshots.push(taken.snapshot);
@@ -176,6 +177,7 @@ impl Intaker<'_> {
                 let connector = connector(&source.kind, &self.options.env).map_err(failed)?;
                 let fetched = fetch(self.private, &source.id, connector.as_ref(), self.options.now).await;
                 let fetched = fetched.map_err(failed)?;
+                progress.transfers.insert(source.id.to_string(), fetched.transfers);
                 (fetched.snapshot, fetched.changed)
             }
         };

@@ -51,6 +51,7 @@ use crate::publish::freshness::note;
 use crate::publish::withdraw::{Stores, settle};
 use crate::quality::gate::{Acceptance, Bound};
 use crate::release::{Attempt, LogEntry, LogKind, Turn, Went, replaced, states};
+use crate::source::Transfer;
 use crate::store::{Store, StoreError, StoreKey};
 use crate::territory::{Cog, Seeds};
 
@@ -127,6 +128,8 @@ struct Progress<'a> {
     step: Option<(String, Instant)>,
     /// How the sources went that were asked.
     went: BTreeMap<String, Went>,
+    /// How the parts of the sources came that were asked.
+    transfers: BTreeMap<String, Vec<Transfer>>,
 }
 
 impl Progress<'_> {
@@ -184,7 +187,7 @@ async fn under(
     let id = format!("{}-{}", options.now.format("%Y%m%dT%H%M%SZ"), attempt.get(..8).unwrap_or(&attempt));
     let run: RunId = id.parse().expect("a time and hexadecimal digits make a run id");
     let record = RunRecord::begun(run, job.pipeline, options);
-    let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new() };
+    let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new(), transfers: BTreeMap::new() };
     let (outcome, lease) = match lease {
         Ok((lease, _)) => (steps(job, options, (&attempt, lease.fence), &mut progress).await, Some(lease)),
         Err(error) => (Err(error), None),

@@ -9,6 +9,7 @@ use super::ledger::LedgerCounts;
 use crate::config::pipeline::Pipeline;
 use crate::id::{DatasetId, ReleaseId, RunId};
 use crate::quality::gate::Bound;
+use crate::source::Transfer;
 
 /// A step and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +37,8 @@ pub struct SourceUse {
     pub fetched_at: String,
     /// What was wrong with the last answer, a code, when the last good snapshot is used in its place.
     pub held_back: Option<String>,
+    /// How its parts came; empty when it was not asked, or did not answer.
+    pub transfers: Vec<Transfer>,
 }
 
 /// A table as it was read.

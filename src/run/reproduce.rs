@@ -69,8 +69,13 @@ pub async fn reproduce(
     let options = RunOptions { now: issued, ..options.clone() };
     let attempt = hex::encode(random::<[u8; 8]>());
     let run = attempt.parse().expect("hexadecimal digits make a run id");
-    let mut progress =
-        Progress { record: RunRecord::begun(run, job.pipeline, &options), reporter, step: None, went: BTreeMap::new() };
+    let mut progress = Progress {
+        record: RunRecord::begun(run, job.pipeline, &options),
+        reporter,
+        step: None,
+        went: BTreeMap::new(),
+        transfers: BTreeMap::new(),
+    };
     let seeds = geography(job, &private, &manifest, folder.path()).await?;
     let cog = Arc::new(seeds.cog().map_err(|source| RunError::Territory(Box::new(source)))?);
     progress.step("read", "Reading and placing rows");

@@ -209,6 +209,7 @@ impl HttpClient {
             };
             warn_of_retry(name, url, attempts, delay, &fault);
             tokio::time::sleep(delay).await;
+            sink.again(name);
             attempts += 1;
         }
     }

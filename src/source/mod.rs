@@ -88,6 +88,25 @@ pub trait PartSink: Send {
     async fn finish(&mut self) -> Result<(), SourceError>;
     /// Says that a part which is `known` is the same as then.
     async fn unchanged(&mut self, name: &str) -> Result<(), SourceError>;
+    /// Says that a part is asked for once more, for the last attempt failed.
+    fn again(&mut self, _name: &str) {}
+}
+
+/// How a part came.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Transfer {
+    /// The part.
+    pub part: String,
+    /// Where it came from, without secrets.
+    pub url: String,
+    /// The HTTP status: 304 when it was not sent again.
+    pub status: Option<u16>,
+    /// Bytes that came.
+    pub bytes: u64,
+    /// Attempts in all.
+    pub attempts: u32,
+    /// Time since the part before it, in milliseconds.
+    pub duration_ms: u64,
 }
 
 /// What is known of a part before its bytes come.

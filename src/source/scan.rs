@@ -111,6 +111,12 @@ impl<T: Send + 'static> PartSink for ReadingSink<'_, T> {
             None => Ok(()),
         }
     }
+
+    fn again(&mut self, name: &str) {
+        if let Some(onward) = &mut self.onward {
+            onward.again(name);
+        }
+    }
 }
 
 /// The chunks of a document as a reader, past its byte order mark.

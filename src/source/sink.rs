@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::io::Seek as _;
 use std::io::Write as _;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use crate::id::Hasher;
 use crate::id::SourceId;
 use crate::source::PartInfo;
 use crate::source::PartSink;
+use crate::source::Transfer;
 use crate::source::Validators;
 use crate::source::error::SourceError;
 use crate::source::snapshot::Snapshot;
@@ -32,6 +34,10 @@ pub(super) struct StoreSink<'a> {
     last: BTreeMap<&'a str, &'a SnapshotPart>,
     current: Option<Current>,
     parts: Vec<SnapshotPart>,
+    transfers: Vec<Transfer>,
+    /// Attempts that failed since the last part came, and since when.
+    failed: u32,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -55,12 +61,29 @@ impl<'a> StoreSink<'a> {
                 still_there.insert(part.name.as_str(), part);
             }
         }
-        Ok(Self { store, source, now, last: still_there, current: None, parts: Vec::new() })
+        Ok(Self {
+            store,
+            source,
+            now,
+            last: still_there,
+            current: None,
+            parts: Vec::new(),
+            transfers: Vec::new(),
+            failed: 0,
+            since: Instant::now(),
+        })
     }
 
-    /// The parts in the order in which they came. One that was never finished is dropped.
-    pub(super) fn into_parts(self) -> Vec<SnapshotPart> {
-        self.parts
+    /// The parts in the order in which they came, and how they came. One that was never finished is dropped.
+    pub(super) fn into_parts(self) -> (Vec<SnapshotPart>, Vec<Transfer>) {
+        (self.parts, self.transfers)
+    }
+
+    fn came(&mut self, part: &str, url: &str, status: Option<u16>, bytes: u64) {
+        let duration_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (part, url) = (part.to_owned(), url.to_owned());
+        self.transfers.push(Transfer { part, url, status, bytes, attempts: self.failed + 1, duration_ms });
+        (self.failed, self.since) = (0, Instant::now());
     }
 
     fn push(&mut self, part: SnapshotPart) -> Result<(), SourceError> {
@@ -101,6 +124,7 @@ impl PartSink for StoreSink<'_> {
             return Err(SourceError::OutsidePart { source_id: self.source.clone() });
         };
         let digest = hasher.finish();
+        self.came(&info.name, &info.url, info.status, size);
         // Only what an index names is known to be whole: a part left by a run that was killed is written again.
         if !self.last.values().any(|part| part.digest == digest) {
             file.rewind().map_err(temporary(&info.name))?;
@@ -124,10 +148,17 @@ impl PartSink for StoreSink<'_> {
 
     async fn unchanged(&mut self, name: &str) -> Result<(), SourceError> {
         self.current = None;
-        match self.last.get(name) {
-            Some(part) => self.push(SnapshotPart::clone(part)),
+        match self.last.get(name).copied() {
+            Some(part) => {
+                self.came(name, &part.url, Some(304), 0);
+                self.push(part.clone())
+            }
             None => Err(SourceError::OutsidePart { source_id: self.source.clone() }),
         }
+    }
+
+    fn again(&mut self, _name: &str) {
+        self.failed += 1;
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::id::Digest;
 use crate::id::SourceId;
 use crate::source::Connector;
+use crate::source::Transfer;
 use crate::source::error::SourceError;
 use crate::source::sink::StoreSink;
 use crate::store::Created;
@@ -74,6 +75,8 @@ pub struct Fetched {
     pub snapshot: Snapshot,
     /// Whether it is new.
     pub changed: bool,
+    /// How its parts came.
+    pub transfers: Vec<Transfer>,
 }
 
 /// The index as it lies in the store: with the attempt that wrote it.
@@ -130,18 +133,20 @@ pub async fn fetch(
     let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
     let mut sink = StoreSink::new(store, source, last.as_ref(), &now).await?;
     connector.fetch(&mut sink).await?;
-    let parts = sink.into_parts();
+    let (parts, transfers) = sink.into_parts();
     if parts.is_empty() {
         return Err(SourceError::NoParts { source_id: source.clone() });
     }
     let number = last.as_ref().map_or(0, |last| last.number) + 1;
     let digest = digest_of(&parts).map_err(|error| bad_index(source, number, error))?;
-    commit(store, Snapshot { source: source.clone(), number, fetched_at: now, parts, digest, erased: Vec::new() }, last)
-        .await
+    let new = Snapshot { source: source.clone(), number, fetched_at: now, parts, digest, erased: Vec::new() };
+    let (snapshot, changed) = commit(store, new, last).await?;
+    Ok(Fetched { snapshot, changed, transfers })
 }
 
-/// Writes the index unless the last snapshot, also one that somebody else has just made, has the same content.
-async fn commit(store: &Store, mut new: Snapshot, mut last: Option<Snapshot>) -> Result<Fetched, SourceError> {
+/// Writes the index unless the last snapshot, also one that somebody else has just made, has the same content. Gives the
+/// snapshot that is current now, and whether it is new.
+async fn commit(store: &Store, mut new: Snapshot, mut last: Option<Snapshot>) -> Result<(Snapshot, bool), SourceError> {
     let attempt = hex::encode(rand::random::<[u8; 16]>());
     let keys: BTreeSet<_> = new.parts.iter().map(|part| part.digest).collect();
     let keys: Vec<_> =
@@ -151,13 +156,13 @@ async fn commit(store: &Store, mut new: Snapshot, mut last: Option<Snapshot>) ->
         if let Some(last) = last
             && last.digest == new.digest
         {
-            return Ok(Fetched { snapshot: last, changed: false });
+            return Ok((last, false));
         }
         let index = StoredIndex { attempt: &attempt, snapshot: &new };
         let index = serde_json::to_vec_pretty(&index).map_err(|error| bad_index(&new.source, new.number, error))?;
         let key = StoreKey::SnapshotIndex { source: new.source.clone(), n: new.number };
         match store.create_exclusive(&key, index.into(), &attempt).await.map_err(storing)? {
-            Created::Won => return Ok(Fetched { snapshot: new, changed: true }),
+            Created::Won => return Ok((new, true)),
             Created::Lost(theirs) => {
                 last = Some(parse_index(&new.source, new.number, &theirs)?);
                 new.number += 1;

@@ -365,7 +365,7 @@ impl<'de> Visitor<'de> for Cells<'_, '_> {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<bool, E> {
-        if let Some(name) = self.column() {
+        if let Some(name) = self.column().filter(|name| !self.flat.attached.has(name)) {
             let slot = if self.flat.spec.nulls_not_shown { Slot::Missing } else { Slot::Empty };
             self.flat.put(&name, slot);
         }

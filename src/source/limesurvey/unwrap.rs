@@ -120,6 +120,10 @@ impl PartSink for UnwrappingSink<'_> {
     async fn unchanged(&mut self, name: &str) -> Result<(), SourceError> {
         self.onward.unchanged(name).await
     }
+
+    fn again(&mut self, name: &str) {
+        self.onward.again(name);
+    }
 }
 
 /// Base64 in pieces, in a JSON text: `\/` stands for `/`.
