@@ -304,6 +304,7 @@ impl RunError {
                 | SourceError::DamagedPart { .. }
                 | SourceError::BadIndex { .. }
                 | SourceError::UnknownPart { .. } => "snapshot_damaged",
+                error if error.is_unreadable() => "source_unreadable",
                 _ => "source_unreachable",
             },
             Self::NoSnapshot { .. } => "no_snapshot",

@@ -403,6 +403,15 @@ impl SourceError {
             _ => false,
         }
     }
+
+    /// Whether the source answered, and what it answered is not what it should be.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Download { source, .. } => matches!(source, HttpFault::Page | HttpFault::Encoding { .. }),
+            Self::UnreadPage { .. } | Self::UnreadAnswer { .. } | Self::UnreadDataset { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 impl HttpFault {

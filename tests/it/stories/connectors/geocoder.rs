@@ -135,7 +135,8 @@ fn an_erased_record_leaves_no_answer_behind() {
     project.run();
     let because = "Demande d’effacement (RGPD, article 17).";
     project.essaim(&["releases", "erase", "lieux", "--key", "lieu-1", "--because", because]).expect(0);
-    for (name, bytes) in &project.stored() {
+    // The official geography has many numbers, that one too.
+    for (name, bytes) in project.stored().iter().filter(|(name, _)| !name.starts_with("private/reference/")) {
         assert!(!String::from_utf8_lossy(bytes).contains("4.1005"), "{name} says where it is");
     }
     // The others are asked for anew; the file still has the record, and it is left out.
