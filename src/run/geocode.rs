@@ -1,7 +1,7 @@
 //! Rows without a point of their own, placed at their address by the answers of a geocoder.
 //!
 //! The answers are a snapshot of the geocoder's source: the release cites it like every input, and who makes the release
-//! again asks nobody. Addresses are not in it, only what is made of them with the project's key. Decision record 8.
+//! again asks nobody. Addresses are not in it, only what is made of them with the project's key. Decision record 9.
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;

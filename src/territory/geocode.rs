@@ -10,8 +10,9 @@ use crate::source::{AddressAnswer, AddressQuestion};
 pub const DOUBTFUL: f64 = 0.75;
 /// Lowest score of an answer that places a row.
 pub const LEAST: f64 = 0.5;
-/// How far from its commune's centre an address may be, in km.
+/// How far from its commune's centre an address may be, in km; communes of Guyane are as large as départements.
 const REACH_KM: f64 = 30.0;
+const REACH_IN_GUYANE_KM: f64 = 200.0;
 
 /// Communes whose answers bear the codes of their arrondissements.
 const WITH_ARRONDISSEMENTS: [(&str, &str); 3] = [("75056", "751"), ("69123", "6938"), ("13055", "132")];
@@ -147,7 +148,8 @@ pub fn judge(
         return Err(Refusal::Coarse);
     }
     let other = question.code_insee.as_ref().is_some_and(|code| *code != answer.code_insee);
-    let far = centre.is_some_and(|centre| haversine_km(point, centre) > REACH_KM);
+    let reach = if answer.code_insee.starts_with("973") { REACH_IN_GUYANE_KM } else { REACH_KM };
+    let far = centre.is_some_and(|centre| haversine_km(point, centre) > reach);
     if other || far { Err(Refusal::Elsewhere) } else { Ok(point) }
 }
 
@@ -183,6 +185,16 @@ mod tests {
         let filters = asked.as_ref().map(|asked| (asked.code_insee.as_deref(), asked.code_postal.as_deref()));
         assert_eq!(filters, expected);
         assert_eq!(question(" ", commune, postal), None);
+    }
+
+    #[test]
+    fn communes_of_guyane_are_large() {
+        let asked = question("Le Village neuf", Some("97353"), None).unwrap();
+        let (longitude, latitude, code_insee) = (Some(-54.03), Some(3.64), "97353".to_owned());
+        let found = AddressAnswer { kind: "locality".to_owned(), score: 0.8, longitude, latitude, code_insee };
+        let centre = Some((-53.42, 2.97));
+        assert!(judge(&asked, "Maripasoula", &found, centre).is_ok());
+        assert_eq!(judge(&asked, "Maripasoula", &found, Some((-52.3, 4.9))), Err(Refusal::Elsewhere));
     }
 
     #[test]
