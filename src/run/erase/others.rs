@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::snapshots::scan;
-use super::{Demanded, Marked, Planned, Stored, again, demands, holder, is_released, key_of, planned};
+use super::{
+    Demanded, Marked, Planned, Stored, again, demands, holder, is_released, key_of, marked as marked_by, planned,
+};
 use crate::config::pipeline::{Pipeline, TableSpec};
 use crate::id::{DatasetId, SourceId};
 use crate::publish::withdraw::Stores;
@@ -38,7 +40,7 @@ pub(super) async fn plan<'a>(
     let same = job.pipeline.sources.iter().filter(|source| source.id == read.id || source.kind == read.kind);
     let same: BTreeSet<&SourceId> = same.map(|source| &source.id).collect();
     let tables: Vec<&TableSpec> = job.pipeline.tables.iter().filter(|spec| same.contains(&spec.source)).collect();
-    let marked: Vec<Marked> = tables.iter().filter_map(|spec| holder(job, spec, &key)).collect();
+    let mut marked: Vec<Marked> = tables.iter().filter_map(|spec| holder(job, spec, &key)).collect();
     let Some(first) = marked.first().map(|marked| marked.table.to_string()) else {
         return Ok(if tables.is_empty() { Other::HasNot } else { Other::MayHave });
     };
@@ -46,6 +48,14 @@ pub(super) async fn plan<'a>(
     if let Some((n, demand)) = again(&known, &marked) {
         let before = demand.done.is_some();
         return Ok(Other::Has(Planned { job, table: first, before, demand, n }));
+    }
+    for spec in job.pipeline.tables.iter().filter(|spec| !same.contains(&spec.source)) {
+        // A record of another source with the same key stays: rows must say what the erased one says.
+        if let Some(other) = marked_by(job, spec, &demanded.key)
+            && !scan(job, stores.private, &other).await?.is_empty()
+        {
+            marked.iter_mut().for_each(|marked| marked.rival = true);
+        }
     }
     let has =
         !scan(job, stores.private, &marked).await?.is_empty() || is_released(job, stores, folder, &marked).await?;

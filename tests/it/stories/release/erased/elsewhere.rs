@@ -142,6 +142,36 @@ fn a_record_goes_from_every_pipeline_that_reads_its_source() {
 }
 
 #[test]
+fn another_pipeline_keeps_the_record_of_another_registry_with_the_same_key() {
+    let bench = Bench::new(Place::Folder);
+    let project = &bench.project;
+    project.write("seeds/autres.csv", "id,nom\n7,Autre lieu 7\n8,Autre lieu 8\n");
+    pipeline(project, "reunion", "lieux", "tous", &["id", "nom"]);
+    let one = "[table.tous]\nsource = \"lieux\"\ncsv = {}\n";
+    let two = "[source.autres]\nlicence = \"etalab-2.0\"\nfile.path = \"seeds/autres.csv\"\n\
+               [table.premiers]\nsource = \"lieux\"\ncsv = {}\n[table.seconds]\nsource = \"autres\"\ncsv = {}\n";
+    project.replace("pipelines/reunion.toml", one, two);
+    let contract = project.read("schemas/tous.schema.json");
+    project.write("schemas/premiers.schema.json", &contract);
+    project.write("schemas/seconds.schema.json", &contract);
+    project.edit_json("schemas/tous.schema.json", |contract| {
+        contract["primaryKey"] = serde_json::json!(["id", "nom"]);
+    });
+    let sql = "SELECT id, nom FROM premiers UNION ALL SELECT id, nom FROM seconds\n";
+    project.write("sql/reunion/tous.sql", sql);
+    project.run();
+    let sevenths = || {
+        let rows = project.csv("reunion", "tous").into_iter().filter(|row| row["id"] == "7");
+        rows.map(|row| row["nom"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(sevenths(), ["Autre lieu 7", "Lieu 7 état 1"]);
+    project.essaim(&SEVENTH).expect(0);
+    assert_eq!(sevenths(), ["Autre lieu 7"]);
+    is_nowhere(&project.path("data"), &["Lieu 7 état 1"]);
+    project.essaim(&["releases", "verify"]).expect(0);
+}
+
+#[test]
 fn a_killed_erasure_keeps_the_snapshots_until_every_pipeline_is_without_the_record() {
     let bench = Bench::new(Place::Folder);
     let project = &bench.project;
