@@ -222,7 +222,11 @@ fn a_broken_edit_is_refused_and_the_project_before_stays_in_use() {
     project.replace("pipelines/lieux.toml", "30 2 * * *", "30 26 * * *");
     let line = service.until("not in use");
     assert!(line.contains("the ones read before are"), "{line}");
-    let alarm = project.json("data/private/alarms/00000000000000000001.json");
+    let raised = "data/private/alarms/00000000000000000001.json";
+    while !project.path(raised).exists() {
+        std::thread::yield_now();
+    }
+    let alarm = project.json(raised);
     assert_eq!(alarm["step"]["raised"]["concern"]["kind"], "project_broken");
     assert_eq!(alarm["step"]["raised"]["concern"]["code"], "pipeline::cron");
     project.replace("pipelines/lieux.toml", "30 26 * * *", "30 3 * * *");

@@ -214,17 +214,18 @@ fn a_restore_that_fails_leaves_nothing_public() {
     let name = format!("{DATASET}@{newest}");
     bench.project.essaim(&["releases", "withdraw", &name, "--because", "Essai."]).expect(0);
     bench.keep();
-    let (mut failed, mut n) = (0, 1);
-    loop {
+    let (mut failed, mut n, mut healed) = (0, 1, 0);
+    // A create that failed once is made again; after three in a row that went well there was nothing left to fail.
+    while healed < 3 {
         bench.go_back();
         let (code, _) = bench.failing_at("fail", n, &["releases", "restore", &name, "--because", "Essai."]);
         let shown = files(&bench.project, &format!("data/public/{DATASET}/releases/{newest}"));
         if bench.listed()[&newest] {
             assert_eq!(code, 1);
             assert_eq!(shown.keys().collect::<Vec<_>>(), ["WITHDRAWN.json"], "failed at {n}");
-            failed += 1;
+            (failed, healed) = (failed + 1, 0);
         } else if code == 0 {
-            break;
+            healed += 1;
         }
         n += 2;
     }
@@ -237,15 +238,21 @@ fn collecting_removes_old_orphans_and_nothing_else() {
     project.write(&format!("{PUBLIC}/releases/2020-01-01/structures.csv"), "a\n1\n");
     project.write(&format!("{PUBLIC}/releases/2020-01-01/manifest.json"), "{}");
     project.write(&format!("{PUBLIC}/latest/structures.csv#1"), "unfinished");
-    let before = project.stored();
+    // Who collects has the dataset for itself meanwhile, and leaves the steps of a lease.
+    let stored = || {
+        let mut stored = project.stored();
+        stored.retain(|path, _| !path.starts_with("private/leases/"));
+        stored
+    };
+    let before = stored();
     let spared = project.essaim(&["releases", "gc"]).expect(0);
     assert_eq!(spared.stdout, "", "what is young may belong to a run");
-    assert_eq!(project.stored(), before);
+    assert!(stored() == before);
     let told = project.essaim(&["releases", "gc", "--older-than", "0", "--dry-run"]).expect(0);
     assert_eq!(told.stdout.lines().count(), 2, "{}", told.stdout);
-    assert_eq!(project.stored(), before);
+    assert!(stored() == before);
     project.essaim(&["releases", "gc", "--older-than", "0"]).expect(0);
-    let after = project.stored();
+    let after = stored();
     let gone: Vec<&String> = before.keys().filter(|path| !after.contains_key(*path)).collect();
     let is_orphan = |path: &String| path.contains("/2020-01-01/") || path.ends_with("#1");
     assert!(gone.len() == 3 && gone.iter().all(|path| is_orphan(path)), "{gone:?}");
