@@ -54,7 +54,9 @@ pub(super) async fn plan<'a>(
         if let Some(other) = marked_by(job, spec, &demanded.key)
             && !scan(job, stores.private, &other).await?.is_empty()
         {
-            marked.iter_mut().for_each(|marked| marked.rival = true);
+            for marked in &mut marked {
+                marked.rival = true;
+            }
         }
     }
     let has =
