@@ -51,8 +51,11 @@ pub(super) struct QueryArguments {
     /// Dataset whose tables need no prefix; the only one of the project when left out
     #[arg(long, value_name = "DATASET")]
     dataset: Option<String>,
-    /// Ask what runs did, not what is published: tables runs, run_steps, run_sources, run_transfers, run_tables, run_reasons, run_bounds
-    #[arg(long, conflicts_with_all = ["release", "dataset"])]
+    #[arg(
+        long,
+        help = "Ask what runs did, not what is published: tables runs, run_steps, run_sources, run_transfers, run_tables, \
+                run_reasons, run_bounds",
+        conflicts_with_all = ["release", "dataset"])]
     runs: bool,
     /// How the answer is written
     #[arg(long, default_value = "table", value_name = "FORMAT")]

@@ -59,7 +59,8 @@ fn cron(text: &Spanned<String>, scope: &Scope<'_>) -> Option<Cron> {
     let (minute, hour) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
     let single = |field: &str| field.chars().all(|digit| digit.is_ascii_digit());
     let every_hour = hour.starts_with('*') || text.value.starts_with('@');
-    if !every_hour && !(single(minute) && single(hour)) {
+    let one_time = single(minute) && single(hour);
+    if !(every_hour || one_time) {
         scope.problems.push(
             text.problem(
                 "pipeline::cron",

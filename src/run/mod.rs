@@ -153,7 +153,7 @@ impl Progress<'_> {
 /// in the private store.
 pub async fn run(job: Job<'_>, options: &RunOptions, reporter: &dyn Reporter) -> RunRecord {
     let lease = turn::wait(job, options, reporter).await;
-    under(job, options, reporter, (lease, None)).await
+    under(job, options, reporter, lease, None).await
 }
 
 /// Runs a pipeline for a slot of its schedule, under a lease that was taken for it. The slot is done at the end, however the
@@ -164,7 +164,7 @@ pub async fn run_slot(
     reporter: &dyn Reporter,
     (lease, slot): (Lease, DateTime<Utc>),
 ) -> RunRecord {
-    under(job, options, reporter, (Ok((lease, options.now)), Some(slot))).await
+    under(job, options, reporter, Ok((lease, options.now)), Some(slot)).await
 }
 
 /// Runs a pipeline under a lease.
@@ -173,7 +173,8 @@ async fn under(
     job: Job<'_>,
     options: &RunOptions,
     reporter: &dyn Reporter,
-    (lease, slot): (Result<(Lease, DateTime<Utc>), RunError>, Option<DateTime<Utc>>),
+    lease: Result<(Lease, DateTime<Utc>), RunError>,
+    slot: Option<DateTime<Utc>>,
 ) -> RunRecord {
     let started = Instant::now();
     let mut options = options.clone();

@@ -105,7 +105,7 @@ impl Stage {
             told: Mutex::default(),
         };
         let stands = datasets.chain([None]).map(|dataset| (dataset.clone(), stand(dataset))).collect();
-        Ok(Self { public, stands, loaded })
+        Ok(Self { loaded, public, stands })
     }
 
     fn stand(&self, dataset: Option<&DatasetId>) -> &Stand {

@@ -1,4 +1,4 @@
-//! What is measured of a schedule, in the text format of OpenMetrics, which Prometheus reads.
+//! What is measured of a schedule, in the text format of `OpenMetrics`, which Prometheus reads.
 
 use std::fs;
 use std::sync::Mutex;

@@ -209,6 +209,7 @@ impl Simulation {
 }
 
 /// Whatever happens, each night has one release or finds nothing new, and nobody publishes past a fence.
+#[expect(clippy::print_stdout, reason = "figures")]
 async fn nights(seed: u64, count: usize) {
     let mut simulation = Simulation::new(seed);
     // On the first evening the schedule begins.

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 pub trait Health: Send + Sync + 'static {
     /// Why it is not alive, when it is not.
     fn ails(&self) -> Option<String>;
-    /// What is measured, in the text format of OpenMetrics.
+    /// What is measured, in the text format of `OpenMetrics`.
     fn metrics(&self) -> String;
 }
 

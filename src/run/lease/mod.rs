@@ -306,7 +306,7 @@ async fn keep(desk: Arc<Desk>, last: Arc<Mutex<(u64, Step)>>) {
                 return;
             }
             Err(error) => {
-                warn!(dataset = %desk.dataset, %error, "The lease of `{}` could not be renewed", desk.dataset)
+                warn!(dataset = %desk.dataset, %error, "The lease of `{}` could not be renewed", desk.dataset);
             }
         }
     }
