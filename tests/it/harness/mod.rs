@@ -210,6 +210,13 @@ impl Project {
         files
     }
 
+    /// All files of the two stores but the steps of leases, which whoever changes a dataset leaves.
+    pub fn stored_without_leases(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.stored();
+        files.retain(|name, _| !name.starts_with("private/leases/"));
+        files
+    }
+
     /// All files of the two stores with their bytes, for before-and-after comparisons.
     pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();

@@ -210,7 +210,8 @@ fn a_log_entry_says_what_was_published_and_that_it_was_verified() {
             "verified_at",
             "before",
             "claim",
-            "version"
+            "version",
+            "token"
         ])
     );
     let release = project.releases(SHIPPED).pop().unwrap();

@@ -238,12 +238,7 @@ fn collecting_removes_old_orphans_and_nothing_else() {
     project.write(&format!("{PUBLIC}/releases/2020-01-01/structures.csv"), "a\n1\n");
     project.write(&format!("{PUBLIC}/releases/2020-01-01/manifest.json"), "{}");
     project.write(&format!("{PUBLIC}/latest/structures.csv#1"), "unfinished");
-    // Who collects has the dataset for itself meanwhile, and leaves the steps of a lease.
-    let stored = || {
-        let mut stored = project.stored();
-        stored.retain(|path, _| !path.starts_with("private/leases/"));
-        stored
-    };
+    let stored = || project.stored_without_leases();
     let before = stored();
     let spared = project.essaim(&["releases", "gc"]).expect(0);
     assert_eq!(spared.stdout, "", "what is young may belong to a run");
