@@ -4,6 +4,7 @@
 //! person wrote.
 
 mod advice;
+mod catalog;
 mod check;
 mod init;
 mod logging;
@@ -113,6 +114,8 @@ enum Command {
     Query(query::QueryArguments),
     /// Show what has been published
     Releases(releases::ReleasesArguments),
+    /// Write the site, releases.json and latest/ again from the log
+    Catalog(catalog::CatalogArguments),
     /// Run pipelines by their schedule, unattended
     Schedule(schedule::ScheduleArguments),
     /// Show what runs did
@@ -168,6 +171,7 @@ async fn dispatch(arguments: &Arguments, printer: &Arc<Printer>) -> Exit {
         Command::Test(command) => test::test(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,
+        Command::Catalog(command) => catalog::catalog(command, project, printer).await,
         Command::Schedule(command) => schedule::schedule(command, project, printer).await,
         Command::Runs(command) => runs::runs(command, project, printer).await,
         Command::Reproduce(command) => reproduce::reproduce(command, project, printer).await,

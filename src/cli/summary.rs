@@ -164,14 +164,16 @@ fn places(out: &mut Text, record: &RunRecord, project: &Project) {
     out.line(format_args!("\n  where to look"));
     let (dataset, store) = (&record.pipeline, project.public_store.trim_end_matches('/'));
     if let RunOutcome::Published { release, .. } | RunOutcome::Unchanged { release } = &record.outcome {
-        out.line(format_args!("    {store}/{dataset}/latest/dictionary.html   what each table and column means"));
+        out.line(format_args!(
+            "    {store}/{dataset}/index.html   what is published, for people: figures, map, files, dictionary"
+        ));
         out.line(format_args!("    {store}/{dataset}/releases/{release}/   the release"));
         if let Some(table) = record.published.first() {
             out.line(format_args!("    essaim query 'SELECT * FROM {}'", table.table));
         }
     }
     if let RunOutcome::Published { stale: Some(reason), .. } = &record.outcome {
-        out.line(format_args!("    latest/ is stale and will be repaired by the next run: {reason}"));
+        out.line(format_args!("    latest/ or the site is stale and will be repaired by the next run: {reason}"));
     }
     let private = project.private_store.trim_end_matches('/');
     if !record.owners.is_empty() {

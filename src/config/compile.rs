@@ -55,11 +55,12 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
     let mut project = essaim_toml(&mut scope)?;
     for (name, file) in files.folder("pipelines", ".toml") {
         match name.parse::<DatasetId>() {
-            Ok(id) => project.pipelines.extend(pipeline(id, file, &project, &scope)),
-            Err(invalid) => problems.push(
-                Problem::of_file("pipeline::name", invalid.to_string(), file)
-                    .help("rename the file: it names the dataset"),
-            ),
+            Ok(id) if name != "en" => project.pipelines.extend(pipeline(id, file, &project, &scope)),
+            other => {
+                let why = other.map_or_else(|why| why.to_string(), |_| "`en` is the site's English folder".to_owned());
+                let problem = Problem::of_file("pipeline::name", why, file);
+                problems.push(problem.help("rename the file: it names the dataset"));
+            }
         }
     }
     source::shared_sources(&project, problems);

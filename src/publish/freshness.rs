@@ -1,9 +1,11 @@
 //! `releases.json`: what the log says, and how fresh the dataset is.
 
 use serde::Deserialize;
+use tracing::warn;
 
 use super::commit::{json_bytes, log};
 use super::error::PublishError;
+use super::site;
 use crate::id::{DatasetId, Digest};
 use crate::release::{Attempt, DatasetFreshness, LogEntry, releases_json};
 use crate::store::{Store, StoreError, StoreKey};
@@ -40,7 +42,7 @@ pub(super) async fn write_releases(
 
 /// Takes in what a run has to say about freshness. A dataset that was never published has no `releases.json`.
 ///
-/// Two runs at once may each overwrite what the other said: a log entry decides what is published, this only tells of it.
+/// The site tells it too; pages that cannot be written are no reason to fail. Two runs at once may each overwrite what the other said: a log entry decides what is published, this only tells of it.
 pub async fn note(store: &Store, dataset: &DatasetId, attempt: &Attempt) -> Result<(), PublishError> {
     let entries = log(store, dataset).await?;
     if entries.is_empty() {
@@ -48,7 +50,12 @@ pub async fn note(store: &Store, dataset: &DatasetId, attempt: &Attempt) -> Resu
     }
     let mut freshness = freshness(store, dataset).await?;
     freshness.note(attempt);
-    put(store, dataset, &entries, &freshness).await
+    put(store, dataset, &entries, &freshness).await?;
+    if let Err(error) = site::refresh(store, dataset, &entries).await {
+        let error: &dyn std::error::Error = &error;
+        warn!(dataset = %dataset, error, "The pages of the site could not be written; the next run repairs them");
+    }
+    Ok(())
 }
 
 async fn put(

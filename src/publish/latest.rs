@@ -1,4 +1,5 @@
-//! What is derived from the log: `latest/`, copies of the current release's files for people, and `releases.json`.
+//! What is derived from the log: `latest/`, copies of the current release's files for people, `releases.json`, and the
+//! site.
 //!
 //! The manifest of `latest/` says which release it is a copy of: it is taken away before a file changes and brought when all
 //! others are there.
@@ -12,6 +13,7 @@ use futures::TryStreamExt as _;
 use super::commit::{ATTEMPTS, log};
 use super::error::PublishError;
 use super::freshness::write_releases;
+use super::site;
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::release::{LogEntry, Manifest, current};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
@@ -39,7 +41,7 @@ pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEnt
         write_releases(store, dataset, &entries).await?;
         let numbers = store.numbers(&StoreFolder::Log { dataset: dataset.clone() }).await.map_err(&fail)?;
         if numbers.last() <= entries.last().map(|(number, _)| number) {
-            return Ok(());
+            return site::refresh(store, dataset, &entries).await;
         }
         entries = Cow::Owned(log(store, dataset).await?);
     }

@@ -13,6 +13,7 @@ pub mod latest;
 pub mod metadata;
 pub mod owner;
 mod page;
+mod site;
 pub mod verify;
 pub mod withdraw;
 

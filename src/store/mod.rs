@@ -249,6 +249,20 @@ impl Store {
         Ok(found)
     }
 
+    /// Names of the folders that stand in a folder, sorted. A bucket answers without naming what is below them.
+    pub async fn folders(&self, folder: &StoreFolder) -> Result<Vec<String>, StoreError> {
+        let path = folder.path();
+        let listed = self.handle.list_with_delimiter(Some(&self.object_path(&path)?)).await;
+        let listed = match listed {
+            Ok(listed) => listed.common_prefixes,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(source) => return Err(self.failed("list", &path, source)),
+        };
+        let mut names: Vec<String> = listed.iter().filter_map(|prefix| prefix.filename().map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Removes an object. One that is not there is fine.
     pub async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let path = key.path();

@@ -30,7 +30,7 @@ pub use error::TerritoryError;
 pub use fold::fold;
 pub use level::Level;
 pub use position::haversine_km;
-pub use seeds::{SeedFile, Seeds};
+pub use seeds::{SeedFile, Seeds, shipped_outlines};
 
 /// What a source says about a place. Texts may be blank, which is the same as absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -29,6 +29,12 @@ const FILES: [(&str, &[u8]); 6] = [
     shipped!("regions.geojson"),
 ];
 
+/// The outlines in the program, GeoJSON: of the départements and of the régions.
+pub fn shipped_outlines() -> (&'static [u8], &'static [u8]) {
+    let [_, _, (_, departements), _, _, (_, regions)] = FILES;
+    (departements, regions)
+}
+
 /// The files, in a folder or in the program.
 #[derive(Debug, Clone)]
 pub struct Seeds {

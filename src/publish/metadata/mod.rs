@@ -118,7 +118,8 @@ impl Context<'_> {
 }
 
 /// What is said before everything else of invented data.
-const SYNTHETIC: &str = "Données synthétiques : les réponses sont inventées et ne décrivent aucune structure réelle.";
+pub(super) const SYNTHETIC: &str =
+    "Données synthétiques : les réponses sont inventées et ne décrivent aucune structure réelle.";
 
 fn licence_entry(spdx: &str) -> Value {
     let mut entry = json!({ "name": spdx });

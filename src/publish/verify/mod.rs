@@ -12,6 +12,7 @@ use self::files::copies_of;
 use super::commit::log;
 use super::error::PublishError;
 use super::freshness::freshness;
+use super::site;
 use super::withdraw::{NOTICE, Stores, TOMBSTONE};
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::release::{LogEntry, LogKind, ReleaseState, current, releases_json, replaced, states};
@@ -231,6 +232,16 @@ async fn derived(
         }
         (None, None) => {}
         _ => all.stale(marker.path(), "latest/ is not a copy of the current release"),
+    }
+    // Pages are made of files that are known to be whole; where one is not, it is told and the pages wait.
+    if all.is_sound() {
+        match site::stale(store, dataset, entries).await {
+            Ok(pages) => pages.into_iter().for_each(|page| all.stale(page, "the page is not as it would be made now")),
+            Err(error) => {
+                let index = StoreKey::DatasetPage { dataset: dataset.clone(), path: "index.html".to_owned() };
+                all.stale(index.path(), format!("the page cannot be made: {error}"));
+            }
+        }
     }
     Ok(())
 }

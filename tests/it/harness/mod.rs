@@ -197,7 +197,7 @@ impl Project {
         if path.exists() { rows(&path) } else { Vec::new() }
     }
 
-    /// Files of the public store with their bytes, `releases.json` without what it says about freshness: every run tells
+    /// Files of the public store with their bytes, `releases.json` and pages without what they say about freshness: every run tells
     /// of itself there, also one that published nothing.
     pub fn public(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.stored();
@@ -206,6 +206,11 @@ impl Project {
             let mut json: serde_json::Value = serde_json::from_slice(bytes).unwrap();
             json.as_object_mut().unwrap().retain(|member, _| !member.starts_with("freshness"));
             *bytes = serde_json::to_vec(&json).unwrap();
+        }
+        let freshness = regex::Regex::new(r#"(?s)<section class="freshness".*?</section>"#).unwrap();
+        for (_, bytes) in files.iter_mut().filter(|(name, _)| name.ends_with("/index.html")) {
+            let page = String::from_utf8(std::mem::take(bytes)).unwrap();
+            *bytes = freshness.replace_all(&page, "").into_owned().into_bytes();
         }
         files
     }

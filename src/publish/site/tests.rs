@@ -1,0 +1,186 @@
+//! Pages of a dataset that was made up here.
+
+use serde_json::{Value, json};
+
+use super::map::Layer;
+use super::page;
+use super::read::{Card, Edition, Facts, Release, TableFacts};
+use super::sheet::Sheet;
+use super::words::Language;
+use crate::release::{DatasetFreshness, Manifest};
+
+fn manifest() -> Manifest {
+    let column = |name: &str| json!({ "name": name, "type": "Utf8" });
+    let file = |path: &str| json!({ "path": path, "media_type": "text/csv", "bytes": 1500, "sha256": "0".repeat(64), "rows": 2 });
+    let table = |name: &str| {
+        json!({
+            "name": name, "title": "Titre & <b>", "rows": 2, "secret_rows": 1, "key": ["rang"],
+            "columns": [column("rang"), column("libelle")],
+        })
+    };
+    serde_json::from_value(json!({
+        "dataset": "lieux", "release": "2026-12-01", "title": "Lieux <i>inventés</i>", "version": "1.0.0",
+        "issued": "2026-12-01T00:09:22Z", "synthetic": true, "licence": "etalab-2.0", "content": "0".repeat(64),
+        "engine": "essaim", "project": "0".repeat(64), "previous": null, "tables": [table("chiffres_cles")],
+        "files": [file("chiffres_cles.csv"), file("chiffres_cles.parquet"), file("LICENSE")],
+        "sources": [{
+            "source": "registre", "title": "Registre", "licence": "etalab-2.0", "snapshot": "0",
+            "fetched_at": "2026-12-01T00:00:00Z", "held_back": "source_rows", "parts": [],
+        }],
+        "checks": [{
+            "id": "range:n", "table": "chiffres_cles", "severity": "warn", "outcome": "fail", "failing_rows": null,
+        }],
+        "read": { "lieux": 3 }, "rejects": { "lieux": { "doublon": 1 } }, "unfit_cells": {}, "corrections": {},
+    }))
+    .unwrap()
+}
+
+fn package() -> Value {
+    json!({
+        "id": "https://donnees.example.org/lieux/releases/2026-12-01/",
+        "homepage": "https://donnees.example.org/lieux/",
+        "title": "Lieux",
+        "description": "Ferme une balise : </script><script>alert(1)</script>.",
+        "contributors": [{ "title": "Nous", "path": "javascript:alert(1)" }],
+        "licenses": [{ "title": "Licence Ouverte", "path": "https://www.etalab.gouv.fr/licence-ouverte-open-licence" }],
+        "sources": [],
+    })
+}
+
+fn facts() -> Facts {
+    let manifest = manifest();
+    let csv = "rang,libelle,libelle_en,n,base,base_libelle,pourcentage,secret\n\
+               1,Réponses,Answers,1234,,,,false\n\
+               2,Sont petites,Are small,,62,structures,,true\n";
+    let table = TableFacts {
+        record: manifest.tables[0].clone(),
+        files: manifest.files[..2].to_vec(),
+        sheet: Sheet::parse(csv.as_bytes(), 200, true),
+        figure: Some("chiffres_cles.svg".to_owned()),
+        description: "Un chiffre par ligne.".to_owned(),
+    };
+    let geojson =
+        br#"{"features":[{"geometry":{"type":"Point","coordinates":[2.3,48.8]},"properties":{"region":"R"}}]}"#;
+    let layers = vec![Layer::parse("lieux", "Lieux", geojson).unwrap()];
+    let gate = json!({ "bounds": [
+        { "id": "rows:lieux", "verdict": "held" },
+        { "id": "rows:autres", "verdict": "accepted", "because": "C’est voulu." },
+    ] });
+    let version = Edition {
+        release: "2026-11-30".to_owned(),
+        state: "withdrawn",
+        issued: "2026-11-30T00:00:00Z".to_owned(),
+        version: None,
+        ended: Some("2026-12-01T00:00:00Z".to_owned()),
+        reason: Some("<em>Non</em>".to_owned()),
+        replaced_by: None,
+        changes: false,
+    };
+    Facts {
+        dataset: "lieux".parse().unwrap(),
+        release: Some(Release { manifest, package: package(), gate, tables: vec![table], layers }),
+        freshness: DatasetFreshness::default(),
+        versions: vec![version],
+        more_versions: 3,
+    }
+}
+
+fn parsed(page: &str) -> roxmltree::Document<'_> {
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    roxmltree::Document::parse_with_options(page, options).unwrap()
+}
+
+#[test]
+fn markup_in_published_texts_is_text_also_in_the_head() {
+    for language in Language::ALL {
+        let page = page::dataset(language, &facts()).unwrap();
+        let document = parsed(&page);
+        let scripts: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "script").collect();
+        assert_eq!(scripts.len(), 1);
+        let told: Value = serde_json::from_str(scripts[0].text().unwrap()).unwrap();
+        assert_eq!(told["@type"], "Dataset");
+        assert_eq!(told["description"], package()["description"]);
+        assert_eq!(told["distribution"].as_array().unwrap().len(), 2);
+        assert!(page.contains("Lieux &lt;i&gt;inventés&lt;") && page.contains("&lt;em&gt;Non&lt;"), "{page}");
+        assert!(!page.contains("href=\"javascript"), "only web addresses become links");
+    }
+}
+
+#[test]
+fn what_is_secret_is_said_to_be_withheld() {
+    let page = page::dataset(Language::French, &facts()).unwrap();
+    assert!(page.contains("<strong>retenu</strong>") && page.contains("<strong>1\u{202F}234</strong>"), "{page}");
+    let page = page::dataset(Language::English, &facts()).unwrap();
+    assert!(page.contains("<strong>withheld</strong>") && page.contains("<strong>1,234</strong>"), "{page}");
+    assert!(page.contains(">Are small<"));
+}
+
+#[test]
+fn quality_tells_what_failed_what_was_let_through_and_what_is_old() {
+    let page = page::dataset(Language::French, &facts()).unwrap();
+    for part in [
+        "<code>range:n</code>",
+        "1 bornes respectées sur 2, 1 acceptées par décision",
+        "<code>rows:autres</code>, motif : <span lang=\"fr\" xml:lang=\"fr\">C’est voulu.</span>",
+        "<code>doublon</code> 1",
+        "Réponses plus anciennes que la dernière tentative",
+        "3 versions plus anciennes",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+}
+
+#[test]
+fn headings_go_down_one_step_at_a_time_and_ids_are_used_once() {
+    for language in Language::ALL {
+        let page = page::dataset(language, &facts()).unwrap();
+        let document = parsed(&page);
+        let mut last = 0;
+        for node in document.descendants() {
+            let name = node.tag_name().name();
+            if let Some(level) = name.strip_prefix('h').and_then(|level| level.parse::<u32>().ok()) {
+                assert!(level <= last + 1, "{name} after h{last}");
+                last = level;
+            }
+        }
+        let mut ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+        for node in document.descendants() {
+            if let Some(id) = node.attribute("aria-labelledby") {
+                assert!(ids.binary_search(&id).is_ok(), "{id} names nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_catalogue_lists_what_is_published_and_what_is_not() {
+    let card = |title: &str, release: Option<&str>| Card {
+        dataset: "lieux".to_owned(),
+        title: title.to_owned(),
+        description: "Des lieux.".to_owned(),
+        publisher: "Nous".to_owned(),
+        licence: "Licence Ouverte".to_owned(),
+        synthetic: release.is_some(),
+        release: release.map(str::to_owned),
+        issued: "2026-12-01T00:09:22Z".to_owned(),
+        tables: 2,
+    };
+    let cards = [card("Lieux", Some("2026-12-01")), card("Vide", None)];
+    let french = page::catalogue(Language::French, &cards).unwrap();
+    parsed(&french);
+    assert!(
+        french.contains("href=\"lieux&#x2f;index.html\"") || french.contains("href=\"lieux/index.html\""),
+        "{french}"
+    );
+    assert!(french.contains("marqués « données synthétiques »"), "one of them is not invented");
+    let english = page::catalogue(Language::English, &cards).unwrap();
+    assert!(
+        english.contains("No release is published at present.") && english.contains("/en/index.html\""),
+        "{english}"
+    );
+    assert!(page::catalogue(Language::French, &[]).unwrap().contains("Aucun jeu de données"));
+}
