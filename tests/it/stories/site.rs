@@ -46,13 +46,13 @@ fn page(project: &Project, path: &str) -> String {
 fn crawled(public: &Path) -> BTreeSet<PathBuf> {
     let mut waiting = vec![public.join("index.html")];
     let mut seen: BTreeSet<PathBuf> = waiting.iter().cloned().collect();
+    let link = regex::Regex::new(r#"(href|src)="([^"]*)""#).unwrap();
     while let Some(path) = waiting.pop() {
         let text = fs::read_to_string(&path).unwrap();
         // The pages of a release are older than the site, and HTML that is no XML.
         let links: Vec<(String, bool)> = if path.ends_with("index.html") {
             links_of(&parsed(&text))
         } else {
-            let link = regex::Regex::new(r#"(href|src)="([^"]*)""#).unwrap();
             link.captures_iter(&text).map(|found| (found[2].replace("&#x2f;", "/"), true)).collect()
         };
         for (link, may_leave) in links {
