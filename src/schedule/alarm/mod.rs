@@ -129,8 +129,8 @@ impl Board {
                 match channel.send(self.dataset.as_ref(), entry, &outlet.env).await {
                     Ok(()) => {
                         let step = Step::Delivered { of: *n, channel: channel.name().to_owned() };
-                        let entries = self.entries().await?;
-                        self.append(&entries, step, outlet.now).await?;
+                        // Written down whoever else writes meanwhile, or it would be sent again.
+                        while !self.append(&self.entries().await?, step.clone(), outlet.now).await? {}
                     }
                     Err(failure) => {
                         self.unsent.store(true, Ordering::Relaxed);
@@ -160,13 +160,15 @@ impl Board {
         StoreKey::Alarm { dataset: self.dataset.clone(), n }
     }
 
-    /// Creates the entry after `entries`. When somebody else was faster nothing is written: who asked looks again.
-    async fn append(&self, entries: &[(u64, Entry)], step: Step, now: DateTime<Utc>) -> Result<(), StoreError> {
+    /// Creates the entry after `entries`. `false` when somebody else was faster: nothing is written, who asked looks again.
+    async fn append(&self, entries: &[(u64, Entry)], step: Step, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let n = entries.last().map_or(1, |(n, _)| n + 1);
         let entry = Entry { attempt: hex::encode(rand::random::<[u8; 8]>()), at: now, step };
-        if let Created::Won = self.private.create_exclusive(&self.key(n), json_bytes(&entry), &entry.attempt).await? {
+        let created = self.private.create_exclusive(&self.key(n), json_bytes(&entry), &entry.attempt).await?;
+        let won = matches!(created, Created::Won);
+        if won {
             self.own.lock().await.insert(n);
         }
-        Ok(())
+        Ok(won)
     }
 }
