@@ -45,6 +45,9 @@ pub(super) struct ServeArguments {
     /// Connections at once; further ones wait
     #[arg(long, default_value_t = 1024, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=65536))]
     connections: u32,
+    /// A web server of one's own stands before this one: its X-Forwarded-For says who asks
+    #[arg(long)]
+    behind_proxy: bool,
     /// Time that requests, and a run, have to end after SIGTERM
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     grace: u64,
@@ -76,7 +79,7 @@ async fn run(arguments: &ServeArguments, folder: &Path, printer: &Arc<Printer>) 
     let beside = keeper.iter().map(|keeper| Arc::new(Pulse(Arc::clone(keeper))) as Arc<dyn Health>).collect();
     let grace = Duration::from_secs(arguments.grace);
     let connections = usize::try_from(arguments.connections).unwrap_or(usize::MAX);
-    let limits = Limits { connections, grace, ..Limits::default() };
+    let limits = Limits { connections, grace, behind_proxy: arguments.behind_proxy, ..Limits::default() };
     let parts = Parts { limits, access, beside, ..Parts::new(published, now) };
     let ending = Ending::watch().map_err(|error| failed(&error))?;
     let server = Server::start(&arguments.listen, parts).await.map_err(|error| {

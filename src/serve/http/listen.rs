@@ -1,6 +1,7 @@
 //! Connections: how many there may be, how long each may take over what it sends and receives, and how they end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,10 +14,12 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep};
+use tower::ServiceExt as _;
 
 use super::Site;
+use super::client::mark;
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +32,14 @@ pub struct Limits {
     pub stall: Duration,
     /// Time that requests have to end after the server was told to.
     pub grace: Duration,
+    /// Whether a web server of one's own stands before this one and says for whom it asks.
+    pub behind_proxy: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connections: 1024, head: seconds(15), stall: seconds(30), grace: seconds(20) }
+        Self { connections: 1024, head: seconds(15), stall: seconds(30), grace: seconds(20), behind_proxy: false }
     }
 }
 
@@ -56,7 +61,6 @@ pub(super) async fn listen(
         .header_read_timeout(limits.head)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS);
-    let service = TowerToHyperService::new(router);
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     loop {
@@ -64,7 +68,7 @@ pub(super) async fn listen(
             taken = take(&listener, &places) => taken,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let (stream, place) = match taken {
+        let (stream, peer, place) = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 // Often too many open files: those that are there end some time.
@@ -73,7 +77,9 @@ pub(super) async fn listen(
                 continue;
             }
         };
-        let connection = http.serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service.clone());
+        let service = router.clone().map_request(move |request| mark(request, peer, limits.behind_proxy));
+        let service = TowerToHyperService::new(service);
+        let connection = http.serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service);
         let connection = graceful.watch(connection);
         let site = Arc::clone(&site);
         site.metrics.connected();
@@ -90,13 +96,13 @@ pub(super) async fn listen(
     tokio::time::timeout(limits.grace, graceful.shutdown()).await.is_ok()
 }
 
-type Taken = (TcpStream, tokio::sync::OwnedSemaphorePermit);
+type Taken = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
 async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Taken> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, peer, place))
 }
 
 /// A connection that is closed when the other side takes nothing of what is sent for some time.

@@ -6,7 +6,9 @@
 
 mod access;
 mod answer;
+mod api;
 mod cache;
+mod client;
 mod condition;
 mod encoding;
 mod files;
@@ -35,13 +37,20 @@ use tokio::task::JoinHandle;
 pub use access::AccessLog;
 pub use listen::Limits;
 pub use metrics::Metrics;
+use api::KeptRows;
+use cache::Cache;
 use published::Published;
 use resource::Kept;
 
 use super::operations::Health;
+use super::sql::SqlService;
 
 /// Bytes of small files that are kept in memory.
 const MEMORY: usize = 96 << 20;
+/// Bytes of JSON documents.
+const DOCUMENTS: usize = 16 << 20;
+/// Bytes of answers of the API.
+const ANSWERS: usize = 32 << 20;
 
 /// What a server is made of.
 pub struct Parts {
@@ -53,7 +62,9 @@ pub struct Parts {
     pub access: Option<AccessLog>,
     /// What else runs in this process: whether it ails, and what it measures.
     pub beside: Vec<Arc<dyn Health>>,
-    /// Routes of others, such as SQL.
+    /// SQL, which rows are asked for through.
+    pub sql: SqlService,
+    /// Routes of others.
     pub more: Router,
     /// The time.
     pub now: fn() -> DateTime<Utc>,
@@ -61,8 +72,9 @@ pub struct Parts {
 
 impl Parts {
     /// What is published, and nothing else.
-    pub fn new(published: Published, now: fn() -> DateTime<Utc>) -> Self {
-        Self { published, limits: Limits::default(), access: None, beside: Vec::new(), more: Router::new(), now }
+    pub fn new(published: Published, sql: SqlService, now: fn() -> DateTime<Utc>) -> Self {
+        let (limits, beside, more) = (Limits::default(), Vec::new(), Router::new());
+        Self { published, limits, access: None, beside, sql, more, now }
     }
 }
 
@@ -76,6 +88,11 @@ impl fmt::Debug for Parts {
 struct Site {
     published: Published,
     kept: Kept,
+    /// JSON documents of releases, by their digest.
+    documents: Cache<serde_json::Value>,
+    /// Rows that were asked for, by what they are known by.
+    answers: Cache<KeptRows>,
+    sql: SqlService,
     metrics: Metrics,
     limits: Limits,
     access: Option<AccessLog>,
@@ -111,10 +128,13 @@ impl Server {
     pub async fn start(address: &str, parts: Parts) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let Parts { published, limits, access, beside, more, now } = parts;
+        let Parts { published, limits, access, beside, sql, more, now } = parts;
         let site = Arc::new(Site {
             published,
             kept: Kept::new(MEMORY),
+            documents: Cache::new(DOCUMENTS),
+            answers: Cache::new(ANSWERS),
+            sql,
             metrics: Metrics::default(),
             limits,
             access,

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Site;
 use super::answer::around;
+use super::api;
 use super::files;
 use super::metrics::joined;
 use crate::serve::error::ServeError;
@@ -26,6 +27,7 @@ pub(super) fn router(site: &Arc<Site>, more: Router) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .merge(api::routes())
         .merge(more.with_state(()))
         .fallback(files::serve)
         .method_not_allowed_fallback(wrong_method)
