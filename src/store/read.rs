@@ -102,3 +102,71 @@ fn pieces(file: tokio::fs::File, range: Range<u64>, path: std::path::PathBuf) ->
     let failed = move |source| StoreError::Disk { action: "read", path: path.clone(), source };
     pieces.map_err(failed).boxed()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::store::s3::BUCKET;
+    use crate::store::s3::S3Server;
+
+    fn page(path: &str) -> StoreKey {
+        StoreKey::Page { path: path.to_owned() }
+    }
+
+    async fn bytes(store: &Store, key: &StoreKey, range: Option<Range<u64>>) -> Vec<u8> {
+        let opened = store.read(key, range).await.unwrap().unwrap();
+        let all = opened.bytes.try_fold(BytesMut::new(), async |mut all, piece| {
+            all.extend_from_slice(&piece);
+            Ok(all)
+        });
+        all.await.unwrap().to_vec()
+    }
+
+    async fn is_read_whole_and_in_parts(store: &Store) {
+        let (key, text) = (page("folder/a.txt"), b"0123456789".repeat(60_000));
+        store.put(&key, text.clone().into()).await.unwrap();
+        let seen = store.look(&key).await.unwrap().unwrap();
+        assert_eq!(seen.size, text.len() as u64);
+        assert!(seen.tag.as_ref().is_some_and(|tag| !tag.contains('"')));
+        assert_eq!(store.read(&key, None).await.unwrap().unwrap().object, seen);
+        assert_eq!(store.read(&key, Some(3..5)).await.unwrap().unwrap().object, seen);
+        assert!(bytes(store, &key, None).await == text);
+        assert_eq!(bytes(store, &key, Some(3..7)).await, b"3456");
+        assert!(bytes(store, &key, Some(5..590_000)).await == text[5..590_000]);
+        store.put(&key, bytes::Bytes::from_static(b"other")).await.unwrap();
+        assert_ne!(store.look(&key).await.unwrap().unwrap(), seen, "another state has another mark");
+        for absent in [page("folder"), page("folder/b.txt"), page("nowhere/a.txt")] {
+            assert_eq!(store.look(&absent).await.unwrap(), None, "{absent:?}");
+            assert!(store.read(&absent, None).await.unwrap().is_none(), "{absent:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn objects_of_a_folder_are_read_whole_and_in_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string(), folder.path(), &BTreeMap::new()).unwrap();
+        is_read_whole_and_in_parts(&store).await;
+    }
+
+    #[tokio::test]
+    async fn objects_in_memory_are_read_whole_and_in_parts() {
+        let store = Store::open("memory://read", std::path::Path::new("."), &BTreeMap::new()).unwrap();
+        is_read_whole_and_in_parts(&store).await;
+    }
+
+    #[tokio::test]
+    async fn objects_of_a_bucket_are_read_whole_and_in_parts_and_reading_writes_nothing() {
+        let server = S3Server::start();
+        let env = server.env().map(|(name, value)| (name.to_owned(), value)).into();
+        let store = Store::open(&format!("s3://{BUCKET}/public"), std::path::Path::new("."), &env).unwrap();
+        is_read_whole_and_in_parts(&store).await;
+        let written = server.writes();
+        assert_eq!(written, 2);
+        bytes(&store, &page("folder/a.txt"), None).await;
+        assert_eq!(server.writes(), written);
+    }
+}

@@ -23,6 +23,9 @@ mod resource;
 mod router;
 mod told;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;

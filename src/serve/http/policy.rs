@@ -25,7 +25,7 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, ETag, \
-         Last-Modified, Link, Location, Retry-After",
+         Essaim-Releases, Last-Modified, Link, Location, Retry-After",
     ),
 ];
 

@@ -16,6 +16,7 @@ mod reading;
 mod real;
 mod release;
 mod schedule;
+mod serve;
 mod site;
 mod sources;
 mod territory;
