@@ -1,5 +1,6 @@
 //! Objects as a server hands them on: their size and age, and any part of their bytes.
 
+use std::io;
 use std::io::SeekFrom;
 use std::ops::Range;
 
@@ -57,7 +58,7 @@ impl Store {
     /// What an object is like, `None` when there is none.
     pub async fn look(&self, key: &StoreKey) -> Result<Option<Object>, StoreError> {
         let path = key.path();
-        let head = self.handle.head(&self.object_path(&path)?).await;
+        let head = absent_when_impossible(self.handle.head(&self.object_path(&path)?).await);
         Ok(self.none_when_absent("look for", &path, head)?.as_ref().map(Object::from))
     }
 
@@ -66,7 +67,7 @@ impl Store {
     pub async fn read(&self, key: &StoreKey, range: Option<Range<u64>>) -> Result<Option<Opened>, StoreError> {
         let path = key.path();
         let options = GetOptions { range: range.map(Into::into), ..Default::default() };
-        let found = self.handle.get_opts(&self.object_path(&path)?, options).await;
+        let found = absent_when_impossible(self.handle.get_opts(&self.object_path(&path)?, options).await);
         let Some(found) = self.none_when_absent("read", &path, found)? else { return Ok(None) };
         let object = Object::from(&found.meta);
         let place = self.place(&path);
@@ -77,6 +78,16 @@ impl Store {
         };
         Ok(Some(Opened { object, bytes }))
     }
+}
+
+/// Strangers ask for names that a disk cannot have, or for what stands below a file: that is not there, too.
+fn absent_when_impossible<T>(result: object_store::Result<T>) -> object_store::Result<T> {
+    result.map_err(|error| match super::error::io_cause(&error).map(io::Error::kind) {
+        Some(io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename) => {
+            object_store::Error::NotFound { path: String::new(), source: Box::new(error) }
+        }
+        _ => error,
+    })
 }
 
 /// A part of a file in large pieces: the client of the local disk gives small ones.
@@ -95,7 +106,7 @@ fn pieces(file: tokio::fs::File, range: Range<u64>, path: std::path::PathBuf) ->
         piece.truncate(n);
         let at = at + n as u64;
         match n {
-            0 => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
+            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             _ => Ok(Some((Bytes::from(piece), (file, at, end, false)))),
         }
     });
@@ -139,7 +150,7 @@ mod tests {
         assert!(bytes(store, &key, Some(5..590_000)).await == text[5..590_000]);
         store.put(&key, bytes::Bytes::from_static(b"other")).await.unwrap();
         assert_ne!(store.look(&key).await.unwrap().unwrap(), seen, "another state has another mark");
-        for absent in [page("folder"), page("folder/b.txt"), page("nowhere/a.txt")] {
+        for absent in [page("folder"), page("folder/b.txt"), page("nowhere/a.txt"), page("folder/a.txt/b"), page(&"long".repeat(200))] {
             assert_eq!(store.look(&absent).await.unwrap(), None, "{absent:?}");
             assert!(store.read(&absent, None).await.unwrap().is_none(), "{absent:?}");
         }
