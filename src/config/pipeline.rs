@@ -13,6 +13,7 @@ use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
 pub use super::alarm::{AlarmSettings, Mail, MailSecurity};
+pub use super::sql::SqlLimits;
 pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
@@ -335,6 +336,8 @@ pub struct Project {
     pub key: Secret,
     /// Who is told when something is wrong.
     pub alarm: AlarmSettings,
+    /// What those who ask a server in SQL may use.
+    pub sql: SqlLimits,
     /// Pipelines, by name.
     pub pipelines: Vec<Pipeline>,
 }
