@@ -10,9 +10,7 @@ use super::gate::table_gates;
 use super::licence;
 use super::load::ProjectFiles;
 use super::network::Network;
-use super::pipeline::{
-    DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
-};
+use super::pipeline::{DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread};
 use super::table::Lookups;
 use super::{REFERENCE_TABLES, alarm, check, figure, keys, questionnaire, schedule, source, sql, table, testing};
 use crate::contract::parse::CodeLists;

@@ -13,7 +13,6 @@ use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
 pub use super::alarm::{AlarmSettings, Mail, MailSecurity};
-pub use super::sql::SqlLimits;
 pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
@@ -21,6 +20,7 @@ pub use super::reading::{
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
 pub use super::schedule::Schedule;
+pub use super::sql::SqlLimits;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
     DataGouvSource, GeocoderSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource,

@@ -160,9 +160,9 @@ fn fault(error: &DataFusionError) -> Fault {
             | ArrowError::ExternalError(_)
             | ArrowError::ParquetError(_)
             | ArrowError::IpcError(_) => Fault::Store,
-            ArrowError::MemoryError(_) | ArrowError::DictionaryKeyOverflowError | ArrowError::OffsetOverflowError(_) => {
-                Fault::Memory
-            }
+            ArrowError::MemoryError(_)
+            | ArrowError::DictionaryKeyOverflowError
+            | ArrowError::OffsetOverflowError(_) => Fault::Memory,
             _ => told(),
         },
         DataFusionError::Execution(_)

@@ -227,3 +227,6 @@ fn groupings(group_by: &GroupByExpr) -> u64 {
     let counts = expressions.iter().map(of_expression).chain(modifiers.iter().map(of_modifier));
     counts.fold(1, u64::saturating_mul)
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,9 +99,8 @@ impl Engine {
         let shelves = Shelves { library, added };
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(shelves.clone()));
-        let state = SessionStateBuilder::new_from_existing(self.context.state())
-            .with_catalog_list(Arc::new(catalogs))
-            .build();
+        let state =
+            SessionStateBuilder::new_from_existing(self.context.state()).with_catalog_list(Arc::new(catalogs)).build();
         Self {
             context: SessionContext::new_with_state(state),
             removed: Arc::clone(&self.removed),

@@ -44,7 +44,7 @@ mod tables;
 mod width;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use std::collections::BTreeMap;
 use std::fmt;

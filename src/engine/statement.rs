@@ -46,6 +46,7 @@ impl Engine {
             .chain(state.aggregate_functions().keys())
             .chain(state.window_functions().keys())
             .chain(state.higher_order_functions().keys())
+            .chain(state.table_functions().keys())
             .map(String::as_str)
             .chain(BUILT_IN)
             .collect();

@@ -360,10 +360,7 @@ fn aggregated(name: &str, widest: u64) -> u64 {
 }
 
 fn is_match(op: Operator) -> bool {
-    matches!(
-        op,
-        Operator::RegexMatch | Operator::RegexIMatch | Operator::RegexNotMatch | Operator::RegexNotIMatch
-    )
+    matches!(op, Operator::RegexMatch | Operator::RegexIMatch | Operator::RegexNotMatch | Operator::RegexNotIMatch)
 }
 
 /// Refuses a regular expression that is computed, or that stands for a machine of too many states.

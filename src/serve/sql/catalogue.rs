@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use crate::engine::{DEFAULT_SCHEMA, Engine, EngineError, Library, Missing, ReleaseTable, below};
 use crate::id::{DatasetId, ReleaseId};
 use crate::serve::error::{Gone, ServeError};
-use crate::serve::http::{Contents, Dataset, Published, Release, Standing};
+use crate::serve::http::published::{Contents, Dataset, Published, Release, Standing};
 use crate::store::StoreKey;
 
 /// Name of the public store inside the engine.

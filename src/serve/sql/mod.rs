@@ -29,3 +29,6 @@ pub use rows::Rows;
 pub use service::{Client, Prepared, SqlService, SqlStartError};
 
 pub use crate::config::sql::SqlLimits;
+
+#[cfg(test)]
+mod tests;

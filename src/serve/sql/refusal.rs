@@ -133,7 +133,9 @@ impl Refusal {
             Self::TooManyRows { .. } | Self::TooManyBytes { .. } => {
                 Some("add a WHERE or a LIMIT; for whole tables download the files of the release")
             }
-            Self::Value(_) => Some("TRY_CAST gives NULL where a text is no number; NULLIF keeps a divisor from being 0"),
+            Self::Value(_) => {
+                Some("TRY_CAST gives NULL where a text is no number; NULLIF keeps a divisor from being 0")
+            }
             Self::Cancelled | Self::Internal => None,
         }
     }

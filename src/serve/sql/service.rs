@@ -19,7 +19,7 @@ use super::turns::{Turn, Turns};
 use super::{Refusal, SqlLimits};
 use crate::engine::{Bounds, Engine, EngineError, EngineOptions, Missing, PreparedQuery, ScalarValue, SessionContext};
 use crate::id::{DatasetId, ReleaseId};
-use crate::serve::http::Published;
+use crate::serve::http::published::Published;
 
 /// Most threads' worth of work of one statement.
 const PARTITIONS: usize = 2;

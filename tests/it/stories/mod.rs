@@ -18,5 +18,6 @@ mod release;
 mod schedule;
 mod site;
 mod sources;
+mod sql;
 mod territory;
 mod testing;
