@@ -22,6 +22,8 @@ pub(super) struct Names {
     pub(super) functions: Vec<Spanned<String>>,
     /// What is understood and not allowed.
     pub(super) refused: Vec<Problem>,
+    /// Parameters such as `$1`, refused wherever nothing fills them.
+    pub(super) parameters: Vec<Problem>,
     columns: Vec<Spanned<String>>,
     texts: Vec<Spanned<String>>,
     cases: Vec<Span>,
@@ -44,6 +46,7 @@ impl Names {
             list.dedup();
         }
         names.refused.dedup();
+        names.parameters.dedup();
         names
     }
 
@@ -59,6 +62,13 @@ impl Names {
             })
         };
         self.tables.iter().filter_map(unknown).collect()
+    }
+
+    /// A table that a statement names outside FROM, as DESCRIBE does.
+    pub(super) fn of_table(name: &ObjectName, file: &Arc<SourceFile>) -> Self {
+        let value = full_name(name.0.iter().filter_map(|part| part.as_ident()));
+        let table = Spanned { value, file: Arc::clone(file), span: to_span(file, name.span()) };
+        Self { tables: vec![table.map(|name| short_name(&name).to_owned())], ..Self::default() }
     }
 
     /// Gives problems without a place the only place that their message can mean.
@@ -205,7 +215,7 @@ impl Visitor for Finder<'_> {
             Value::SingleQuotedString(text) => {
                 self.names.texts.push(Spanned { value: text.clone(), file: Arc::clone(self.file), span });
             }
-            Value::Placeholder(name) => self.names.refused.push(
+            Value::Placeholder(name) => self.names.parameters.push(
                 Problem::at(
                     "sql::refused",
                     format!("`{name}` is a parameter, and nothing fills it"),

@@ -3,6 +3,7 @@
 pub mod error;
 pub mod http;
 mod operations;
+pub mod sql;
 
 pub use http::{AccessLog, Limits, Parts, Server};
 pub use operations::{Health, Operations, operations};

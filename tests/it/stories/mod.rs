@@ -19,5 +19,6 @@ mod schedule;
 mod serve;
 mod site;
 mod sources;
+mod sql;
 mod territory;
 mod testing;
