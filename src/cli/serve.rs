@@ -15,6 +15,7 @@ use super::run::now;
 use super::schedule::{LEFT, Pulse, keep, keeper};
 use crate::schedule::Keeper;
 use crate::serve::http::published::Published;
+use crate::serve::sql::{SqlService, router as sql_router};
 use crate::serve::{AccessLog, Health, Limits, Parts, Server};
 
 /// How often the schedule is looked at.
@@ -80,7 +81,12 @@ async fn run(arguments: &ServeArguments, folder: &Path, printer: &Arc<Printer>) 
     let grace = Duration::from_secs(arguments.grace);
     let connections = usize::try_from(arguments.connections).unwrap_or(usize::MAX);
     let limits = Limits { connections, grace, behind_proxy: arguments.behind_proxy, ..Limits::default() };
-    let parts = Parts { limits, access, beside, ..Parts::new(published, now) };
+    // What statements spill goes with the process.
+    let spilled = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let sql = SqlService::start(published.clone(), &checked.project.sql, spilled.path().to_owned());
+    let sql = sql.map_err(|error| failed(&error))?;
+    let more = sql_router(sql.clone());
+    let parts = Parts { limits, access, beside, more, ..Parts::new(published, sql, now) };
     let ending = Ending::watch().map_err(|error| failed(&error))?;
     let server = Server::start(&arguments.listen, parts).await.map_err(|error| {
         printer.failure_lines(&[format!("cannot listen on `{}`", arguments.listen), error.to_string()]);
