@@ -14,7 +14,7 @@ use super::condition::{Verdict, judge, range_counts};
 use super::encoding::takes_gzip;
 use super::pages;
 use super::path::{Wanted, wanted};
-use super::published::FRESH;
+use super::published::{FRESH, patient};
 use super::range::{Part, part};
 use super::resource::{Facts, Form, Resource, Shared, value};
 use super::told::{Class, Told};
@@ -127,17 +127,14 @@ async fn derived(site: &Site, key: StoreKey) -> Result<Option<Shared>, ServeErro
         }
     }
     let store = site.published.store();
-    let object = match store.look(&key).await {
-        Ok(object) => object,
-        Err(error) => {
-            // Nobody takes it for looked at.
-            if let Some(kept) = &kept {
-                kept.checked.store(0, Ordering::Release);
-            }
-            return Err(ServeError::unavailable(&error));
-        }
-    };
-    let Some(object) = object else { return Ok(None) };
+    let object = patient(store.look(&key)).await;
+    if object.is_err()
+        && let Some(kept) = &kept
+    {
+        // Nobody takes it for looked at.
+        kept.checked.store(0, Ordering::Release);
+    }
+    let Some(object) = object? else { return Ok(None) };
     if let Some(kept) = kept
         && kept.facts.object == object
     {
