@@ -46,7 +46,7 @@ pub(super) async fn body(mut rows: Rows, format: AnswerFormat) -> Result<Body, R
         }
     }
     let beginning = Bytes::from(beginning);
-    let first = futures::stream::once(async move { Ok(beginning) });
+    let first = futures::stream::once(async move { Ok::<_, io::Error>(beginning) });
     Ok(Body::from_stream(first.chain(rest(rows, writer))))
 }
 

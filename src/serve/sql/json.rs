@@ -40,7 +40,8 @@ impl JsonWriter {
             .map(|(field, column)| make_encoder(field, column.as_ref(), &options))
             .collect::<Result<Vec<_>, ArrowError>>()?;
         for row in 0..batch.num_rows() {
-            out.extend_from_slice(if self.rows == 0 { b"\n[" } else { b",\n[" });
+            let start = if self.rows == 0 { "\n[" } else { ",\n[" };
+            out.extend_from_slice(start.as_bytes());
             for (at, encoder) in encoders.iter_mut().enumerate() {
                 if at > 0 {
                     out.push(b',');

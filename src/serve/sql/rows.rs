@@ -9,7 +9,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
+use arrow::array::{Array as _, ArrayRef};
+use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -114,8 +117,7 @@ impl Outlet {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let shaped = RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec());
-            let shaped = shaped.map_err(|error| {
+            let shaped = shaped(&batch, schema).map_err(|error| {
                 tracing::error!(%error, "An answer has other columns than its plan");
                 Refusal::Internal
             })?;
@@ -125,6 +127,17 @@ impl Outlet {
         }
         Ok(())
     }
+}
+
+/// A batch in the types that were announced: a kernel may hold a text or a list in another way.
+fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        if column.data_type() == field.data_type() {
+            return Ok(Arc::clone(column));
+        }
+        cast(column, field.data_type())
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<Vec<ArrayRef>, ArrowError>>()?)
 }
 
 /// Bytes of the rows of a batch, whatever buffers they share with others.

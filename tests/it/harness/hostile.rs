@@ -225,7 +225,7 @@ fn taking_time() -> Vec<Hostile> {
         limited("more rows than are given", "SELECT a.id FROM lieux a, lieux b"),
         limited(
             "more bytes than are given",
-            "SELECT repeat(a.nom, 100) AS x, repeat(b.nom, 100) AS y FROM lieux a, lieux b LIMIT 90000",
+            "SELECT repeat(a.nom, 40) AS x, repeat(b.nom, 40) AS y FROM lieux a, lieux b LIMIT 90000",
         ),
         limited(
             "a subquery for every row",
