@@ -1,6 +1,5 @@
 //! Datasets and releases.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;

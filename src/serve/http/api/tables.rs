@@ -1,6 +1,5 @@
 //! Tables of a release, and what their columns mean.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
