@@ -150,7 +150,13 @@ mod tests {
         assert!(bytes(store, &key, Some(5..590_000)).await == text[5..590_000]);
         store.put(&key, Bytes::from_static(b"other")).await.unwrap();
         assert_ne!(store.look(&key).await.unwrap().unwrap(), seen, "another state has another mark");
-        for absent in [page("folder"), page("folder/b.txt"), page("nowhere/a.txt"), page("folder/a.txt/b"), page(&"long".repeat(200))] {
+        for absent in [
+            page("folder"),
+            page("folder/b.txt"),
+            page("nowhere/a.txt"),
+            page("folder/a.txt/b"),
+            page(&"long".repeat(200)),
+        ] {
             assert_eq!(store.look(&absent).await.unwrap(), None, "{absent:?}");
             assert!(store.read(&absent, None).await.unwrap().is_none(), "{absent:?}");
         }

@@ -206,8 +206,7 @@ async fn latest(site: &Site, dataset: &DatasetId, path: &str) -> Result<Found, S
     // When a release is withdrawn an older one is current again: what was last changed is what the log says now.
     let object = Object { size, modified: known.modified, tag: None };
     let location = Some(format!("{up}releases/{}/{path}", release.id));
-    let key =
-        StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.id.clone(), path: path.to_owned() };
+    let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.id.clone(), path: path.to_owned() };
     let facts = Facts { key, shown_as, digest: Some(digest), object, location };
     open(site, &asked, facts, known.version()).await
 }

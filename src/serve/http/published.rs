@@ -340,8 +340,7 @@ impl Published {
         };
         let mut added = Vec::new();
         let mut n = known.version() + 1;
-        let failed =
-            |source: StoreError| PublishError::ReadLog { dataset: id.clone(), source: Box::new(source) };
+        let failed = |source: StoreError| PublishError::ReadLog { dataset: id.clone(), source: Box::new(source) };
         while let Some(bytes) = store.get(&StoreKey::LogEntry { dataset: id.clone(), n }).await.map_err(failed)? {
             added.push((n, bytes));
             n += 1;

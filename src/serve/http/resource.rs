@@ -102,12 +102,7 @@ impl Resource {
             None => tag_of(&facts.object),
         };
         let headers = headers(&facts, &tag, policy::is_document(media_type).then_some(head.as_ref()));
-        let plain = Form {
-            tag: format!("\"{tag}\""),
-            headers,
-            size: facts.object.size,
-            bytes: small.then_some(head),
-        };
+        let plain = Form { tag: format!("\"{tag}\""), headers, size: facts.object.size, bytes: small.then_some(head) };
         Ok(Some(Self { facts, plain, gzip: OnceCell::new(), version, checked: AtomicU64::new(now) }))
     }
 
