@@ -7,7 +7,7 @@ use super::resource::Shared;
 
 /// A kind of route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub(super) enum Class {
     /// Pages of the site.
     Page,
     /// Files of releases, and others of the site.
@@ -28,7 +28,7 @@ pub enum Class {
 
 impl Class {
     /// Its name in metrics.
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Page => "page",
             Self::File => "file",

@@ -21,7 +21,6 @@ const LARGEST: usize = 32 << 20;
 
 /// A page of rows.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes what is written cell by cell")]
 pub(super) struct RowsPage {
     /// The dataset.
     dataset: String,
