@@ -27,6 +27,7 @@
 //! [`EngineOptions::temp_dir`], the build side of a hash join does not and fails with
 //! [`EngineError::is_out_of_memory`].
 
+mod below;
 mod error;
 mod execute;
 mod functions;
@@ -59,6 +60,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::Volatility;
 use datafusion::prelude::SessionConfig;
 
+pub use below::below;
 pub use datafusion::common::ScalarValue;
 pub use datafusion::prelude::SessionContext;
 pub use error::{EngineError, Fault, QueryError, SinkError};
@@ -67,7 +69,7 @@ pub use guard::Bounds;
 pub use library::{Library, Missing};
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
-pub use tables::{ReleaseTable, StoreHandle, below};
+pub use tables::{ReleaseTable, StoreHandle};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "essaim";
