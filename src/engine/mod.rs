@@ -27,6 +27,7 @@
 //! [`EngineOptions::temp_dir`], the build side of a hash join does not and fails with
 //! [`EngineError::is_out_of_memory`].
 
+mod below;
 mod error;
 mod execute;
 mod functions;
@@ -41,6 +42,7 @@ mod query;
 mod rules;
 mod statement;
 mod tables;
+mod texts;
 mod width;
 
 #[cfg(test)]
@@ -68,6 +70,7 @@ pub use library::{Library, Missing};
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
 pub use tables::{ReleaseTable, StoreHandle, below};
+pub use texts::{add_lookup, add_text};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "essaim";

@@ -13,11 +13,11 @@ use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::path::Path as ObjectPath;
-use datafusion::object_store::prefix::PrefixStore;
 use datafusion::prelude::ident;
 use url::Url;
 
 use crate::contract::arrow::CODES_KEY;
+use crate::engine::below::Below;
 use crate::engine::functions;
 use crate::engine::{CATALOG, Engine, EngineError};
 use crate::id::TableName;
@@ -41,7 +41,7 @@ impl ReleaseTable {
 /// A store's objects as they are named below a folder of it: what a query plan shows tells nothing of the machine.
 pub fn below(store: StoreHandle, folder: &Url) -> StoreHandle {
     match ObjectPath::from_url_path(folder.path()) {
-        Ok(folder) if !folder.is_root() => Arc::new(PrefixStore::new(store, folder)),
+        Ok(folder) if !folder.is_root() => Arc::new(Below::new(store, folder)),
         _ => store,
     }
 }

@@ -22,3 +22,4 @@ mod sources;
 mod sql;
 mod territory;
 mod testing;
+mod wire;
