@@ -35,7 +35,7 @@ const LAYERS: [(&str, u8); 21] = [
 ];
 
 /// Heavy crates and the modules that may name them.
-const FENCES: [(&str, &[&str]); 9] = [
+const FENCES: [(&str, &[&str]); 12] = [
     ("datafusion", &["engine"]),
     // DataFusion hands its own copy of the crate out; the engine takes the store's handle by it.
     ("object_store", &["store", "engine"]),
@@ -47,6 +47,9 @@ const FENCES: [(&str, &[&str]); 9] = [
     ("axum", &["serve", "source"]),
     ("tokio_cron_scheduler", &["schedule"]),
     ("lettre", &["schedule"]),
+    ("resvg", &["publish"]),
+    ("dejavu", &["publish"]),
+    ("atom_syndication", &["publish"]),
 ];
 
 const LONGEST_FILE: usize = 500;

@@ -29,6 +29,14 @@ impl Language {
         }
     }
 
+    /// What is said in this language: French first, English second.
+    pub(super) fn of<'a>(self, [french, english]: [&'a str; 2]) -> &'a str {
+        match self {
+            Self::French => french,
+            Self::English => english,
+        }
+    }
+
     /// From a page of that language back to its folder.
     pub(super) fn up(self) -> &'static str {
         match self {
