@@ -47,9 +47,7 @@ pub(super) fn offer(
     }
     for file in others {
         let sha512 = match (file.path.as_str(), list) {
-            ("dictionary.csv", _) => {
-                sha512(columns.as_ref()).map_err(|source| failed(Path::new(&file.path), source))?
-            }
+            ("dictionary.csv", _) => sha512(&columns[..]).map_err(|source| failed(Path::new(&file.path), source))?,
             (LIST, Some(list)) => digest(list)?,
             // Pages and counts are for people.
             _ => continue,

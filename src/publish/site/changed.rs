@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::words::{self, Language};
 use crate::publish::metadata::contract_change;
-use crate::release::{Cause, ChangeSummary, ContractChange, Level, TableChanges, TableState};
+use crate::release::{Cause, ChangeSummary, ContractChange, Level, SourceRecord, TableChanges, TableState};
 
 /// What the page of a release tells of its changes.
 #[derive(Debug, Serialize)]
 pub(super) struct Changed<'a> {
     said: String,
     moved: Vec<&'static str>,
-    sources: &'a [String],
+    sources: Vec<&'a str>,
     told_apart: bool,
     causes: Vec<(String, u64)>,
     tables: Vec<Row<'a>>,
@@ -107,7 +107,7 @@ pub(super) fn causes(language: Language, summary: &ChangeSummary) -> Vec<&'stati
 fn state(language: Language, state: TableState) -> &'static str {
     language.of(match state {
         TableState::Same => ["identique", "the same"],
-        TableState::Compared => ["comparée", "compared"],
+        TableState::Compared => ["", ""],
         TableState::Added => ["nouvelle table", "new table"],
         TableState::Removed => ["table retirée", "table removed"],
         TableState::NotCompared => ["non comparable", "cannot be compared"],
@@ -120,8 +120,13 @@ fn same(language: Language, quiet: usize) -> String {
     if quiet == 0 { String::new() } else { format!("{}.", counted(language, quiet as u64, [one, many])) }
 }
 
+/// Title of a source that moved; one that went away with the project has its name only.
+fn titled<'a>(sources: &'a [SourceRecord], moved: &'a str) -> &'a str {
+    sources.iter().find(|source| source.source == moved).map_or(moved, |source| &source.title)
+}
+
 /// What the page tells.
-pub(super) fn changed(language: Language, summary: &ChangeSummary) -> Changed<'_> {
+pub(super) fn changed<'a>(language: Language, summary: &'a ChangeSummary, sources: &'a [SourceRecord]) -> Changed<'a> {
     let mut by_cause: BTreeMap<&str, u64> = BTreeMap::new();
     for (cause, count) in summary.tables.iter().flat_map(|table| &table.causes) {
         *by_cause.entry(cause).or_default() += count;
@@ -139,7 +144,7 @@ pub(super) fn changed(language: Language, summary: &ChangeSummary) -> Changed<'_
     Changed {
         said: sentence(language, summary),
         moved: causes(language, summary),
-        sources: &summary.sources,
+        sources: summary.sources.iter().map(|moved| titled(sources, moved)).collect(),
         told_apart: summary.told_apart,
         causes: by_cause.into_iter().map(|(name, count)| (cause(language, name), count)).collect(),
         tables: rows.collect(),
@@ -195,7 +200,7 @@ mod tests {
     #[test]
     fn causes_are_added_over_the_tables_and_said_in_words() {
         let summary = summary();
-        let changed = changed(Language::French, &summary);
+        let changed = changed(Language::French, &summary, &[]);
         let causes: Vec<_> = changed.causes.iter().map(|(cause, count)| (cause.as_str(), *count)).collect();
         assert_eq!(causes, [("le projet ou les sources", 201), ("les sources", 1000)]);
         assert_eq!(changed.tables.len(), 1);

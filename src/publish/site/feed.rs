@@ -31,8 +31,8 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> PublishError
 fn urn(parts: &[&str]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Digest::of(parts.join("\n").as_bytes()).as_bytes()[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex = hex::encode(bytes);
     let group = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("urn:uuid:{}-{}-{}-{}-{}", group(0, 8), group(8, 12), group(12, 16), group(16, 20), group(20, 32))
@@ -177,7 +177,7 @@ impl Teller<'_> {
             (_, Some(summary)) => {
                 let causes = changed::causes(language, summary);
                 let said = changed::sentence(language, summary);
-                if causes.is_empty() { said } else { format!("{said} Ce qui a bougé : {}.", causes.join(", ")) }
+                if causes.is_empty() { said } else { format!("{said} Origine : {}.", causes.join(", ")) }
             }
             (_, None) if self.is_first(edition) => "Première version publiée.".to_owned(),
             (_, None) => "Ce qui a changé est dit sur la page de la version.".to_owned(),
@@ -223,7 +223,8 @@ pub(super) async fn of_all(store: &Store, facts: &Facts, own: &Feed, cards: &[Ca
     let words = texts::of(Language::French);
     let title = words.get("catalogue").copied().unwrap_or_default();
     let mut entries: Vec<Entry> = feeds.iter().flat_map(|(dataset, feed)| events(dataset, feed)).collect();
-    entries.sort_by(|a, b| (b.published, &b.id).cmp(&(a.published, &a.id)));
+    // Events of one moment stay in the order that their own feed tells them in.
+    entries.sort_by(|a, b| b.published.cmp(&a.published));
     entries.truncate(EVENTS);
     let mut links = vec![link("self", format!("{root}{PATH}"), "application/atom+xml", None)];
     links.extend(pages(&root));

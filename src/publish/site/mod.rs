@@ -187,7 +187,7 @@ async fn due<'a>(store: &Store, facts: &'a Facts, whole: bool) -> Result<Vec<Lea
             for key in keys {
                 let page = store.get(&key).await?;
                 if !page.is_some_and(|page| Leaf::is_of(&page, recipe)) {
-                    return Ok(true);
+                    return Ok::<_, StoreError>(true);
                 }
             }
             Ok(false)

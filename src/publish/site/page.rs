@@ -117,8 +117,8 @@ pub(super) fn environment(language: Language, name: &'static str) -> Result<Envi
     }
     environment.add_filter("number", move |value: minijinja::Value| words::number(language, &value.to_string()));
     environment.add_filter("size", move |bytes: u64| words::size(language, bytes));
-    environment.add_filter("day", |time: String| words::day(&time).to_owned());
-    environment.add_filter("minute", |time: String| words::minute(&time));
+    environment.add_filter("day", move |time: String| words::day(language, &time));
+    environment.add_filter("minute", move |time: String| words::minute(language, &time));
     environment.add_global("t", minijinja::Value::from_serialize(texts::of(language)));
     environment.add_global("lang", language.tag());
     environment.add_global("up", language.up());

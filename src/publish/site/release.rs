@@ -127,7 +127,7 @@ fn measured(language: Language, leaf: Leaf<'_>, told: &Told) -> minijinja::Value
     context! {
         files => manifest.files.iter().map(file).collect::<Vec<_>>(),
         manifest_sha256 => leaf.edition.manifest.map(|digest| digest.to_string()),
-        summary => summary.as_ref().map(|summary| changed::changed(language, summary)),
+        summary => summary.as_ref().map(|summary| changed::changed(language, summary, &manifest.sources)),
         contract_changes => changed::contract(language, &manifest.contract_changes),
         has_changes => manifest.files.iter().any(|file| file.path == PAGE),
         erasure => manifest.erasure,

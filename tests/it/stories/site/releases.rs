@@ -95,7 +95,7 @@ fn each_release_has_a_page_in_both_languages_that_tells_what_changed() {
     let spaced = |text: &str| text.replace(['\u{A0}', '\u{202F}'], " ");
     let french = spaced(&of(&project, second, "index.html"));
     assert!(french.contains(&format!("{added} lignes ajoutées, {removed} retirée")), "{french}");
-    assert!(french.contains("Ce qui a bougé : les sources"), "{french}");
+    assert!(french.contains("Origine des changements : les sources"), "{french}");
     let english = spaced(&of(&project, second, "en/index.html"));
     assert!(english.contains(&format!("{added} rows added, {removed} removed, {changed} changed")), "{english}");
     let first = of(&project, &releases[0], "index.html");
