@@ -35,7 +35,7 @@ const LAYERS: [(&str, u8); 21] = [
 ];
 
 /// Heavy crates and the modules that may name them.
-const FENCES: [(&str, &[&str]); 15] = [
+const FENCES: [(&str, &[&str]); 18] = [
     ("datafusion", &["engine"]),
     ("datafusion_postgres", &["serve"]),
     ("arrow_flight", &["serve"]),
@@ -53,6 +53,9 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("utoipa", &["serve"]),
     ("tokio_cron_scheduler", &["schedule"]),
     ("lettre", &["schedule"]),
+    ("resvg", &["publish"]),
+    ("dejavu", &["publish"]),
+    ("atom_syndication", &["publish"]),
 ];
 
 const LONGEST_FILE: usize = 500;

@@ -1,10 +1,13 @@
 //! Pages of a dataset that was made up here.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::editions::Edition;
 use super::map::Layer;
 use super::page;
-use super::read::{Card, Edition, Facts, Release, TableFacts};
+use super::read::{Card, Facts, Release, TableFacts};
 use super::sheet::Sheet;
 use super::words::Language;
 use crate::release::{DatasetFreshness, Manifest};
@@ -75,13 +78,14 @@ fn facts() -> Facts {
         reason: Some("<em>Non</em>".to_owned()),
         replaced_by: None,
         changes: false,
+        manifest: None,
     };
     Facts {
         dataset: "lieux".parse().unwrap(),
         release: Some(Release { manifest, package: package(), gate, tables: vec![table], layers }),
         freshness: DatasetFreshness::default(),
-        versions: vec![version],
-        more_versions: 3,
+        editions: vec![version],
+        summaries: BTreeMap::new(),
     }
 }
 
@@ -120,11 +124,10 @@ fn quality_tells_what_failed_what_was_let_through_and_what_is_old() {
     let page = page::dataset(Language::French, &facts()).unwrap();
     for part in [
         "<code>range:n</code>",
-        "1 bornes respectées sur 2, 1 acceptées par décision",
-        "<code>rows:autres</code>, motif : <span lang=\"fr\" xml:lang=\"fr\">C’est voulu.</span>",
+        "Bornes respectées\u{A0}: 1 sur 2, acceptées par décision\u{A0}: 1",
+        "<code>rows:autres</code>\u{A0}: <span lang=\"fr\" xml:lang=\"fr\">C’est voulu.</span>",
         "<code>doublon</code> 1",
         "Réponses plus anciennes que la dernière tentative",
-        "3 versions plus anciennes",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
@@ -170,17 +173,17 @@ fn a_catalogue_lists_what_is_published_and_what_is_not() {
         tables: 2,
     };
     let cards = [card("Lieux", Some("2026-12-01")), card("Vide", None)];
-    let french = page::catalogue(Language::French, &cards).unwrap();
+    let french = page::catalogue(Language::French, &cards, true).unwrap();
     parsed(&french);
     assert!(
         french.contains("href=\"lieux&#x2f;index.html\"") || french.contains("href=\"lieux/index.html\""),
         "{french}"
     );
-    assert!(french.contains("marqués « données synthétiques »"), "one of them is not invented");
-    let english = page::catalogue(Language::English, &cards).unwrap();
+    assert!(french.contains("marqués «\u{A0}données synthétiques\u{A0}»"), "one of them is not invented");
+    let english = page::catalogue(Language::English, &cards, true).unwrap();
     assert!(
         english.contains("No release is published at present.") && english.contains("/en/index.html\""),
         "{english}"
     );
-    assert!(page::catalogue(Language::French, &[]).unwrap().contains("Aucun jeu de données"));
+    assert!(page::catalogue(Language::French, &[], false).unwrap().contains("Aucun jeu de données"));
 }
