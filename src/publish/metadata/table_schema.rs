@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Context, SYNTHETIC, licence_entry, push_sentence, schema_path, source_entries};
-use crate::contract::{CodeList, Column, Contract, Geometry, Kind, Scalar, Visibility};
+use crate::contract::{Code, CodeList, Column, Contract, Geometry, Kind, Scalar, Visibility};
 
 /// Most codes whose labels are listed in a description; longer lists are in the dictionary.
 const LABELS_IN_TEXT: usize = 100;
@@ -112,6 +112,13 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
     if let (Kind::Code, Some(list), Dialect::Package | Dialect::French) = (column.kind, &column.codes, dialect) {
         let categories = list.codes.iter().map(|code| json!({ "value": code.code, "label": code.label }));
         field["categories"] = categories.collect();
+    }
+    if let (Some(list), Dialect::Package) = (&column.codes, dialect) {
+        let label = |code: &Code| match code.label_en.as_str() {
+            "" => json!({ "value": code.code, "label": code.label }),
+            english => json!({ "value": code.code, "label": code.label, "label_en": english }),
+        };
+        field["essaim"] = json!({ "codes": list.codes.iter().map(label).collect::<Vec<_>>() });
     }
     field
 }

@@ -95,9 +95,9 @@ export class Filters {
         { class: "fields" },
         element("p", { class: "field" }, element("label", { for: "map-text", text: t.search }), search),
         this.regions(),
+        element("p", { class: "field" }, button(t.clear, () => this.clear(), { class: "plain" })),
       ),
       ...this.answers(),
-      button(t.clear, () => this.clear(), { class: "plain" }),
     );
   }
 

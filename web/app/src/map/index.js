@@ -180,14 +180,17 @@ export async function start(section, beside) {
   const t = words(language);
   const note = element("p", { class: "soft", role: "status", text: t.loading });
   section.append(note);
+  let app;
   try {
     const outlines = fetch(beside(OUTLINES)).then((response) => response.json());
     const packageUrl = new URL(section.dataset.map, document.baseURI).href;
     const places = await load(named(section), packageUrl, language);
-    new App(section, places, language).begin(unpacked(await outlines));
+    app = new App(section, places, language);
+    app.begin(unpacked(await outlines));
     performance.mark("essaim-map");
     note.remove();
   } catch (error) {
+    app?.element.remove();
     note.textContent = t.failed;
     throw error;
   }

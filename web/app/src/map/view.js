@@ -66,6 +66,8 @@ export class View {
     });
     this.left = [];
     this.open = undefined;
+    this.colours = colours();
+    this.clusters.load([]);
     this.listen();
   }
 
@@ -98,7 +100,7 @@ export class View {
 
   recolour() {
     this.colours = colours();
-    const common = { renderer: this.landCanvas, interactive: false, smoothFactor: 1 };
+    const common = { renderer: this.landCanvas, interactive: false, smoothFactor: 0.5 };
     const { land, border, region } = this.colours;
     const { departements = [], regions = [] } = this.outlines ?? {};
     this.land.clearLayers();
@@ -121,7 +123,7 @@ export class View {
 
   /** Draws what can be seen, and a little around it. */
   draw() {
-    if (!this.map._loaded || !this.colours) return;
+    if (!this.map._loaded) return;
     const seen = this.map.getBounds().pad(0.3);
     const box = [seen.getWest(), seen.getSouth(), seen.getEast(), seen.getNorth()];
     this.spots.clearLayers();
@@ -177,19 +179,17 @@ export class View {
     this.tip = new Tooltip(look).setLatLng(at).setContent(element("span", { text: name })).addTo(this.map);
   }
 
-  /** Marks the open place. */
+  /** Draws the open place above all others, also where it is part of a cluster. */
   ring() {
     this.mark?.remove();
     this.mark = undefined;
     if (this.open === undefined) return;
-    this.mark = new Spot(this.at(this.open), {
-      renderer: this.spotCanvas,
-      radius: 13,
-      interactive: false,
-      fillColor: "transparent",
-      color: this.colours.chosen,
-      weight: 3,
-    }).addTo(this.map);
+    const { kinds, paper, chosen } = this.colours;
+    const kind = this.places.kind[this.open];
+    const common = { renderer: this.spotCanvas, interactive: false };
+    const around = new Spot(this.at(this.open), { ...common, radius: 13, fillColor: paper, color: chosen, weight: 3 });
+    const look = { radius: 7, square: kind % 2 === 1, fillColor: kinds[kind % kinds.length], color: paper, weight: 2 };
+    this.mark = new LayerGroup([around, new Spot(this.at(this.open), { ...common, ...look })]).addTo(this.map);
   }
 
   /** Marks a place as the open one, and brings it into view. */
