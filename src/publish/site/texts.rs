@@ -164,7 +164,7 @@ const TEXTS: &[[&str; 3]] = &[
     ["newer", "il existe une version plus récente, sur", "there is a newer one, on"],
     [
         "no_script",
-        "Les pages de ce site n’ont pas de script : le programme a été construit sans Node.",
+        "Les pages de ce site n’ont pas de script\u{A0}: le programme a été construit sans Node.",
         "The pages of this site have no script: the program was built without Node.",
     ],
     ["none_published", "Aucune version n’est publiée actuellement.", "No release is published at present."],
@@ -225,7 +225,7 @@ const TEXTS: &[[&str; 3]] = &[
     ["sql_columns", "Colonnes de", "Columns of"],
     [
         "sql_curl",
-        "Si ce site est servi par « essaim serve », son adresse /sql répond en JSON, CSV, Parquet ou Arrow.",
+        "Si ce site est servi par «\u{A0}essaim serve\u{A0}», son adresse /sql répond en JSON, CSV, Parquet ou Arrow.",
         "If this site is served by “essaim serve”, its address /sql answers in JSON, CSV, Parquet or Arrow.",
     ],
     [
@@ -249,7 +249,7 @@ const TEXTS: &[[&str; 3]] = &[
     ["sql_pinned", "Dans une version précise, elle s’appelle", "In a given release it is called"],
     [
         "sql_psql",
-        "Si ce site est servi par « essaim serve --pg », psql, R ou un tableur s’y connectent comme à PostgreSQL.",
+        "Si ce site est servi par «\u{A0}essaim serve --pg\u{A0}», psql, R ou un tableur s’y connectent comme à PostgreSQL.",
         "If this site is served by “essaim serve --pg”, psql, R or a spreadsheet connect as to PostgreSQL.",
     ],
     ["sql_tables", "Tables et colonnes", "Tables and columns"],
@@ -297,9 +297,12 @@ mod tests {
             used.captures_iter(&templates).filter_map(|found| found.get(1)).map(|key| key.as_str()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        // Looked up by a value: states of releases and formats of files.
-        let looked_up =
-            |key: &str| key.starts_with("format_") || ["current", "published", "withdrawn", "erased"].contains(&key);
+        // Looked up by a value: states of releases, formats of files, examples of queries.
+        let looked_up = |key: &str| {
+            let families = ["format_", "sql_example_"];
+            families.iter().any(|family| key.starts_with(family))
+                || ["current", "published", "withdrawn", "erased"].contains(&key)
+        };
         let mut said: Vec<&str> = TEXTS.iter().map(|[key, ..]| *key).collect();
         said.sort_unstable();
         let doubled: Vec<_> = said.windows(2).filter(|pair| pair[0] == pair[1]).collect();

@@ -8,13 +8,13 @@ const WORDS = {
   clear: ["Effacer l’historique", "Clear the history"],
   copied: ["Lien copié.", "Link copied."],
   copy: ["Copier le lien de cette requête", "Copy the link to this query"],
-  download: ["Télécharger tout le résultat :", "Download the whole result:"],
+  download: ["Télécharger tout le résultat\u00a0:", "Download the whole result:"],
   empty: ["(vide)", "(empty)"],
   history: ["Historique (sur cet appareil seulement)", "History (on this device only)"],
   milliseconds: ["ms", "ms"],
   next: ["Suivantes", "Next"],
   no_server: [
-    "Ce site est servi comme de simples fichiers : aucune requête ne peut y être exécutée. Les mêmes tables s’interrogent chez vous, avec DuckDB : voir ci-dessous.",
+    "Ce site est servi comme de simples fichiers\u00a0: aucune requête ne peut y être exécutée. Les mêmes tables s’interrogent chez vous, avec DuckDB\u00a0: voir ci-dessous.",
     "This site is served as plain files: no query can run here. The same tables can be queried on your machine, with DuckDB: see below.",
   ],
   of: ["sur", "of"],
@@ -31,7 +31,7 @@ const WORDS = {
     "Le résultat est coupé à la limite du serveur.",
     "The result is cut at the limit of the server.",
   ],
-  unreachable: ["Le serveur ne répond pas :", "The server does not answer:"],
+  unreachable: ["Le serveur ne répond pas\u00a0:", "The server does not answer:"],
 };
 
 /** The words of a language, by key. */
