@@ -113,14 +113,29 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
         let categories = list.codes.iter().map(|code| json!({ "value": code.code, "label": code.label }));
         field["categories"] = categories.collect();
     }
-    if let (Some(list), Dialect::Package) = (&column.codes, dialect) {
+    if dialect == Dialect::Package {
+        let ours = english(column);
+        if !ours.is_empty() {
+            field["essaim"] = Value::Object(ours);
+        }
+    }
+    field
+}
+
+/// What the standards have no place for: the English title, and the codes with their labels in both languages.
+fn english(column: &Column) -> Map<String, Value> {
+    let mut ours = Map::new();
+    if let Some(title) = &column.title_en {
+        ours.insert("title_en".to_owned(), json!(title));
+    }
+    if let Some(list) = &column.codes {
         let label = |code: &Code| match code.label_en.as_str() {
             "" => json!({ "value": code.code, "label": code.label }),
             english => json!({ "value": code.code, "label": code.label, "label_en": english }),
         };
-        field["essaim"] = json!({ "codes": list.codes.iter().map(label).collect::<Vec<_>>() });
+        ours.insert("codes".to_owned(), list.codes.iter().map(label).collect());
     }
-    field
+    ours
 }
 
 /// The JSON profile of Data Package 2.0 lacks the type `list` that its text has, and lets only `any` stand for it.

@@ -3,11 +3,13 @@
 
 use minijinja::context;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::read::{Facts, Release, TableFacts, text};
 use super::words::Language;
 use super::{page, texts};
 use crate::publish::PublishError;
+use crate::release::TableRecord;
 
 /// The page of a language, in the folder of the dataset.
 pub(super) fn path(language: Language) -> &'static str {
@@ -35,6 +37,7 @@ struct Table<'a> {
 struct Column<'a> {
     name: &'a str,
     title: String,
+    lang: &'static str,
     kind: &'a str,
 }
 
@@ -43,7 +46,7 @@ pub(super) fn page(language: Language, facts: &Facts) -> Result<Option<String>, 
     let Some(release) = &facts.release else { return Ok(None) };
     let manifest = &release.manifest;
     let schema = facts.dataset.sql_name();
-    let tables: Vec<Table<'_>> = release.tables.iter().map(|table| described(release, table)).collect();
+    let tables: Vec<Table<'_>> = release.tables.iter().map(|table| described(language, release, table)).collect();
     let homepage = text(&release.package["homepage"]);
     let root = homepage.strip_suffix(&format!("{}/", facts.dataset)).unwrap_or(&homepage);
     let file = "sql.html";
@@ -64,18 +67,23 @@ pub(super) fn page(language: Language, facts: &Facts) -> Result<Option<String>, 
     render().map(Some).map_err(page::drawn(file))
 }
 
-fn described<'a>(release: &'a Release, table: &'a TableFacts) -> Table<'a> {
+fn described<'a>(language: Language, release: &'a Release, table: &'a TableFacts) -> Table<'a> {
     let record = &table.record;
+    let mut resources = release.package["resources"].as_array().into_iter().flatten();
+    let resource = resources.find(|resource| resource["name"] == record.name.as_str());
+    let fields = resource.and_then(|resource| resource["schema"]["fields"].as_array());
     let title = |column: &str| {
-        let mut resources = release.package["resources"].as_array().into_iter().flatten();
-        let resource = resources.find(|resource| resource["name"] == record.name.as_str());
-        let mut fields = resource.and_then(|resource| resource["schema"]["fields"].as_array()).into_iter().flatten();
-        fields.find(|field| field["name"] == column).map(|field| text(&field["title"])).unwrap_or_default()
+        let field = fields.into_iter().flatten().find(|field| field["name"] == column);
+        let said = |title: Option<&Value>| title.map(text).filter(|title| !title.is_empty());
+        let english = said(field.map(|field| &field["essaim"]["title_en"])).filter(|_| language == Language::English);
+        match english {
+            Some(title) => (title, "en"),
+            None => (said(field.map(|field| &field["title"])).unwrap_or_default(), "fr"),
+        }
     };
-    let columns = record.columns.iter().map(|column| Column {
-        name: &column.name,
-        title: title(&column.name),
-        kind: &column.kind,
+    let columns = record.columns.iter().map(|column| {
+        let (title, lang) = title(&column.name);
+        Column { name: &column.name, title, lang, kind: &column.kind }
     });
     let path = format!("{}.parquet", record.name);
     let has = table.files.iter().any(|file| file.path == path);
@@ -88,7 +96,7 @@ fn examples(language: Language, schema: &str, release: &Release) -> Vec<Example>
     let said = texts::of(language);
     let title = |key: &str| said.get(key).copied().unwrap_or_default();
     let tables = || release.tables.iter().map(|table| &table.record);
-    let has = |table: &crate::release::TableRecord, name: &str| table.columns.iter().any(|column| column.name == name);
+    let has = |table: &TableRecord, name: &str| table.columns.iter().any(|column| column.name == name);
     let mut examples = Vec::new();
     let key_figures =
         tables().find(|table| table.name == super::KEY_FIGURES && has(table, "libelle") && has(table, "pourcentage"));

@@ -51,7 +51,7 @@ export class Card {
     const { text, lang } = places.kinds[kind];
     const title = element("h3", { id: "map-card", tabindex: "-1", lang: "fr", text: places.name(place) });
     const rows = told(places, place).flatMap(([column, cell]) => [
-      element("dt", { lang: "fr", text: column.title }),
+      element("dt", column.title),
       element("dd", {}, this.value(column, cell)),
     ]);
     const approximate = places.rows[place].position_origine === "centre_commune";

@@ -22,8 +22,10 @@ function labels(field, language) {
 
 /** A column as the map needs it. */
 function column(field, language) {
-  const { name, title, type, format } = field;
-  return { name, title: title || name, type, uri: format === "uri", labels: labels(field, language) };
+  const { name, type, format } = field;
+  const english = language === "en" ? field.essaim?.title_en : undefined;
+  const title = english ? { text: english, lang: "en" } : { text: field.title || name, lang: "fr" };
+  return { name, title, type, uri: format === "uri", labels: labels(field, language) };
 }
 
 /**

@@ -49,7 +49,7 @@ export function questions(places) {
   return [...found.values()].filter(({ counts }) => counts.size > 0);
 }
 
-function select(id, label, lang, first, options, value, heard) {
+function select(id, label, first, options, value, heard) {
   const list = element(
     "select",
     { id, on: { change: ({ target }) => heard(target.value) } },
@@ -57,7 +57,7 @@ function select(id, label, lang, first, options, value, heard) {
     ...options.map(([code, text, tongue]) => element("option", { value: code, text, lang: tongue })),
   );
   list.value = value;
-  return element("p", { class: "field" }, element("label", { for: id, text: label, lang }), list);
+  return element("p", { class: "field" }, element("label", { for: id, ...label }), list);
 }
 
 /** The form with the filters. `changed` is called after each change of the choice. */
@@ -128,7 +128,7 @@ export class Filters {
     const names = [...new Set(places.rows.map((row) => row.region).filter(Boolean))];
     if (names.length < 2) return null;
     const options = names.sort((a, b) => a.localeCompare(b, "fr")).map((name) => [name, name, "fr"]);
-    return select("map-region", t.region, undefined, t.all_regions, options, choice.region, (name) => {
+    return select("map-region", { text: t.region }, t.all_regions, options, choice.region, (name) => {
       choice.region = name;
       changed(true);
     });
@@ -140,7 +140,7 @@ export class Filters {
     const lists = this.questions.map(({ name, title, labels, counts }) => {
       const options = [...labels].filter(([code]) => counts.has(code));
       const texts = options.map(([code, { text, lang }]) => [code, `${text} (${this.number(counts.get(code))})`, lang]);
-      return select(`map-${name}`, title, "fr", t.any, texts, choice.answers.get(name) ?? "", (code) => {
+      return select(`map-${name}`, title, t.any, texts, choice.answers.get(name) ?? "", (code) => {
         if (code) choice.answers.set(name, code);
         else choice.answers.delete(name);
         changed();
