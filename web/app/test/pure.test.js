@@ -31,7 +31,7 @@ function places() {
         { name: "reseaux", title: "Réseaux", labels },
         { name: "longitude", title: "Longitude" },
         { name: "lieu_methode", title: "Méthode" },
-        { name: "reponses_publiees", title: "Réponses publiées" },
+        { name: "reponses_publiees", title: "Réponses publiées", type: "boolean" },
       ],
     },
     {
@@ -78,7 +78,12 @@ test("filters leave what fits, and who gave no answer fits no answer", () => {
   assert.deepEqual(left({ hidden: new Set(["structures"]) }), ["Fabrique", "Autre"]);
   assert.deepEqual(left({ region: "Corse" }), ["Muette"]);
   assert.deepEqual(left({ text: "ECHELLE bret" }), ["Échelle"]);
-  assert.deepEqual(questions(all).map(({ name, counts }) => [name, counts.get("ptce")]), [["reseaux", 1]]);
+  assert.deepEqual(left({ answers: new Map([["reponses_publiees", "false"]]) }), ["Muette"]);
+  const asked = questions(all, { yes: "oui", no: "non" }).map(({ name, counts }) => [name, Object.fromEntries(counts)]);
+  assert.deepEqual(asked, [
+    ["reseaux", { ptce: 1, cress: 1 }],
+    ["reponses_publiees", { true: 1, false: 1 }],
+  ]);
 });
 
 test("a card tells what is published and no more", () => {

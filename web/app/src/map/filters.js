@@ -3,10 +3,10 @@
 import { button, element, settled } from "../dom.js";
 import { folded } from "./data.js";
 
-/** What a cell holds, as a list. */
+/** What a cell holds, as a list of texts. */
 function held(cell) {
   if (cell === null || cell === undefined) return [];
-  return Array.isArray(cell) ? cell : [cell];
+  return Array.isArray(cell) ? cell : [String(cell)];
 }
 
 /** The choice of a person; everything is shown by default. */
@@ -31,13 +31,19 @@ export function chosen(places, choice) {
   return left;
 }
 
-/** Columns with codes that places can be filtered by, each once, with how many places gave each answer. */
-export function questions(places) {
+/** Columns of codes, and of yes and no, each once, with how many places gave each answer. */
+export function questions(places, t) {
   const found = new Map();
+  const plain = (text) => ({ text });
+  const either = new Map([
+    ["true", plain(t.yes)],
+    ["false", plain(t.no)],
+  ]);
   for (const layer of places.layers) {
     for (const column of layer.columns) {
-      if (column.labels && column !== layer.kind && !found.has(column.name)) {
-        found.set(column.name, { ...column, counts: new Map() });
+      const labels = column.type === "boolean" ? either : column.labels;
+      if (labels && column !== layer.kind && !found.has(column.name)) {
+        found.set(column.name, { ...column, labels, counts: new Map() });
       }
     }
   }
@@ -64,7 +70,7 @@ function select(id, label, first, options, value, heard) {
 export class Filters {
   constructor(places, choice, { t, number, changed }) {
     Object.assign(this, { places, choice, t, number, changed });
-    this.questions = questions(places);
+    this.questions = questions(places, t);
     this.element = element("form", {
       class: "map-filters",
       "aria-label": t.filters,
