@@ -82,11 +82,11 @@ python_environment() {
     echo "$environment is made"
 }
 
-# What Debian packages, by the command that each brings.
+# Programs that tests drive, each with the package that Debian has it in.
 system_packages() {
-    local command missing=()
-    for command in chromium; do
-        command -v "$command" >/dev/null || missing+=("$command")
+    local pair missing=()
+    for pair in chromium:chromium psql:postgresql-client; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     if [ "${#missing[@]}" -eq 0 ]; then
         echo "nothing is missing"

@@ -24,11 +24,10 @@ export function address(endpoint, query, format) {
   return url.href;
 }
 
-/** Reads an answer: names of columns, rows as lists. */
-function table(body) {
-  const columns = body.columns.map((column) => (typeof column === "string" ? { name: column } : column));
-  const listed = (row) => (Array.isArray(row) ? row : columns.map(({ name }) => row[name]));
-  return { columns, rows: body.rows.map(listed), truncated: body.truncated === true };
+/** A document whose whole numbers keep all their digits: those that no number holds become texts. */
+function parsed(text) {
+  const whole = (value) => typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return JSON.parse(text, (_, value, context) => (whole(value) ? (context?.source ?? value) : value));
 }
 
 /** Runs a query. `signal` stops it. */
@@ -44,5 +43,12 @@ export async function run(endpoint, query, signal) {
   if (type.includes("problem+json")) throw new Refused("problem", await response.json());
   // A host of plain files answers with a page of its own.
   if (!type.includes("json")) throw new Refused(response.status >= 500 ? "lost" : "none", { detail: `${response.status}` });
-  return table(await response.json());
+  try {
+    const { columns, rows, releases = [] } = parsed(await response.text());
+    return { columns, rows, releases };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    // An answer that was cut off under way.
+    throw new Refused("lost", { detail: error.message });
+  }
 }

@@ -21,14 +21,20 @@ export function position(query, { line, column }) {
   return before + letters.length;
 }
 
-/** What is shown of a problem. */
-export function shown(query, problem, t) {
-  const caret = pointed(query, problem);
-  const message = problem.message ?? problem.detail ?? problem.title;
-  const place = caret ? ` (${t.at} ${problem.line}, ${t.at_column} ${problem.column})` : "";
+/** What is shown of one mistake. */
+function mistake(query, { message, label, help, ...place }, t) {
+  const caret = pointed(query, place);
+  const where = caret ? ` (${t.at} ${place.line}, ${t.at_column} ${place.column})` : "";
   return [
-    element("p", {}, element("strong", { lang: "en", text: message }), place),
-    caret ? element("pre", { tabindex: "0", text: caret }) : null,
-    problem.help ? element("p", { lang: "en", text: problem.help }) : null,
+    element("p", {}, element("strong", { lang: "en", text: message }), where),
+    caret ? element("pre", { tabindex: "0", text: label ? `${caret} ${label}` : caret }) : null,
+    help ? element("p", { lang: "en", text: help }) : null,
   ].filter(Boolean);
+}
+
+/** What is shown of a refusal: all mistakes of the query, or why it was not run. */
+export function shown(query, refusal, t) {
+  const { problems = [], detail, title, ...rest } = refusal;
+  const mistakes = problems.length > 0 ? problems : [{ ...rest, message: detail ?? title }];
+  return mistakes.flatMap((one) => mistake(query, one, t));
 }

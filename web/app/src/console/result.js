@@ -6,7 +6,7 @@ import { address, FORMATS } from "./api.js";
 const PAGE = 50;
 
 /** Types whose cells stand to the right. */
-const NUMERIC = /^(u?int|float|decimal|double|integer|number|bigint|smallint|real)/i;
+const NUMERIC = new Set(["integer", "number"]);
 
 /** A cell as text. */
 export function spelled(cell) {
@@ -26,7 +26,7 @@ export class Result {
   }
 
   /** Shows what a query gave. */
-  show({ columns, rows, truncated }, milliseconds, { endpoint, query, stem }) {
+  show({ columns, rows, releases }, milliseconds, { endpoint, query, stem }) {
     const { t, number } = this;
     Object.assign(this, { columns, rows, page: 0 });
     const count = `${number(rows.length)} ${rows.length === 1 ? t.row : t.rows}`;
@@ -46,11 +46,12 @@ export class Result {
       " ",
       element("a", { href: address(endpoint, query, format), download: `${stem}.${format}`, text: name }),
     ]);
+    const read = releases.map(({ dataset, release }) => `${dataset}@${release}`);
     this.pages = element("nav", { class: "pages", "aria-label": t.pages });
     this.element.replaceChildren(
       title,
       element("p", {}, t.download, ...downloads),
-      ...(truncated ? [element("p", { class: "banner", text: t.truncated })] : []),
+      element("p", { class: "soft", text: read.length > 0 ? `${t.read} ${read.join(", ")}` : "" }),
       element(
         "div",
         { class: "scroll", role: "region", "aria-labelledby": "console-caption", tabindex: "0" },
@@ -64,7 +65,7 @@ export class Result {
   }
 
   is_number({ type }) {
-    return NUMERIC.test(type ?? "");
+    return NUMERIC.has(type);
   }
 
   draw() {

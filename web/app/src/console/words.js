@@ -21,16 +21,13 @@ const WORDS = {
   pages: ["Pages du résultat", "Pages of the result"],
   previous: ["Précédentes", "Previous"],
   query: ["Requête SQL", "SQL query"],
+  read: ["Lu dans", "Read from"],
   result: ["Résultat", "Result"],
   row: ["ligne", "row"],
   rows: ["lignes", "rows"],
   run: ["Exécuter", "Run"],
   run_hint: ["Ctrl + Entrée exécute la requête.", "Ctrl + Enter runs the query."],
   running: ["La requête est en cours…", "The query is running…"],
-  truncated: [
-    "Le résultat est coupé à la limite du serveur.",
-    "The result is cut at the limit of the server.",
-  ],
   unreachable: ["Le serveur ne répond pas\u00a0:", "The server does not answer:"],
 };
 
