@@ -90,6 +90,9 @@ class App {
     this.section.append(this.element);
     this.section.dataset.script = "ready";
     this.canvas.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    for (const use of ["pointerdown", "keydown", "wheel", "click", "change"]) {
+      this.element.addEventListener(use, () => (this.used = true), { capture: true, passive: true });
+    }
     this.view = new View(this.canvas, this.places, {
       moved: settled(80, () => this.moved()),
       place: (place) => this.show(place, () => this.canvas.focus()),
@@ -146,14 +149,13 @@ class App {
     this.remember();
   }
 
-  /** Keeps the address of the page in step, once the map was used. */
+  /** Keeps the address of the page in step, once somebody used the map. */
   remember() {
     const { choice } = this;
     const open = this.view.open === undefined ? null : this.places.address(this.view.open);
     const address = written({ view: this.view.get(), choice, open });
-    // The first view is the one that everybody gets: an address says nothing of it.
-    if (this.first === undefined) this.first = address;
-    if (address !== this.first || location.hash.startsWith("#map?")) history.replaceState(history.state, "", address);
+    // What everybody gets needs no address.
+    if (this.used || location.hash.startsWith("#map?")) history.replaceState(history.state, "", address);
   }
 
   /** Opens the card of a place. `back` gives the focus back when it closes. */
