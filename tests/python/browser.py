@@ -15,7 +15,7 @@ import re
 import sys
 import unittest
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 from urllib.parse import unquote
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -266,6 +266,37 @@ class Site(unittest.TestCase):
                     self.assertLessEqual(wide, NARROW["width"], path)
                     name = path.replace("/", "-").removesuffix(".html")
                     self.picture(page, f"narrow-{scheme}-{name}", full_page=True)
+
+    def test_one_finger_scrolls_the_page_and_two_zoom_the_map(self) -> None:
+        with self.visit(viewport=NARROW, is_mobile=True, has_touch=True) as visit:
+            page = visit.page(f"{self.dataset}/index.html")
+            map_ready(page)
+            page.locator(".map-canvas").scroll_into_view_if_needed()
+            touches = visit.context.new_cdp_session(page)
+
+            def touch(kind: str, *points: Tuple[float, float]) -> None:
+                fingers = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
+                touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+            def middle() -> Tuple[float, float]:
+                box = page.locator(".map-canvas").bounding_box()
+                assert box
+                return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+            top = page.evaluate("scrollY")
+            x, y = middle()
+            touch("touchStart", (x, y))
+            for step in range(12):
+                touch("touchMove", (x, y - 10 * step))
+            touch("touchEnd")
+            page.wait_for_function("(top) => scrollY > top", arg=top)
+            page.locator(".map-canvas").scroll_into_view_if_needed()
+            x, y = middle()
+            touch("touchStart", (x - 20, y), (x + 20, y))
+            for step in range(12):
+                touch("touchMove", (x - 20 - 6 * step, y), (x + 20 + 6 * step, y))
+            touch("touchEnd")
+            page.wait_for_function("parseFloat(location.hash.split('view=')[1]) >= 6")
 
     def test_what_is_pressed_is_large_enough(self) -> None:
         with self.visit(viewport=NARROW, is_mobile=True, has_touch=True) as visit:
