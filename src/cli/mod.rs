@@ -6,6 +6,7 @@
 mod advice;
 mod catalog;
 mod check;
+mod ending;
 mod init;
 mod logging;
 mod printer;
@@ -16,6 +17,7 @@ mod reproduce;
 mod run;
 mod runs;
 mod schedule;
+mod serve;
 mod summary;
 mod test;
 
@@ -80,6 +82,7 @@ const EXAMPLES: &str = "Examples:
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
   essaim releases list                          what has been published
   essaim schedule                               run pipelines by their schedule, unattended
+  essaim serve                                  the site, every file and the API over HTTP
   essaim runs list                              what runs did";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -118,6 +121,8 @@ enum Command {
     Catalog(catalog::CatalogArguments),
     /// Run pipelines by their schedule, unattended
     Schedule(schedule::ScheduleArguments),
+    /// Serve what is published: the site, every file and the API over HTTP
+    Serve(serve::ServeArguments),
     /// Show what runs did
     Runs(runs::RunsArguments),
     /// Build a release once more from its inputs, and compare every byte
@@ -173,6 +178,7 @@ async fn dispatch(arguments: &Arguments, printer: &Arc<Printer>) -> Exit {
         Command::Releases(command) => releases::releases(command, project, printer).await,
         Command::Catalog(command) => catalog::catalog(command, project, printer).await,
         Command::Schedule(command) => schedule::schedule(command, project, printer).await,
+        Command::Serve(command) => serve::serve(command, project, printer).await,
         Command::Runs(command) => runs::runs(command, project, printer).await,
         Command::Reproduce(command) => reproduce::reproduce(command, project, printer).await,
     }

@@ -2,18 +2,10 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::csv::WriterBuilder;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
-use arrow::ipc::writer::StreamWriter;
-use arrow::json::LineDelimitedWriter;
+use arrow::array::RecordBatch;
 use clap::{Args, ValueEnum};
 use futures::TryStreamExt as _;
-use parquet::arrow::ArrowWriter;
 
 use super::Exit;
 use super::printer::Printer;
@@ -25,6 +17,7 @@ use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::commit::log;
 use crate::release::Manifest;
 use crate::run::history;
+use crate::serve::sql::format::{AnswerFormat, AnswerWriter};
 use crate::store::{Store, StoreKey};
 
 /// Name of the public store inside the engine.
@@ -74,6 +67,19 @@ enum Format {
     Parquet,
     /// An Arrow IPC stream
     Arrow,
+}
+
+impl Format {
+    /// What others than people read.
+    fn of_answer(self) -> Option<AnswerFormat> {
+        match self {
+            Self::Table => None,
+            Self::Csv => Some(AnswerFormat::Csv),
+            Self::Json => Some(AnswerFormat::JsonLines),
+            Self::Parquet => Some(AnswerFormat::Parquet),
+            Self::Arrow => Some(AnswerFormat::Arrow),
+        }
+    }
 }
 
 /// Runs one SELECT and writes the answer to stdout.
@@ -211,103 +217,36 @@ impl Desk<'_> {
     }
 }
 
-/// Takes batches in and writes them to stdout.
-enum Output {
-    Table(Vec<RecordBatch>),
-    /// With whether a batch, and so the header, was written.
-    Csv(Box<arrow::csv::Writer<std::io::Stdout>>, bool),
-    Json(LineDelimitedWriter<std::io::Stdout>),
-    Parquet(Box<ArrowWriter<std::io::Stdout>>),
-    Arrow(Box<StreamWriter<std::io::Stdout>>),
-}
-
-impl Output {
-    fn new(format: Format, schema: &SchemaRef) -> Result<Self, ArrowError> {
-        let out = std::io::stdout();
-        Ok(match format {
-            Format::Table => Self::Table(Vec::new()),
-            Format::Csv => Self::Csv(Box::new(WriterBuilder::new().with_header(true).build(out)), false),
-            Format::Json => Self::Json(LineDelimitedWriter::new(out)),
-            Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, Arc::clone(schema), None)?)),
-            Format::Arrow => Self::Arrow(Box::new(StreamWriter::try_new(out, schema)?)),
-        })
-    }
-
-    fn take(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
-        match self {
-            Self::Table(batches) => batches.push(batch),
-            Self::Csv(writer, written) => {
-                writer.write(&joined_lists(&batch)?)?;
-                *written = true;
-            }
-            Self::Json(writer) => writer.write(&batch)?,
-            Self::Parquet(writer) => writer.write(&batch)?,
-            Self::Arrow(writer) => writer.write(&batch)?,
-        }
-        Ok(())
-    }
-
-    fn finish(self, schema: &SchemaRef, printer: &Printer) -> Result<(), ArrowError> {
-        match self {
-            Self::Table(batches) => {
-                let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-                let batches =
-                    if batches.is_empty() { vec![RecordBatch::new_empty(Arc::clone(schema))] } else { batches };
-                printer.data(&format!("{}\n", arrow::util::pretty::pretty_format_batches(&batches)?));
-                printer.talk(&format!("{rows} row{}\n", if rows == 1 { "" } else { "s" }));
-            }
-            Self::Csv(mut writer, written) => {
-                if !written {
-                    writer.write(&joined_lists(&RecordBatch::new_empty(Arc::clone(schema)))?)?;
-                }
-                writer.into_inner().flush()?;
-            }
-            Self::Json(mut writer) => writer.finish()?,
-            Self::Parquet(writer) => {
-                writer.close()?;
-            }
-            Self::Arrow(mut writer) => writer.finish()?,
-        }
-        Ok(())
-    }
-}
-
-/// Lists as their items joined by `|`: a CSV cell holds one text.
-fn joined_lists(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let mut fields = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if !matches!(field.data_type(), DataType::List(_)) {
-            fields.push(field.as_ref().clone());
-            columns.push(Arc::clone(column));
-            continue;
-        }
-        let texts: Result<StringArray, ArrowError> = column
-            .as_list::<i32>()
-            .iter()
-            .map(|list| {
-                let Some(list) = list else { return Ok(None) };
-                let items = cast(&list, &DataType::Utf8)?;
-                let items: Vec<&str> = items.as_string::<i32>().iter().flatten().collect();
-                Ok(Some(items.join("|")))
-            })
-            .collect();
-        fields.push(Field::new(field.name(), DataType::Utf8, true));
-        columns.push(Arc::new(texts?));
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-}
-
 async fn write(answer: Answer, format: Format, printer: &Printer) -> Result<(), Exit> {
     let failed = |error: &dyn std::error::Error| {
         printer.failure(error);
         Exit::Failed
     };
-    let schema = answer.schema;
-    let mut output = Output::new(format, &schema).map_err(|error| failed(&error))?;
+    let Some(format) = format.of_answer() else { return draw(answer, printer).await };
+    let mut out = std::io::stdout();
+    let mut writer = AnswerWriter::new(format, &answer.schema, &[]).map_err(|error| failed(&error))?;
     let mut stream = answer.stream;
     while let Some(batch) = stream.try_next().await.map_err(|error| failed(&error))? {
-        output.take(batch).map_err(|error| failed(&error))?;
+        writer.write(&batch).map_err(|error| failed(&error))?;
+        out.write_all(&writer.take()).map_err(|error| failed(&error))?;
     }
-    output.finish(&schema, printer).map_err(|error| failed(&error))
+    let rest = writer.finish().map_err(|error| failed(&error))?;
+    out.write_all(&rest).and_then(|()| out.flush()).map_err(|error| failed(&error))
+}
+
+/// Draws a table for people.
+async fn draw(answer: Answer, printer: &Printer) -> Result<(), Exit> {
+    let failed = |error: &dyn std::error::Error| {
+        printer.failure(error);
+        Exit::Failed
+    };
+    let mut batches: Vec<RecordBatch> = answer.stream.try_collect().await.map_err(|error| failed(&error))?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(answer.schema));
+    }
+    let drawn = arrow::util::pretty::pretty_format_batches(&batches).map_err(|error| failed(&error))?;
+    printer.data(&format!("{drawn}\n"));
+    printer.talk(&format!("{rows} row{}\n", if rows == 1 { "" } else { "s" }));
+    Ok(())
 }

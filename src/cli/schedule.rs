@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::ending::Ending;
 use super::printer::Printer;
 use super::run::{clock, now};
 use super::{Exit, project, summary};
@@ -84,7 +84,7 @@ impl Audience for Screen {
 }
 
 /// What the service says of itself.
-struct Pulse(Arc<Keeper>);
+pub(super) struct Pulse(pub(super) Arc<Keeper>);
 
 impl Health for Pulse {
     fn ails(&self) -> Option<String> {
@@ -99,16 +99,34 @@ impl Health for Pulse {
 
 /// Keeps the schedule until it is told to end.
 pub(super) async fn schedule(arguments: &ScheduleArguments, folder: &Path, printer: &Arc<Printer>) -> Exit {
+    let keeper = match keeper(folder, printer, arguments.list).await {
+        Ok(keeper) => keeper,
+        Err(exit) => return exit,
+    };
+    if arguments.list {
+        return Exit::Done;
+    }
+    match serve_and_keep(&keeper, arguments, printer).await {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            printer.failure(error.as_ref());
+            Exit::Failed
+        }
+    }
+}
+
+/// A keeper of the project's schedule. It tells when each pipeline is due next: as data, or in words.
+pub(super) async fn keeper(folder: &Path, printer: &Arc<Printer>, as_data: bool) -> Result<Arc<Keeper>, Exit> {
     let world = World { folder: folder.to_owned(), env: Arc::new(project::environment()), now: Box::new(now), clock };
     let keeper = match Keeper::start(world, Arc::new(Screen(Arc::clone(printer)))) {
         Ok(keeper) => Arc::new(keeper),
         Err(ScheduleError::Project(NotLoaded::Mistakes(problems))) => {
             printer.problems(&problems);
-            return Exit::Mistake;
+            return Err(Exit::Mistake);
         }
         Err(error) => {
             printer.failure(&error);
-            return Exit::Failed;
+            return Err(Exit::Failed);
         }
     };
     let upcoming = keeper.upcoming().await;
@@ -116,7 +134,7 @@ pub(super) async fn schedule(arguments: &ScheduleArguments, folder: &Path, print
         printer.failure_lines(&[
             "no pipeline has a schedule: write `[schedule]` with `cron = \"30 2 * * *\"` into its file".to_owned(),
         ]);
-        return Exit::Mistake;
+        return Err(Exit::Mistake);
     }
     for (dataset, zone, at) in upcoming {
         let at = at.map_or_else(
@@ -127,30 +145,21 @@ pub(super) async fn schedule(arguments: &ScheduleArguments, folder: &Path, print
             },
         );
         let line = format!("{dataset}\t{at}\n");
-        if arguments.list {
+        if as_data {
             printer.data(&line);
         } else {
             printer.talk(&format!("next: {line}"));
         }
     }
-    if arguments.list {
-        return Exit::Done;
-    }
-    match keep(&keeper, arguments, printer).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            printer.failure(error.as_ref());
-            Exit::Failed
-        }
-    }
+    Ok(keeper)
 }
 
-async fn keep(
+async fn serve_and_keep(
     keeper: &Arc<Keeper>,
     arguments: &ScheduleArguments,
     printer: &Printer,
-) -> Result<Exit, Box<dyn std::error::Error>> {
-    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+) -> Result<(), Box<dyn std::error::Error>> {
+    let ending = Ending::watch()?;
     let server = match &arguments.http {
         Some(address) => Some(operations(address, Arc::new(Pulse(Arc::clone(keeper)))).await?),
         None => None,
@@ -158,8 +167,27 @@ async fn keep(
     if let Some(server) = &server {
         printer.talk(&format!("health and metrics: http://{}/metrics\n", server.address));
     }
+    let (every, grace) = (Duration::from_secs(arguments.every), Duration::from_secs(arguments.grace));
+    let ended = keep(keeper, every, grace, &ending).await?;
+    if let Some(server) = server {
+        server.stop().await;
+    }
+    printer.talk(if ended { "ended\n" } else { LEFT });
+    Ok(())
+}
+
+/// What is said when a run did not end in its time.
+pub(super) const LEFT: &str = "ended; the run that was under way is left for the next start\n";
+
+/// Keeps the schedule until it is told to end. Gives whether the run that was under way, if any, came to its end.
+pub(super) async fn keep(
+    keeper: &Keeper,
+    every: Duration,
+    grace: Duration,
+    ending: &Ending,
+) -> Result<bool, Box<dyn std::error::Error>> {
     let (sender, mut due) = tokio::sync::mpsc::unbounded_channel();
-    let mut ticker = tick_every(Duration::from_secs(arguments.every), move || {
+    let mut ticker = tick_every(every, move || {
         sender.send(()).ok();
     })
     .await?;
@@ -168,19 +196,14 @@ async fn keep(
         tokio::select! {
             Some(()) = due.recv() => ticks.push(keeper.tick()),
             Some(()) = ticks.next() => {}
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
+            () = ending.asked() => break,
         }
     }
     ticker.shutdown().await?;
     let all = async { while ticks.next().await.is_some() {} };
     let ended = tokio::select! {
-        ended = tokio::time::timeout(Duration::from_secs(arguments.grace), all) => ended.is_ok(),
-        _ = interrupted.recv() => false,
+        ended = tokio::time::timeout(grace, all) => ended.is_ok(),
+        () = ending.hurried() => false,
     };
-    if let Some(server) = server {
-        server.stop().await;
-    }
-    printer.talk(if ended { "ended\n" } else { "ended; the run that was under way is left for the next start\n" });
-    Ok(Exit::Done)
+    Ok(ended)
 }

@@ -10,11 +10,9 @@ use super::gate::table_gates;
 use super::licence;
 use super::load::ProjectFiles;
 use super::network::Network;
-use super::pipeline::{
-    DEMO_KEY, FigureSpec, FigureUnit, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread,
-};
+use super::pipeline::{DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread};
 use super::table::Lookups;
-use super::{REFERENCE_TABLES, alarm, check, keys, questionnaire, schedule, source, table, testing};
+use super::{REFERENCE_TABLES, alarm, check, figure, keys, questionnaire, schedule, source, sql, table, testing};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
 use crate::diagnostic::document::{Fields, parse_toml};
@@ -117,6 +115,7 @@ fn essaim_toml(scope: &mut Scope<'_>) -> Option<Project> {
         read_back: ReadBack::default(),
         key: Secret::new(DEMO_KEY),
         alarm: alarm::alarm(&top, scope),
+        sql: sql::sql(&top, scope),
         pipelines: Vec::new(),
     };
     let resolved = |text: Option<Spanned<String>>| text.and_then(|text| resolve(&text, scope.env, scope.problems));
@@ -417,8 +416,8 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
         }
     }
     table_gates(&fields, pipeline, scope);
-    for figure in fields.tables("figure") {
-        if let Some(figure) = figure_spec(figure, pipeline, scope) {
+    for typed in fields.tables("figure") {
+        if let Some(figure) = figure::figure(typed, pipeline, scope) {
             pipeline.figures.push(figure);
         }
     }
@@ -444,56 +443,4 @@ fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problem
         )
         .suggest(&name.value, known),
     );
-}
-
-fn figure_spec(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Option<FigureSpec> {
-    let table = fields.required_text("table");
-    let title = fields.required_text("title");
-    let (label, value) = (fields.required_text("label"), fields.required_text("value"));
-    let unit = fields.text("unit");
-    let base = fields.text("base").map(|text| text.value).unwrap_or_default();
-    let notes = fields.texts("notes").into_iter().map(|text| text.value).collect();
-    fields.finish();
-    let (table, title, label, value) = (table?, title?, label?, value?);
-    let name = table.value.parse::<TableName>().ok().filter(|name| pipeline.published.contains(name));
-    let Some(name) = name else {
-        scope.problems.push(
-            table
-                .problem(
-                    "pipeline::unknown_table",
-                    format!("`{}` is not published", table.value),
-                    "a figure draws a published table",
-                )
-                .suggest(&table.value, pipeline.published.iter().map(TableName::as_str)),
-        );
-        return None;
-    };
-    let contract = scope.contracts.get(name.as_str())?;
-    for column in [&label, &value] {
-        if !contract.public_columns().any(|public| public.name == column.value) {
-            scope.problems.push(
-                column
-                    .problem(
-                        "pipeline::unknown_column",
-                        format!("`{name}` has no public column `{}`", column.value),
-                        "unknown",
-                    )
-                    .suggest(&column.value, contract.public_columns().map(|public| public.name.as_str())),
-            );
-        }
-    }
-    let unit = match unit.as_ref().map(|unit| unit.value.as_str()) {
-        None | Some("count") => FigureUnit::Count,
-        Some("percent") => FigureUnit::Percent,
-        Some(other) => {
-            let place = unit.as_ref()?;
-            scope.problems.push(
-                place
-                    .problem("pipeline::figure_unit", format!("`{other}` is not a unit"), "unknown")
-                    .suggest(other, ["count", "percent"]),
-            );
-            FigureUnit::Count
-        }
-    };
-    Some(FigureSpec { table: name, title: title.value, label: label.value, value: value.value, unit, base, notes })
 }

@@ -20,6 +20,7 @@ pub use super::reading::{
     OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
 };
 pub use super::schedule::Schedule;
+pub use super::sql::SqlLimits;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
     DataGouvSource, GeocoderSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource,
@@ -335,6 +336,8 @@ pub struct Project {
     pub key: Secret,
     /// Who is told when something is wrong.
     pub alarm: AlarmSettings,
+    /// What those who ask a server in SQL may use.
+    pub sql: SqlLimits,
     /// Pipelines, by name.
     pub pipelines: Vec<Pipeline>,
 }

@@ -121,6 +121,62 @@ impl EngineError {
     }
 }
 
+/// Whose fault it is that the engine failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// More memory or disk was needed than there is.
+    Memory,
+    /// A value that the statement computes does not exist, such as a division by zero; in words.
+    Value(String),
+    /// A file could not be read.
+    Store,
+    /// Something that should not happen.
+    Bug,
+}
+
+impl EngineError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Setup { source, .. } | Self::Register { source, .. } | Self::Execute { source, .. } => fault(source),
+            Self::Unfit { source, .. } => Fault::Value(source.to_string()),
+            Self::Stored { .. } | Self::Changed { .. } | Self::MissingColumn { .. } | Self::Sink { .. } => Fault::Bug,
+        }
+    }
+}
+
+fn fault(error: &DataFusionError) -> Fault {
+    let root = error.find_root();
+    let told = || {
+        let text = root.strip_backtrace();
+        let text = text.lines().next().unwrap_or_default();
+        let (_, text) = text.rsplit_once("error: ").unwrap_or(("", text));
+        Fault::Value(text.to_owned())
+    };
+    match root {
+        DataFusionError::ResourcesExhausted(_) => Fault::Memory,
+        DataFusionError::ArrowError(error, _) => match error.as_ref() {
+            ArrowError::IoError(..)
+            | ArrowError::ExternalError(_)
+            | ArrowError::ParquetError(_)
+            | ArrowError::IpcError(_) => Fault::Store,
+            ArrowError::MemoryError(_)
+            | ArrowError::DictionaryKeyOverflowError
+            | ArrowError::OffsetOverflowError(_) => Fault::Memory,
+            _ => told(),
+        },
+        DataFusionError::Execution(_)
+        | DataFusionError::Plan(_)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::SchemaError(..) => told(),
+        DataFusionError::ObjectStore(_)
+        | DataFusionError::ParquetError(_)
+        | DataFusionError::IoError(_)
+        | DataFusionError::External(_) => Fault::Store,
+        _ => Fault::Bug,
+    }
+}
+
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

@@ -9,6 +9,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int16Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
 use futures::TryStreamExt as _;
 
 use crate::contract::arrow::{CODES_KEY, dictionary_type};
@@ -129,4 +131,12 @@ pub(super) async fn answer(engine: &Engine, sql: &str) -> String {
     let batches: Vec<RecordBatch> = answer.stream.try_collect().await.unwrap();
     let drawn = pretty_format_batches(&batches).unwrap();
     drawn.to_string()
+}
+
+/// Adds a function `broken()` that breaks off in the middle of its work.
+pub(crate) fn install_broken(context: &SessionContext) -> Result<(), std::convert::Infallible> {
+    let broken = |_: &[ColumnarValue]| -> datafusion::common::Result<ColumnarValue> { panic!("broken") };
+    let types = vec![DataType::Utf8];
+    context.register_udf(create_udf("broken", types, DataType::Int64, Volatility::Immutable, Arc::new(broken)));
+    Ok(())
 }

@@ -22,6 +22,8 @@ pub(super) struct Names {
     pub(super) functions: Vec<Spanned<String>>,
     /// What is understood and not allowed.
     pub(super) refused: Vec<Problem>,
+    /// Parameters such as `$1`, refused wherever nothing fills them.
+    pub(super) parameters: Vec<Problem>,
     columns: Vec<Spanned<String>>,
     texts: Vec<Spanned<String>>,
     cases: Vec<Span>,
@@ -44,6 +46,7 @@ impl Names {
             list.dedup();
         }
         names.refused.dedup();
+        names.parameters.dedup();
         names
     }
 
@@ -59,6 +62,13 @@ impl Names {
             })
         };
         self.tables.iter().filter_map(unknown).collect()
+    }
+
+    /// A table that a statement names outside FROM, as DESCRIBE does.
+    pub(super) fn of_table(name: &ObjectName, file: &Arc<SourceFile>) -> Self {
+        let value = full_name(name.0.iter().filter_map(|part| part.as_ident()));
+        let table = Spanned { value, file: Arc::clone(file), span: to_span(file, name.span()) };
+        Self { tables: vec![shortened(table, name)], ..Self::default() }
     }
 
     /// Gives problems without a place the only place that their message can mean.
@@ -116,10 +126,15 @@ fn full_name<'a>(parts: impl IntoIterator<Item = &'a Ident>) -> String {
 }
 
 /// A table's name without the schema and the catalog that it stands in anyway.
-fn short_name(name: &str) -> &str {
-    let after_catalog = name.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
+fn short_name(name: &str, parts: usize) -> &str {
+    let after_catalog = name.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).filter(|_| parts > 2);
+    let after_catalog = after_catalog.unwrap_or(name);
     let after_schema = after_catalog.strip_prefix(DEFAULT_SCHEMA).and_then(|rest| rest.strip_prefix('.'));
     after_schema.unwrap_or(after_catalog)
+}
+
+fn shortened(table: Spanned<String>, name: &ObjectName) -> Spanned<String> {
+    table.map(|value| short_name(&value, name.0.len()).to_owned())
 }
 
 struct Finder<'a> {
@@ -169,7 +184,7 @@ impl Visitor for Finder<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Self::Break> {
         match factor {
             TableFactor::Table { name, args: None, .. } => {
-                let table = self.spanned(name).map(|name| short_name(&name).to_owned());
+                let table = shortened(self.spanned(name), name);
                 if !self.ctes.contains(&table.value) {
                     self.names.tables.push(table);
                 }
@@ -205,7 +220,7 @@ impl Visitor for Finder<'_> {
             Value::SingleQuotedString(text) => {
                 self.names.texts.push(Spanned { value: text.clone(), file: Arc::clone(self.file), span });
             }
-            Value::Placeholder(name) => self.names.refused.push(
+            Value::Placeholder(name) => self.names.parameters.push(
                 Problem::at(
                     "sql::refused",
                     format!("`{name}` is a parameter, and nothing fills it"),

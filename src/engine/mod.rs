@@ -5,7 +5,8 @@
 //! - authors of models, one SELECT per file: [`Engine::references`] says which tables a file reads, [`Engine::plan`]
 //!   checks it against the tables' shapes and says from which columns each of its own derives ([`lineage`]),
 //!   [`Engine::execute`] streams its rows in a total order, so that the same inputs give the same bytes;
-//! - readers of releases: [`Engine::query`] answers one read-only statement.
+//! - readers of releases: [`Engine::query`] answers one read-only statement; [`Engine::prepare`] and
+//!   [`Engine::answer`] do so in two steps, within [`Bounds`] for strangers, over the tables of a [`Library`].
 //!
 //! What a person typed wrongly comes back as [`Problem`](crate::diagnostic::Problem)s with their place in the SQL;
 //! everything else is an [`EngineError`].
@@ -29,17 +30,21 @@
 mod error;
 mod execute;
 mod functions;
+mod guard;
+mod library;
 pub mod lineage;
 mod locate;
+mod meter;
 mod plan;
 mod problem;
 mod query;
 mod rules;
 mod statement;
 mod tables;
+mod width;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,13 +57,17 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::Volatility;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionConfig;
 
-pub use error::{EngineError, QueryError, SinkError};
+pub use datafusion::common::ScalarValue;
+pub use datafusion::prelude::SessionContext;
+pub use error::{EngineError, Fault, QueryError, SinkError};
 pub use execute::{BATCH_ROWS, Sink};
+pub use guard::Bounds;
+pub use library::{Library, Missing};
 pub use plan::Planned;
-pub use query::{Answer, AnswerStream};
-pub use tables::StoreHandle;
+pub use query::{Answer, AnswerStream, PreparedQuery};
+pub use tables::{ReleaseTable, StoreHandle, below};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "essaim";
@@ -88,6 +97,8 @@ pub struct EngineOptions {
 pub struct Engine {
     context: SessionContext,
     removed: Arc<BTreeMap<String, Removed>>,
+    /// Where tables come from that are not registered.
+    shelves: Option<library::Shelves>,
 }
 
 /// Why a function was taken out.
@@ -130,7 +141,7 @@ impl Engine {
         for function in functions::all() {
             context.register_udf(function);
         }
-        Ok(Self { context, removed })
+        Ok(Self { context, removed, shelves: None })
     }
 }
 

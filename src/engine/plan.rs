@@ -86,6 +86,7 @@ impl Engine {
     pub(super) fn checked(&self, parsed: &Parsed) -> Result<LogicalPlan, Vec<Problem>> {
         let names = Names::of(parsed);
         let mut found = names.refused.clone();
+        found.extend(names.parameters.iter().cloned());
         found.extend(names.unknown_tables(&self.table_names()));
         found.extend(self.check_functions(&names));
         if found.is_empty() {

@@ -46,19 +46,21 @@ impl Engine {
             .chain(state.aggregate_functions().keys())
             .chain(state.window_functions().keys())
             .chain(state.higher_order_functions().keys())
+            .chain(state.table_functions().keys())
             .map(String::as_str)
             .chain(BUILT_IN)
             .collect();
         let unfit = |function: &Spanned<String>| {
             let name = function.value.as_str();
+            if known.contains(name) {
+                return None;
+            }
             if let Some(removed) = self.removed.get(name) {
                 return Some(removed.problem(function));
             }
-            (!known.contains(name)).then(|| {
-                function
-                    .problem("sql::unknown_function", format!("unknown function `{name}`"), "no such function")
-                    .suggest(name, known.iter().copied())
-            })
+            let message = format!("unknown function `{name}`");
+            let problem = function.problem("sql::unknown_function", message, "no such function");
+            Some(problem.suggest(name, known.iter().copied()))
         };
         names.functions.iter().filter_map(unfit).collect()
     }
@@ -112,7 +114,7 @@ fn start_of(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
-fn is_select(body: &SetExpr) -> bool {
+pub(super) fn is_select(body: &SetExpr) -> bool {
     match body {
         SetExpr::Select(_) | SetExpr::Values(_) => true,
         SetExpr::Query(query) => is_select(&query.body),

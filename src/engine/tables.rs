@@ -12,6 +12,8 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
 use datafusion::object_store::ObjectStore;
+use datafusion::object_store::path::Path as ObjectPath;
+use datafusion::object_store::prefix::PrefixStore;
 use datafusion::prelude::ident;
 use url::Url;
 
@@ -22,6 +24,27 @@ use crate::id::TableName;
 
 /// A store of objects, as the store layer hands it over.
 pub type StoreHandle = Arc<dyn ObjectStore>;
+
+/// A table of a release that can be put before readers. Clones share it.
+#[derive(Debug, Clone)]
+pub struct ReleaseTable {
+    pub(super) provider: Arc<dyn TableProvider>,
+}
+
+impl ReleaseTable {
+    /// Its columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.provider.schema()
+    }
+}
+
+/// A store's objects as they are named below a folder of it: what a query plan shows tells nothing of the machine.
+pub fn below(store: StoreHandle, folder: &Url) -> StoreHandle {
+    match ObjectPath::from_url_path(folder.path()) {
+        Ok(folder) if !folder.is_root() => Arc::new(PrefixStore::new(store, folder)),
+        _ => store,
+    }
+}
 
 /// Columns that start with this are for the program, not for SQL.
 const HIDDEN: &str = "__";
@@ -87,16 +110,28 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let name = TableReference::partial(schema_name, table);
         let fail = |source: DataFusionError| EngineError::register(&format!("{schema_name}.{table}"), source);
-        let base = Url::parse(store_url).map_err(|source| fail(DataFusionError::External(Box::new(source))))?;
-        self.context.register_object_store(&base, store);
-        let mut url = base;
+        self.register_store(store_url, store)?;
+        let released = self.release_table(store_url, path).await?;
+        self.make_schema(schema_name).map_err(fail)?;
+        self.replace(name, released.provider).map_err(fail)
+    }
+
+    /// Makes a store known under a URL of which scheme and authority count.
+    pub fn register_store(&self, store_url: &str, store: StoreHandle) -> Result<(), EngineError> {
+        self.context.register_object_store(&parse_url(store_url)?, store);
+        Ok(())
+    }
+
+    /// A Parquet file of a store that was registered, as a table that stands in no catalogue. Its footer is read.
+    pub async fn release_table(&self, store_url: &str, path: &str) -> Result<ReleaseTable, EngineError> {
+        let fail = |source: DataFusionError| EngineError::register(path, source);
+        let mut url = parse_url(store_url)?;
         url.set_path(path);
         let url = ListingTableUrl::try_new(url, None).map_err(fail)?;
         let config = ListingTableConfig::new(url).with_listing_options(parquet_options());
         let config = config.infer_schema(&self.context.state()).await.map_err(fail)?;
         let provider = ListingTable::try_new(config).map_err(fail)?;
-        self.make_schema(schema_name).map_err(fail)?;
-        self.replace(name, Arc::new(provider)).map_err(fail)
+        Ok(ReleaseTable { provider: Arc::new(provider) })
     }
 
     /// Drops a table, and the memory that it holds.
@@ -165,6 +200,11 @@ fn parquet_options() -> ListingOptions {
     let format = ParquetFormat::default().with_force_view_types(false);
     // Files are named one by one: their extension says nothing.
     ListingOptions::new(Arc::new(format)).with_file_extension("")
+}
+
+fn parse_url(url: &str) -> Result<Url, EngineError> {
+    let parsed = Url::parse(url).map_err(|source| DataFusionError::External(Box::new(source)));
+    parsed.map_err(|source| EngineError::register(url, source))
 }
 
 fn file_url(file: &Path) -> Result<ListingTableUrl, DataFusionError> {

@@ -11,6 +11,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// Media type of what is measured.
+pub(super) const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// What a service says of itself.
 pub trait Health: Send + Sync + 'static {
     /// Why it is not alive, when it is not.
@@ -47,7 +50,7 @@ pub async fn operations(address: &str, health: Arc<impl Health>) -> std::io::Res
     let address = listener.local_addr()?;
     let measured = Arc::clone(&health);
     let router = Router::new()
-        .route("/healthz", get(move || async move { healthz(health.as_ref()) }))
+        .route("/healthz", get(move || async move { all_well([health.as_ref() as &dyn Health]) }))
         .route("/metrics", get(move || async move { metrics(measured.as_ref()) }));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
@@ -61,14 +64,14 @@ pub async fn operations(address: &str, health: Arc<impl Health>) -> std::io::Res
     Ok(Operations { address, stop, task })
 }
 
-fn healthz(health: &impl Health) -> (StatusCode, String) {
-    match health.ails() {
+/// The answer to `/healthz`: whether none of them ails.
+pub(super) fn all_well<'a>(all: impl IntoIterator<Item = &'a dyn Health>) -> (StatusCode, String) {
+    match all.into_iter().find_map(Health::ails) {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 
 fn metrics(health: &impl Health) -> ([(HeaderName, &'static str); 1], String) {
-    let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, media_type)], health.metrics())
+    ([(header::CONTENT_TYPE, METRICS)], health.metrics())
 }

@@ -132,7 +132,7 @@ fn object_error_is_transient(error: &object_store::Error) -> bool {
     }
 }
 
-fn io_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+pub(super) fn io_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
     let mut next = Some(error);
     while let Some(current) = next {
         if let Some(io) = current.downcast_ref::<io::Error>() {

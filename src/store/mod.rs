@@ -11,6 +11,7 @@ mod fault;
 mod key;
 mod local;
 mod open;
+mod read;
 mod writer;
 
 #[cfg(test)]
@@ -52,6 +53,8 @@ pub use error::StoreError;
 pub use key::StoreFolder;
 pub use key::StoreKey;
 pub use key::media_type_of;
+pub use read::Object;
+pub use read::Opened;
 pub use writer::StoreWriter;
 
 use crate::id::Digest;

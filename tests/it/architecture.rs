@@ -35,7 +35,7 @@ const LAYERS: [(&str, u8); 21] = [
 ];
 
 /// Heavy crates and the modules that may name them.
-const FENCES: [(&str, &[&str]); 12] = [
+const FENCES: [(&str, &[&str]); 14] = [
     ("datafusion", &["engine"]),
     // DataFusion hands its own copy of the crate out; the engine takes the store's handle by it.
     ("object_store", &["store", "engine"]),
@@ -45,6 +45,8 @@ const FENCES: [(&str, &[&str]); 12] = [
     ("minijinja", &["publish"]),
     // The server that connectors are tested against is one of theirs.
     ("axum", &["serve", "source"]),
+    ("hyper", &["serve"]),
+    ("utoipa", &["serve"]),
     ("tokio_cron_scheduler", &["schedule"]),
     ("lettre", &["schedule"]),
     ("resvg", &["publish"]),

@@ -178,6 +178,14 @@ pub fn cell_text(column: &ArrayRef, row: usize) -> Option<String> {
     Some(String::from_utf8_lossy(cells.text(row, Style::Canonical, &mut scratch)).into_owned())
 }
 
+/// Writes a cell as it stands in the GeoJSON; null when there is nothing in it, or nothing that a release holds.
+pub fn push_json(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
+    match Cells::of(column) {
+        Some(cells) => cells.push_json(row, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
 /// The files of a table being written.
 struct Writers {
     names: Vec<String>,

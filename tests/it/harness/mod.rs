@@ -1,5 +1,6 @@
 //! A project in a temporary folder, and the binary that runs in it.
 
+pub(crate) mod hostile;
 pub(crate) mod s3;
 pub(crate) mod sample;
 mod upstream;

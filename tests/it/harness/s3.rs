@@ -29,6 +29,7 @@ pub(crate) struct S3Server {
 #[derive(Default)]
 struct Answers {
     requests: AtomicU64,
+    writes: AtomicU64,
     conflicts: AtomicU64,
     /// One writer at a time for each object: `s3s-fs` looks before it writes, which two writers at once would not notice.
     writers: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -82,6 +83,11 @@ impl S3Server {
         self.answers.requests.load(Ordering::Relaxed)
     }
 
+    /// Requests so far that write, or would.
+    pub(crate) fn writes(&self) -> u64 {
+        self.answers.writes.load(Ordering::Relaxed)
+    }
+
     /// Answers "412 Precondition Failed" so far.
     pub(crate) fn conflicts(&self) -> u64 {
         self.answers.conflicts.load(Ordering::Relaxed)
@@ -103,6 +109,9 @@ fn service(folder: &Path) -> S3Service {
 async fn answer(service: S3Service, answers: Arc<Answers>, request: Request) -> Response {
     answers.requests.fetch_add(1, Ordering::Relaxed);
     let writes = matches!(*request.method(), Method::PUT | Method::POST | Method::DELETE);
+    if writes {
+        answers.writes.fetch_add(1, Ordering::Relaxed);
+    }
     let turn = writes.then(|| {
         let mut turns = answers.writers.lock().unwrap();
         Arc::clone(turns.entry(request.uri().path().to_owned()).or_default())
