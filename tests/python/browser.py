@@ -23,7 +23,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 import browser_axe
 import browser_many
 import browsing
-from browsing import NARROW, STRICT, Visit, focused, map_ready, tab_to
+from browsing import NARROW, STRICT, Visit, focused, map_ready, tab_to, until
 
 LIGHT = 150_000
 
@@ -99,7 +99,7 @@ class Site(unittest.TestCase):
         with self.visit(java_script_enabled=False) as visit:
             for language, title in (("", "Chiffres clés"), ("en/", "Key figures")):
                 page = visit.page(f"{self.dataset}/{language}index.html")
-                expect(page.get_by_role("heading", name=title)).to_be_visible()
+                expect(page.locator("#key-figures")).to_have_text(title)
                 expect(page.locator(".map img")).to_be_visible()
                 expect(page.locator(".map-app")).to_have_count(0)
                 self.assertGreater(page.locator("#tables ~ details a[href$='.csv']").count(), 10)
@@ -161,6 +161,7 @@ class Site(unittest.TestCase):
             # Those who keep their answers to themselves have a card that says so, and no answer in it.
             page.get_by_role("button", name="Effacer les filtres").click()
             page.locator("#map-text").fill(sorted(silent)[0])
+            expect(page.locator(".map-status")).to_contain_text("1 lieux sur ")
             page.locator(".map-list li button").first.click()
             expect(page.locator(".map-card h3")).to_have_text(sorted(silent)[0])
             expect(page.locator(".map-card dl")).not_to_contain_text("Statut juridique")
@@ -189,7 +190,7 @@ class Site(unittest.TestCase):
             closer = self.view(page)
             self.assertGreater(closer[0], before[0] or 0)
             page.keyboard.press("ArrowRight")
-            page.wait_for_function("(hash) => location.hash !== hash", arg=page.evaluate("location.hash"))
+            until(page, "(hash) => location.hash !== hash", page.evaluate("location.hash"))
             self.assertGreater(self.view(page)[2], closer[2])
             tab_to(page, ".map-list li button")
             name = page.evaluate("document.activeElement.children[1].textContent")
@@ -205,7 +206,7 @@ class Site(unittest.TestCase):
     @staticmethod
     def moved(page: Page) -> None:
         """Waits until the address tells a view."""
-        page.wait_for_function("location.hash.startsWith('#map?view=')")
+        until(page, "location.hash.startsWith('#map?view=')")
 
     @staticmethod
     def view(page: Page) -> List[float]:
@@ -223,7 +224,7 @@ class Site(unittest.TestCase):
             page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             top = page.evaluate("scrollY")
             page.mouse.wheel(0, 200)
-            page.wait_for_function("(top) => scrollY > top", arg=top)
+            until(page, "(top) => scrollY > top", top)
             self.assertNotIn("#map?view=", page.url)
             page.keyboard.down("Control")
             page.mouse.wheel(0, -120)
@@ -289,14 +290,14 @@ class Site(unittest.TestCase):
             for step in range(12):
                 touch("touchMove", (x, y - 10 * step))
             touch("touchEnd")
-            page.wait_for_function("(top) => scrollY > top", arg=top)
+            until(page, "(top) => scrollY > top", top)
             page.locator(".map-canvas").scroll_into_view_if_needed()
             x, y = middle()
             touch("touchStart", (x - 20, y), (x + 20, y))
             for step in range(12):
                 touch("touchMove", (x - 20 - 6 * step, y), (x + 20 + 6 * step, y))
             touch("touchEnd")
-            page.wait_for_function("parseFloat(location.hash.split('view=')[1]) >= 6")
+            until(page, "parseFloat(location.hash.split('view=')[1]) >= 6")
 
     def test_what_is_pressed_is_large_enough(self) -> None:
         with self.visit(viewport=NARROW, is_mobile=True, has_touch=True) as visit:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 import browsing
 import many_places
-from browsing import STRICT, Visit, map_ready
+from browsing import STRICT, Visit, map_ready, until
 
 COUNT = 50_000
 # A good machine needs a tenth of it; a busy one with two cores and no graphics card must still do.
@@ -49,14 +49,14 @@ class Many(unittest.TestCase):
             visit.context.set_default_timeout(60_000)
             page = visit.page(f"{self.site.dataset}/index.html#map")
             map_ready(page)
-            page.wait_for_function("performance.getEntriesByName('essaim-map').length > 0")
+            until(page, "performance.getEntriesByName('essaim-map').length > 0")
             first = page.evaluate("performance.getEntriesByName('essaim-map')[0].startTime") / 1000
             expect(page.locator(".map-status")).to_contain_text("50")
             page.locator(".map-canvas").scroll_into_view_if_needed()
             rates = [self.frames(page)]
             for _ in range(2):
                 page.locator(".map-tools button").first.click()
-                page.wait_for_function("!document.querySelector('.map-canvas .leaflet-zoom-anim')")
+                until(page, "!document.querySelector('.map-canvas .leaflet-zoom-anim')")
             rates.append(self.frames(page))
             told = ", ".join(f"{rate:.0f}" for rate in rates)
             print(f"{COUNT} places: first map after {first:.1f} s, panning at {told} frames/s")

@@ -10,6 +10,7 @@ import http.server
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 from urllib.parse import urlsplit
@@ -146,6 +147,14 @@ def tab_to(page: Page, selector: str, most: int = 400, key: str = "Tab") -> None
         if page.evaluate("(selector) => document.activeElement?.matches(selector) ?? false", selector):
             return
     raise AssertionError(f"{most} times {key} do not lead to {selector}")
+
+
+def until(page: Page, expression: str, argument: Any = None, seconds: float = 20) -> None:
+    """Waits until something is true. Playwright's own way to wait evaluates texts in the page, which a strict policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < end, f"{expression} was not true within {seconds} s"
+        page.wait_for_timeout(20)
 
 
 def focused(page: Page, selector: str) -> bool:
