@@ -49,7 +49,8 @@ class Site(unittest.TestCase):
         with open(self.latest(f"{table}.csv"), encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
-    def picture(self, page: Page, name: str, **options: Any) -> None:
+    def picture(self, page: Any, name: str, **options: Any) -> None:
+        """Of a page, or of a part of one."""
         folder = os.environ.get("ESSAIM_SCREENSHOTS")
         if folder:
             page.screenshot(path=str(Path(folder) / f"{type(self).__name__}-{name}.png"), **options)
@@ -115,7 +116,7 @@ class Site(unittest.TestCase):
         with self.visit() as visit:
             page = visit.page(f"{self.dataset}/index.html")
             map_ready(page)
-            self.picture(page, "map")
+            self.picture(page.locator("[data-map]"), "map")
             for box in page.locator(".kinds label").filter(has_not_text="Fabriques").all():
                 box.locator("input").uncheck()
             page.get_by_role("button", name="Tout voir").click()
@@ -127,7 +128,7 @@ class Site(unittest.TestCase):
             name = card.locator("h3").inner_text()
             row = next(row for row in kept if row["nom"] == name)
             expect(card).to_contain_text(row["commune"])
-            self.picture(page, "card")
+            self.picture(page.locator("[data-map]"), "card")
             # The address brings the same back.
             shared = page.url
             again = visit.page(shared[len(self.base) :])
@@ -355,7 +356,7 @@ class Served(Site):
             cells = page.locator(".console-result tbody td")
             expect(cells).to_have_text([str(len(structures)), "à & #?"])
             expect(page.locator(".console-result caption")).to_contain_text("1 ligne")
-            self.picture(page, "console")
+            self.picture(page, "console", full_page=True)
             again = visit.page(page.url[len(self.base) :])
             expect(again.locator("#console-query")).to_have_value(query)
             expect(again.locator(".console-result tbody td")).to_have_text([str(len(structures)), "à & #?"])
@@ -396,7 +397,7 @@ class Served(Site):
             expect(problem).to_contain_text("ligne 2, colonne 8")
             expect(problem).to_contain_text("commune")
             expect(page.locator("#console-query")).to_be_focused()
-            self.picture(page, "mistake")
+            self.picture(page, "mistake", full_page=True)
             page.keyboard.press("ArrowRight")
             page.keyboard.press("ArrowRight")
             page.keyboard.press("ArrowRight")

@@ -11,7 +11,9 @@ export function told(places, place) {
   const layer = places.layerOf(place);
   const row = places.rows[place];
   const full = (cell) => !(cell === null || cell === undefined || cell === "" || (Array.isArray(cell) && cell.length === 0));
-  const columns = layer.columns.filter(({ name }) => name !== layer.name && !quiet(name) && full(row[name]));
+  // The name is the title, and the kind stands below it.
+  const said = (name) => name === layer.name || name === layer.kind?.name;
+  const columns = layer.columns.filter(({ name }) => !said(name) && !quiet(name) && full(row[name]));
   return columns.map((column) => [column, row[column.name]]);
 }
 

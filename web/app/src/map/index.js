@@ -87,7 +87,8 @@ class App {
 
   /** Puts the map on the page, at what the address asks for. */
   begin(outlines) {
-    this.section.append(this.element);
+    // Where the drawn map stands, which is hidden from now on.
+    this.section.querySelector("figure").before(this.element);
     this.section.dataset.script = "ready";
     this.canvas.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
     for (const use of ["pointerdown", "keydown", "wheel", "click", "change"]) {
@@ -181,7 +182,7 @@ export async function start(section, beside) {
   const language = document.documentElement.lang;
   const t = words(language);
   const note = element("p", { class: "soft", role: "status", text: t.loading });
-  section.append(note);
+  section.querySelector("figure").before(note);
   let app;
   try {
     const outlines = fetch(beside(OUTLINES)).then((response) => response.json());
