@@ -144,7 +144,9 @@ class App {
     const { t, number, places, left } = this;
     const visible = this.view.visible();
     this.list.follow(visible);
-    const counts = `${number(left.length)} ${t.matching} ${number(places.length)}, ${number(visible.length)} ${t.in_view}`;
+    const word = left.length === 1 || (left.length === 0 && this.language === "fr") ? t.place : t.places;
+    const among = `${number(left.length)} ${word} ${t.of} ${number(places.length)}`;
+    const counts = `${among}, ${number(visible.length)} ${t.in_view}`;
     const nowhere = places.nowhere > 0 ? ` (${number(places.nowhere)} ${t.nowhere})` : "";
     this.status.textContent = counts + nowhere;
     this.remember();

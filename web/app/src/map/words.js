@@ -38,7 +38,6 @@ const WORDS = {
   link: ["Lien vers ce lieu", "Link to this place"],
   loading: ["Chargement de la carte…", "Loading the map…"],
   map: ["Carte des lieux", "Map of the places"],
-  matching: ["lieux sur", "places of"],
   next: ["Suivants", "Next"],
   no: ["non", "no"],
   none: ["Aucun lieu ici. Dézoomez, ou effacez les filtres.", "No place here. Zoom out, or clear the filters."],
