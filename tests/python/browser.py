@@ -464,12 +464,12 @@ def main() -> int:
         Site.browser = browsing.launch(playwright)
         PlainFiles.base = plain
         suite.addTests(loader.loadTestsFromTestCase(PlainFiles))
-        suite.addTests(browser_axe.suite(PlainFiles))
+        suite.addTests(browser_axe.suite(PlainFiles, browser_axe.Pages))
         suite.addTests(browser_many.suite(Site))
         if server:
             Served.base = server
             suite.addTests(loader.loadTestsFromTestCase(Served))
-            suite.addTests(browser_axe.suite(Served))
+            suite.addTests(browser_axe.suite(Served, browser_axe.Console))
         chosen = os.environ.get("ESSAIM_BROWSER_TESTS")
         if chosen:
             every = [test for test in flat(suite) if chosen in test.id()]

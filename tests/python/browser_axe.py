@@ -3,6 +3,7 @@
 import re
 import unittest
 from typing import Any, Iterator, List, Tuple, Type
+from urllib.parse import quote
 
 from playwright.sync_api import Page
 
@@ -56,25 +57,50 @@ def used(page: Page) -> None:
 
 
 class Axe(unittest.TestCase):
+    """Asks axe about pages as they are."""
+
     site: Type[Any]
 
+    def looked(self, page: Page, look: str) -> None:
+        page.evaluate(self.site.axe)
+        with self.subTest(page=page.url, look=look):
+            self.assertEqual(page.evaluate(RUN, TAGS), [])
+
+
+class Pages(Axe):
     def test_no_page_breaks_a_rule_of_axe(self) -> None:
         site = self.site
         every = pages(site.folder, site.dataset)
-        looked = 0
         for look, options in looks():
             with Visit(site.browser, site.base, **options) as visit:
                 for path in every:
                     page = visit.page(path)
                     used(page)
-                    page.evaluate(site.axe)
-                    with self.subTest(path=path, look=look):
-                        self.assertEqual(page.evaluate(RUN, TAGS), [])
+                    self.looked(page, look)
                     page.close()
-                    looked += 1
-        print(f"{site.__name__}: axe looked {looked} times, at {len(every)} pages")
+        print(f"axe looked at {len(every)} pages in {len(list(looks()))} ways")
 
 
-def suite(site: Type[Any]) -> unittest.TestSuite:
-    named = type(f"{site.__name__}Axe", (Axe,), {"site": site})
+class Console(Axe):
+    """What a page shows only where queries run."""
+
+    def test_no_result_and_no_mistake_breaks_a_rule_of_axe(self) -> None:
+        site = self.site
+        schema = site.dataset.replace("-", "_")
+        good, bad = f"SELECT * FROM {schema}.indicateurs", f"SELECT comune FROM {schema}.structures"
+        for look, options in looks():
+            with Visit(site.browser, site.base, **options) as visit:
+                # The browser itself notes that a query was refused.
+                visit.expected.append("400")
+                for language in ("", "en/"):
+                    for query, shown in ((good, ".console-result table"), (bad, "#console-problem pre")):
+                        page = visit.page(f"{site.dataset}/{language}sql.html#q={quote(query)}")
+                        page.locator(shown).first.wait_for()
+                        used(page)
+                        self.looked(page, look)
+                        page.close()
+
+
+def suite(site: Type[Any], kind: Type[Axe]) -> unittest.TestSuite:
+    named = type(f"{site.__name__}{kind.__name__}Axe", (kind,), {"site": site})
     return unittest.defaultTestLoader.loadTestsFromTestCase(named)
