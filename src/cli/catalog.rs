@@ -9,7 +9,7 @@ use super::printer::Printer;
 use super::project;
 use super::releases::public_store;
 use crate::publish::commit::log;
-use crate::publish::latest::rebuild;
+use crate::publish::latest;
 
 /// Arguments of `essaim catalog`.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ async fn rebuild(dataset: Option<&str>, folder: &Path, printer: &Printer) -> Res
             printer.talk(&format!("{dataset}: no release yet; `essaim run {dataset}` makes one\n"));
             continue;
         }
-        rebuild(&store, dataset, &entries).await.map_err(failed)?;
+        latest::rebuild(&store, dataset, &entries).await.map_err(failed)?;
         printer.talk(&format!("{dataset}: pages, releases.json and latest/ are as the log says\n"));
     }
     Ok(())
