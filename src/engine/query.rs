@@ -130,7 +130,8 @@ impl Engine {
         }
         let mut state = self.context.state();
         if query.bounds.is_some() {
-            state.config_mut().options_mut().execution.batch_size = guard::BATCH_ROWS;
+            let config = state.config().clone().with_batch_size(guard::BATCH_ROWS);
+            *state.config_mut() = config;
         }
         let plan = state.optimize(&plan).map_err(wrong)?;
         let mut physical = state.query_planner().create_physical_plan(&plan, &state).await.map_err(fail)?;

@@ -148,9 +148,15 @@ mod tests {
         assert!(bytes(store, &key, None).await == text);
         assert_eq!(bytes(store, &key, Some(3..7)).await, b"3456");
         assert!(bytes(store, &key, Some(5..590_000)).await == text[5..590_000]);
-        store.put(&key, bytes::Bytes::from_static(b"other")).await.unwrap();
+        store.put(&key, Bytes::from_static(b"other")).await.unwrap();
         assert_ne!(store.look(&key).await.unwrap().unwrap(), seen, "another state has another mark");
-        for absent in [page("folder"), page("folder/b.txt"), page("nowhere/a.txt"), page("folder/a.txt/b"), page(&"long".repeat(200))] {
+        for absent in [
+            page("folder"),
+            page("folder/b.txt"),
+            page("nowhere/a.txt"),
+            page("folder/a.txt/b"),
+            page(&"long".repeat(200)),
+        ] {
             assert_eq!(store.look(&absent).await.unwrap(), None, "{absent:?}");
             assert!(store.read(&absent, None).await.unwrap().is_none(), "{absent:?}");
         }

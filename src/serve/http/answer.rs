@@ -56,7 +56,8 @@ pub(super) async fn around(State(site): State<Arc<Site>>, request: Request, next
 fn preflight(headers: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    let usual = HeaderValue::from_static("Accept, Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range");
+    let usual =
+        HeaderValue::from_static("Accept, Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range");
     let answers: [(HeaderName, HeaderValue); 5] = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS")),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(usual)),

@@ -14,7 +14,7 @@ use super::condition::{Verdict, judge, range_counts};
 use super::encoding::takes_gzip;
 use super::pages;
 use super::path::{Wanted, wanted};
-use super::published::FRESH;
+use super::published::{FRESH, patient};
 use super::range::{Part, part};
 use super::resource::{Facts, Form, Resource, Shared, value};
 use super::told::{Class, Told};
@@ -127,17 +127,14 @@ async fn derived(site: &Site, key: StoreKey) -> Result<Option<Shared>, ServeErro
         }
     }
     let store = site.published.store();
-    let object = match store.look(&key).await {
-        Ok(object) => object,
-        Err(error) => {
-            // Nobody takes it for looked at.
-            if let Some(kept) = &kept {
-                kept.checked.store(0, Ordering::Release);
-            }
-            return Err(ServeError::unavailable(&error));
-        }
-    };
-    let Some(object) = object else { return Ok(None) };
+    let object = patient(store.look(&key)).await;
+    if object.is_err()
+        && let Some(kept) = &kept
+    {
+        // Nobody takes it for looked at.
+        kept.checked.store(0, Ordering::Release);
+    }
+    let Some(object) = object? else { return Ok(None) };
     if let Some(kept) = kept
         && kept.facts.object == object
     {
@@ -209,8 +206,7 @@ async fn latest(site: &Site, dataset: &DatasetId, path: &str) -> Result<Found, S
     // When a release is withdrawn an older one is current again: what was last changed is what the log says now.
     let object = Object { size, modified: known.modified, tag: None };
     let location = Some(format!("{up}releases/{}/{path}", release.id));
-    let key =
-        StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.id.clone(), path: path.to_owned() };
+    let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.id.clone(), path: path.to_owned() };
     let facts = Facts { key, shown_as, digest: Some(digest), object, location };
     open(site, &asked, facts, known.version()).await
 }

@@ -36,6 +36,8 @@ pub struct Metrics {
     duration: Family<OfClass, Histogram, fn() -> Histogram>,
     in_flight: Gauge<i64, AtomicI64>,
     connections: Gauge<i64, AtomicI64>,
+    statements: Gauge<i64, AtomicI64>,
+    kept: Gauge<i64, AtomicI64>,
     lines_lost: Counter,
 }
 
@@ -50,6 +52,8 @@ impl Default for Metrics {
             duration,
             in_flight: Gauge::default(),
             connections: Gauge::default(),
+            statements: Gauge::default(),
+            kept: Gauge::default(),
             lines_lost: Counter::default(),
         };
         metrics.register();
@@ -69,6 +73,8 @@ impl Metrics {
         );
         registry.register("essaim_http_requests_in_flight", "Requests that are under way", self.in_flight.clone());
         registry.register("essaim_http_connections", "Connections that are open", self.connections.clone());
+        registry.register("essaim_http_memory_bytes", "Files and answers that are kept in memory", self.kept.clone());
+        registry.register("essaim_sql_statements", "Statements that run", self.statements.clone());
         registry.register(
             "essaim_http_access_log_lines_lost",
             "Lines of the access log that nobody took in time",
@@ -103,6 +109,12 @@ impl Metrics {
     /// A line of the access log was lost.
     pub(super) fn lost_line(&self) {
         self.lines_lost.inc();
+    }
+
+    /// Statements that run now, and bytes of files and answers that are kept.
+    pub(super) fn seen(&self, statements: usize, kept: usize) {
+        self.statements.set(i64::try_from(statements).unwrap_or(i64::MAX));
+        self.kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
     }
 
     /// All of it as text, with its end.

@@ -38,10 +38,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use access::AccessLog;
-pub use listen::Limits;
-pub use metrics::Metrics;
 use api::KeptRows;
 use cache::Cache;
+pub use listen::Limits;
+pub use metrics::Metrics;
 use published::Published;
 use resource::Kept;
 
@@ -83,7 +83,10 @@ impl Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("published", &self.published).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("published", &self.published)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

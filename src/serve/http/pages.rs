@@ -43,7 +43,10 @@ fn texts(error: &ServeError) -> (Text, Text) {
     match error {
         ServeError::Gone(gone) => gone_texts(gone),
         ServeError::NotFound { .. } => (
-            ("Rien n’est publié à cette adresse", "Vérifiez l’adresse, ou partez du <a href=\"/\">catalogue</a>.".into()),
+            (
+                "Rien n’est publié à cette adresse",
+                "Vérifiez l’adresse, ou partez du <a href=\"/\">catalogue</a>.".into(),
+            ),
             ("Nothing is published here", "Check the address, or begin at the <a href=\"/\">catalogue</a>.".into()),
         ),
         ServeError::Unavailable | ServeError::Busy => (

@@ -142,7 +142,10 @@ mod tests {
     #[case::dataset_page("/lieux/en/index.html", own("en/index.html"))]
     #[case::releases("/lieux/releases.json", own("releases.json"))]
     #[case::release_file("/lieux/releases/2026-11-22/lieux.csv", file(Some("2026-11-22"), "lieux.csv"))]
-    #[case::file_in_a_folder("/lieux/releases/2026-11-22.2/owner/lieux.csv", file(Some("2026-11-22.2"), "owner/lieux.csv"))]
+    #[case::file_in_a_folder(
+        "/lieux/releases/2026-11-22.2/owner/lieux.csv",
+        file(Some("2026-11-22.2"), "owner/lieux.csv")
+    )]
     #[case::release_folder("/lieux/releases/2026-11-22/", file(Some("2026-11-22"), ""))]
     #[case::latest("/lieux/latest/lieux.csv", file(None, "lieux.csv"))]
     #[case::latest_folder("/lieux/latest/", file(None, ""))]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::timeout;
 
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::publish::PublishError;
@@ -23,6 +24,20 @@ use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 pub const FRESH: Duration = Duration::from_secs(1);
 /// How old it may be when the store does not answer.
 const STALE: Duration = Duration::from_secs(30);
+
+/// Time that the store has to answer; its client tries again and again for longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for the store, not for ever.
+pub(super) async fn patient<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, ServeError> {
+    match timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| ServeError::unavailable(&error)),
+        Err(_) => {
+            tracing::error!("The public store gave no answer in time");
+            Err(ServeError::Unavailable)
+        }
+    }
+}
 
 /// A release that is visible.
 pub struct Release {
@@ -163,8 +178,10 @@ fn time(at: &str) -> DateTime<Utc> {
 #[derive(Debug, Default)]
 struct Slot {
     known: RwLock<Option<Arc<Dataset>>>,
-    /// Milliseconds since the start; 0 for never.
+    /// When it was, in milliseconds since the start; 0 for never.
     checked: AtomicU64,
+    /// When the store failed last.
+    failed: AtomicU64,
     checking: Mutex<()>,
 }
 
@@ -212,7 +229,7 @@ impl Published {
         {
             return Ok(Arc::clone(names));
         }
-        let names = self.0.store.folders(&StoreFolder::Root).await.map_err(|error| ServeError::unavailable(&error))?;
+        let names = patient(self.0.store.folders(&StoreFolder::Root)).await?;
         let names = Arc::new(names.into_iter().collect::<BTreeSet<String>>());
         *folders = Some((Instant::now(), Arc::clone(&names)));
         Ok(names)
@@ -235,41 +252,63 @@ impl Published {
     /// A dataset as it is now: what is known of it was held against its log within [`FRESH`], or just now.
     pub async fn dataset(&self, id: &DatasetId) -> Result<Arc<Dataset>, ServeError> {
         let Some(slot) = self.slot(id).await? else { return Err(self.unknown(id).await) };
-        let known = slot.known();
-        let age = self.age(&slot);
-        if let Some(known) = &known
-            && age < millis(FRESH)
-        {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.good(&slot, 1) {
+            return match known {
+                Some(known) => Ok(known),
+                None => Err(self.unknown(id).await),
+            };
         }
         // One request asks the store; the others that come meanwhile take what is known, unless that is too old.
-        let turn = match (&known, slot.checking.try_lock()) {
-            (_, Ok(turn)) => turn,
-            (Some(known), Err(_)) if age < 2 * millis(FRESH) => return Ok(Arc::clone(known)),
-            (_, Err(_)) => slot.checking.lock().await,
+        let turn = match (slot.checking.try_lock(), self.good(&slot, 2)) {
+            (Ok(turn), _) => turn,
+            (Err(_), Some(Some(known))) => return Ok(known),
+            (Err(_), _) => slot.checking.lock().await,
         };
-        let (known, age) = (slot.known(), self.age(&slot));
-        if let Some(known) = &known
-            && age < millis(FRESH)
-        {
-            return Ok(Arc::clone(known));
+        if let Some(Some(known)) = self.good(&slot, 1) {
+            return Ok(known);
         }
-        let read = self.read(id, known.clone()).await;
-        let answer = match (read, known) {
-            (Ok(Some(dataset)), _) => {
-                *slot.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&dataset));
-                slot.checked.store(self.now().max(1), Ordering::Release);
-                Ok(dataset)
-            }
-            (Ok(None), _) => Err(self.unknown(id).await),
-            (Err(error), Some(known)) if age < millis(STALE) => {
-                tracing::warn!(dataset = %id, %error, "The log of `{id}` could not be read; what it last said is served");
-                Ok(known)
-            }
-            (Err(error), _) => Err(ServeError::unavailable(&error)),
-        };
+        let answer = self.look(id, &slot).await;
         drop(turn);
         answer
+    }
+
+    /// What is known of a dataset, when it was held against the store within so many times [`FRESH`]. A store that failed
+    /// just now is not asked again at once.
+    fn good(&self, slot: &Slot, times: u64) -> Option<Option<Arc<Dataset>>> {
+        let fresh = times * millis(FRESH);
+        let (age, tried) = (self.since(&slot.checked), self.since(&slot.failed));
+        (age < fresh || (tried < fresh && age < millis(STALE))).then(|| slot.known())
+    }
+
+    /// Holds what is known of a dataset against the store.
+    async fn look(&self, id: &DatasetId, slot: &Slot) -> Result<Arc<Dataset>, ServeError> {
+        let known = slot.known();
+        let read = timeout(PATIENCE, self.read(id, known.clone())).await;
+        let failure = match read {
+            Ok(Ok(found)) => {
+                slot.known.write().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
+                slot.checked.store(self.now(), Ordering::Release);
+                return match found {
+                    Some(dataset) => Ok(dataset),
+                    None => Err(self.unknown(id).await),
+                };
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        slot.failed.store(self.now(), Ordering::Release);
+        let told = failure.as_ref().map_or_else(|| "no answer in time".to_owned(), ToString::to_string);
+        match known {
+            Some(known) if self.since(&slot.checked) < millis(STALE) => {
+                tracing::warn!(dataset = %id, error = told, "The log of `{id}` could not be read; what it last said is served");
+                Ok(known)
+            }
+            _ => {
+                let error = failure.as_ref().map(|error| error as &dyn std::error::Error);
+                tracing::error!(dataset = %id, error, "The log of `{id}` could not be read: {told}");
+                Err(ServeError::Unavailable)
+            }
+        }
     }
 
     /// Where a dataset is kept; nothing for a name that no folder has, so that made-up ones take no memory.
@@ -301,8 +340,7 @@ impl Published {
         };
         let mut added = Vec::new();
         let mut n = known.version() + 1;
-        let failed =
-            |source: StoreError| PublishError::ReadLog { dataset: id.clone(), source: Box::new(source) };
+        let failed = |source: StoreError| PublishError::ReadLog { dataset: id.clone(), source: Box::new(source) };
         while let Some(bytes) = store.get(&StoreKey::LogEntry { dataset: id.clone(), n }).await.map_err(failed)? {
             added.push((n, bytes));
             n += 1;
@@ -320,7 +358,7 @@ impl Published {
     pub async fn contents(&self, dataset: &DatasetId, release: &Release) -> Result<Arc<Contents>, ServeError> {
         let read = || async {
             let key = StoreKey::Manifest { dataset: dataset.clone(), release: release.id.clone() };
-            let bytes = self.0.store.get(&key).await.map_err(|error| ServeError::unavailable(&error))?;
+            let bytes = patient(self.0.store.get(&key)).await?;
             let intact = bytes.filter(|bytes| Some(Digest::of(bytes)) == release.digest);
             let parsed = intact.and_then(|bytes| {
                 let manifest: Manifest = serde_json::from_slice(&bytes).ok()?;
@@ -339,16 +377,17 @@ impl Published {
         }
     }
 
-    /// Milliseconds since a dataset was held against the store.
-    fn age(&self, slot: &Slot) -> u64 {
-        match slot.checked.load(Ordering::Acquire) {
+    /// Milliseconds since something happened.
+    fn since(&self, at: &AtomicU64) -> u64 {
+        match at.load(Ordering::Acquire) {
             0 => u64::MAX,
-            checked => self.now().saturating_sub(checked),
+            at => self.now().saturating_sub(at),
         }
     }
 
+    /// Milliseconds since the start, never 0.
     fn now(&self) -> u64 {
-        millis(self.0.started.elapsed())
+        millis(self.0.started.elapsed()).max(1)
     }
 }
 

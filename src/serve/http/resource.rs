@@ -13,6 +13,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::condition::Mark;
 use super::encoding;
 use super::policy;
+use super::published::patient;
 use crate::id::Digest;
 use crate::serve::error::ServeError;
 use crate::store::{ByteStream, Object, Store, StoreError, StoreKey};
@@ -101,12 +102,7 @@ impl Resource {
             None => tag_of(&facts.object),
         };
         let headers = headers(&facts, &tag, policy::is_document(media_type).then_some(head.as_ref()));
-        let plain = Form {
-            tag: format!("\"{tag}\""),
-            headers,
-            size: facts.object.size,
-            bytes: small.then_some(head),
-        };
+        let plain = Form { tag: format!("\"{tag}\""), headers, size: facts.object.size, bytes: small.then_some(head) };
         Ok(Some(Self { facts, plain, gzip: OnceCell::new(), version, checked: AtomicU64::new(now) }))
     }
 
@@ -166,7 +162,7 @@ impl Resource {
 
     /// Some of its bytes, from the store; nothing when it is not what it was.
     pub(super) async fn stream(&self, store: &Store, range: Range<u64>) -> Result<Option<ByteStream>, ServeError> {
-        let opened = store.read(&self.facts.key, Some(range)).await.map_err(|error| ServeError::unavailable(&error))?;
+        let opened = patient(store.read(&self.facts.key, Some(range))).await?;
         let same = opened.filter(|opened| match self.facts.digest {
             // The time of a file of a release is that of its log entry.
             Some(_) => opened.object.size == self.facts.object.size,
@@ -190,10 +186,9 @@ fn pieces(bytes: &Bytes) -> Vec<Result<Bytes, StoreError>> {
 
 /// The first bytes of a file; what the store says of it meanwhile is taken over where no manifest does.
 async fn read(store: &Store, facts: &mut Facts, range: Range<u64>) -> Result<Option<Bytes>, ServeError> {
-    let fail = |error: StoreError| ServeError::unavailable(&error);
     let whole = range.end == facts.object.size;
     let range = if whole { None } else { Some(range) };
-    let Some(opened) = store.read(&facts.key, range).await.map_err(fail)? else { return Ok(None) };
+    let Some(opened) = patient(store.read(&facts.key, range)).await? else { return Ok(None) };
     if facts.digest.is_none() {
         facts.object = opened.object;
     } else if opened.object.size != facts.object.size {
@@ -204,7 +199,7 @@ async fn read(store: &Store, facts: &mut Facts, range: Range<u64>) -> Result<Opt
         all.extend_from_slice(&piece);
         Ok(all)
     });
-    Ok(Some(read.await.map_err(fail)?.freeze()))
+    Ok(Some(patient(read).await?.freeze()))
 }
 
 /// All headers but those of one answer: its length, its range.

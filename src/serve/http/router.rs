@@ -58,6 +58,7 @@ async fn readyz(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn metrics(State(site): State<Arc<Site>>) -> Response {
+    site.metrics.seen(site.sql.running(), site.kept.bytes() + site.documents.bytes() + site.answers.bytes());
     let mut texts = vec![site.metrics.text()];
     texts.extend(site.beside.iter().map(|beside| beside.metrics()));
     ([(header::CONTENT_TYPE, METRICS)], joined(texts.iter().map(String::as_str))).into_response()

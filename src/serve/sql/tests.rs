@@ -268,7 +268,7 @@ async fn whoever_leaves_ends_the_statement() {
     let rows = library.service.query(&client, "SELECT a.id FROM lieux a, lieux b", Vec::new()).await.unwrap();
     client.cancel.cancel();
     library.idle().await;
-    let end = rows.filter_map(async |batch| batch.err()).next().await;
+    let end = rows.filter_map(|batch| std::future::ready(batch.err())).next().await;
     assert_eq!(end, Some(Refusal::Cancelled));
 }
 

@@ -1,6 +1,5 @@
 //! Datasets and releases.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -299,12 +298,9 @@ fn names(asked: &Asked) -> Vec<String> {
 
 async fn summary(site: &Site, dataset: &Dataset) -> Result<DatasetSummary, ServeError> {
     let path = format!("{ROOT}/datasets/{}", dataset.id);
-    let mut links: Links = [
-        ("self", path.clone()),
-        ("releases", format!("{path}/releases")),
-        ("page", format!("/{}/", dataset.id)),
-    ]
-    .into();
+    let mut links: Links =
+        [("self", path.clone()), ("releases", format!("{path}/releases")), ("page", format!("/{}/", dataset.id))]
+            .into();
     let mut summary = DatasetSummary {
         dataset: dataset.id.to_string(),
         title: dataset.id.to_string(),

@@ -55,7 +55,8 @@ impl Form {
         let weight = |form: &Self| {
             let name = form.media_type().split(';').next().unwrap_or_default();
             // The most precise range counts.
-            let found = accepted.iter().filter_map(|range| matches(range, name)).max_by_key(|(precision, _)| *precision);
+            let found =
+                accepted.iter().filter_map(|range| matches(range, name)).max_by_key(|(precision, _)| *precision);
             found.map_or(0, |(_, weight)| weight)
         };
         let best = forms.iter().rev().max_by_key(|form| weight(form)).filter(|form| weight(form) > 0);
@@ -68,7 +69,8 @@ impl Form {
 fn matches(range: &str, name: &str) -> Option<(u8, u16)> {
     let mut parts = range.split(';').map(str::trim);
     let range = parts.next()?;
-    let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |weight| weight.parse::<f32>().ok())?;
+    let weight =
+        parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |weight| weight.parse::<f32>().ok())?;
     let kind = name.split('/').next().unwrap_or(name);
     let precision = match range.split_once('/')? {
         ("*", "*") => 0,

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::Site;
 use super::condition::{Mark, Verdict, judge};
-use super::published::{Contents, Dataset, Release};
+use super::published::{Contents, Dataset, Release, patient};
 use super::resource::{http_date, value};
 use crate::id::{Digest, ReleaseId};
 use crate::serve::error::ServeError;
@@ -110,7 +110,7 @@ impl Asked {
         if let Some(kept) = site.documents.get(&place) {
             return Ok(kept);
         }
-        let bytes = site.published.store().get(&key).await.map_err(|error| ServeError::unavailable(&error))?;
+        let bytes = patient(site.published.store().get(&key)).await?;
         let intact = bytes.filter(|bytes| Digest::of(bytes) == digest);
         let parsed = intact.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Some(parsed) = parsed else {

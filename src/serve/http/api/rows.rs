@@ -69,7 +69,7 @@ pub(super) async fn negotiated(
     parts: Named<(String, String, String)>,
     request: Request,
 ) -> Result<Response, ServeError> {
-    let mut response = answer(state.0, parts, None, &request).await?;
+    let mut response = answer(state.0, parts, None, request).await?;
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
 }
@@ -80,7 +80,7 @@ pub(super) async fn json(
     parts: Named<(String, String, String)>,
     request: Request,
 ) -> Result<Response, ServeError> {
-    answer(state.0, parts, Some(Form::Json), &request).await
+    answer(state.0, parts, Some(Form::Json), request).await
 }
 
 /// The same as CSV.
@@ -89,7 +89,7 @@ pub(super) async fn csv(
     parts: Named<(String, String, String)>,
     request: Request,
 ) -> Result<Response, ServeError> {
-    answer(state.0, parts, Some(Form::Csv), &request).await
+    answer(state.0, parts, Some(Form::Csv), request).await
 }
 
 /// The same as GeoJSON.
@@ -98,17 +98,19 @@ pub(super) async fn geojson(
     parts: Named<(String, String, String)>,
     request: Request,
 ) -> Result<Response, ServeError> {
-    answer(state.0, parts, Some(Form::GeoJson), &request).await
+    answer(state.0, parts, Some(Form::GeoJson), request).await
 }
 
 async fn answer(
     site: Arc<Site>,
     parts: Named<(String, String, String)>,
     form: Option<Form>,
-    request: &Request,
+    request: Request,
 ) -> Result<Response, ServeError> {
     let (dataset, release, table) = named(parts)?;
-    let (headers, query) = (request.headers(), request.uri().query().unwrap_or_default());
+    let address = address(&request);
+    let (request, _) = request.into_parts();
+    let (headers, query) = (&request.headers, request.uri.query().unwrap_or_default());
     let asked = Asked::find(&site, &dataset, &release).await?;
     let table = record(&asked, &table)?;
     let place = place(&asked, table);
@@ -125,7 +127,7 @@ async fn answer(
     let kept = match site.answers.get(&tag) {
         Some(kept) => kept,
         None => {
-            let made = Arc::new(ask(&site, &asked, table, (form, place), &question, address(request)).await?);
+            let made = Arc::new(ask(&site, &asked, table, (form, place), &question, address).await?);
             if made.body.len() <= KEPT {
                 site.answers.put(&tag, &made, made.body.len() + made.link.len());
             }

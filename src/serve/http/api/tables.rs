@@ -1,6 +1,5 @@
 //! Tables of a release, and what their columns mean.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -125,12 +124,7 @@ pub(super) async fn table(
         if let (Some(labels), Some(schema)) = (labels(&package, &record.name, &column.name), schema.as_object_mut()) {
             schema.insert("categories".to_owned(), labels);
         }
-        ColumnDetail {
-            name: column.name.clone(),
-            arrow_type: column.kind.clone(),
-            empty: column.empty,
-            schema,
-        }
+        ColumnDetail { name: column.name.clone(), arrow_type: column.kind.clone(), empty: column.empty, schema }
     });
     let detail = TableDetail {
         summary: summary(&asked, record),

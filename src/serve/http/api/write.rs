@@ -63,11 +63,9 @@ impl Answered<'_> {
     fn links(&self, form: Form) -> Links {
         let (question, path) = (self.question, self.path(form));
         let at = |offset: u64| format!("{path}?{}", question.page(offset));
-        let mut links: Links = [
-            ("self", at(question.offset)),
-            ("table", format!("{}/tables/{}", self.asked.path(), self.table.name)),
-        ]
-        .into();
+        let mut links: Links =
+            [("self", at(question.offset)), ("table", format!("{}/tables/{}", self.asked.path(), self.table.name))]
+                .into();
         if question.limit > 0 && question.offset.saturating_add(question.limit) < self.total {
             links.insert("next", at(question.offset + question.limit));
         }
@@ -147,7 +145,8 @@ fn csv(answered: &Answered<'_>) -> Result<Vec<u8>, ServeError> {
     for batch in answered.batches {
         let columns = columns(batch, names.iter().map(String::as_str));
         for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| column.and_then(|column| cell_text(column, row)).unwrap_or_default());
+            let cells =
+                columns.iter().map(|column| column.and_then(|column| cell_text(column, row)).unwrap_or_default());
             writer.write_record(cells).map_err(failed)?;
         }
         checked(writer.get_ref())?;

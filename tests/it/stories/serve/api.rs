@@ -45,7 +45,8 @@ fn rows_are_filtered_sorted_and_paged() {
     let service = Service::start(&project);
     let ids = |query: &str| {
         let rows = service.json(&format!("{ROWS}?columns=id&{query}"));
-        let ids: Vec<String> = rows["rows"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<String> =
+            rows["rows"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(rows["total"], ids.len(), "{query}");
         ids.join(" ")
     };

@@ -215,11 +215,12 @@ fn pages_work_under_a_policy_that_runs_nothing_from_elsewhere_and_other_sites_ma
     for path in ["/", "/lieux/", &format!("{release}/dictionary.html"), "/lieux/map.svg"] {
         let answer = service.get(path).expect(200);
         let policy = answer.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self' 'sha256-"), "{policy}");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         let text = answer.text();
         assert!(!text.contains(" style=\"") && !text.contains(" onclick="), "{path} has what the policy forbids");
-        assert_eq!(text.matches("<style>").count(), 1, "{path} has the one style sheet that the policy names");
+        let named = policy.matches("'sha256-").count();
+        assert_eq!(text.matches("<style>").count(), named, "{path} has the style sheets that the policy names");
         for name in ["x-content-type-options", "referrer-policy", "permissions-policy", "cross-origin-opener-policy"] {
             assert!(answer.header(name).is_some(), "{path} lacks {name}");
         }

@@ -55,7 +55,12 @@ fn the_access_log_tells_what_was_read_and_nothing_of_who_read_it() {
     let project = published();
     let release = project.releases("lieux").remove(0);
     let service = Service::start(&project);
-    let secret = [("User-Agent", "SECRET"), ("Cookie", "SECRET"), ("Referer", "http://SECRET/"), ("X-Forwarded-For", "192.0.2.7")];
+    let secret = [
+        ("User-Agent", "SECRET"),
+        ("Cookie", "SECRET"),
+        ("Referer", "http://SECRET/"),
+        ("X-Forwarded-For", "192.0.2.7"),
+    ];
     let csv = service.ask("GET", "/lieux/latest/lieux.csv?SECRET=1", &secret).expect(200);
     service.ask("HEAD", &format!("/lieux/releases/{release}/lieux.parquet"), &secret).expect(200);
     service.ask("GET", "/SECRET/dupont@example.org", &secret).expect(404);
@@ -84,7 +89,9 @@ fn with_a_large_file() -> Project {
     project.essaim(&["init", "."]).expect(0);
     let mut text = project.read("seeds/lieux.csv");
     for n in 0..60_000 {
-        text += &format!("M-{n:05};Lieu numéro {n} d’une longue liste de lieux inventés;atelier;35000;RENNES;{n};01/09/2019;ouvert;\n");
+        text += &format!(
+            "M-{n:05};Lieu numéro {n} d’une longue liste de lieux inventés;atelier;35000;RENNES;{n};01/09/2019;ouvert;\n"
+        );
     }
     project.write("seeds/lieux.csv", text);
     project.run();
@@ -144,7 +151,9 @@ fn on_s3_it_reads_and_never_writes() {
     assert!(part.body == csv.body[5..10]);
     let rows = service.json("/api/v1/datasets/lieux/releases/latest/tables/lieux/rows?type_lieu=atelier");
     assert_eq!(rows["total"], 3);
-    for path in ["/", "/lieux/", "/lieux/log/00000000000000000001.json", "/readyz", "/metrics", "/api/v1/datasets/lieux"] {
+    for path in
+        ["/", "/lieux/", "/lieux/log/00000000000000000001.json", "/readyz", "/metrics", "/api/v1/datasets/lieux"]
+    {
         service.get(path).expect(200);
     }
     service.get("/lieux/rien.csv").expect(404);
@@ -159,7 +168,10 @@ fn the_same_process_keeps_the_schedule_and_shows_what_it_publishes() {
     let project = Project::empty();
     project.essaim(&["init", "."]).expect(0);
     let pipeline = project.read("pipelines/lieux.toml");
-    project.write("pipelines/lieux.toml", pipeline.replace("[source.lieux]", "[schedule]\ncron = \"30 2 * * *\"\n\n[source.lieux]"));
+    project.write(
+        "pipelines/lieux.toml",
+        pipeline.replace("[source.lieux]", "[schedule]\ncron = \"30 2 * * *\"\n\n[source.lieux]"),
+    );
     let step = json!({
         "kind": "release", "token": 1, "attempt": "some nights ago", "at": "2026-01-10T01:31:00Z", "slot": null,
         "holder": {"host": "autre", "pid": 1, "space": null, "started": null}, "done": "2026-01-10T01:30:00Z",

@@ -37,7 +37,10 @@ fn a_withdrawn_release_is_gone_everywhere_with_its_reason_until_it_is_restored()
     assert_eq!(told["reason"], "Une colonne <était> décalée.");
     assert_eq!(told["release"], new.as_str());
     let page = service.ask("GET", &file, &[("Accept", "text/html")]).expect(410).text();
-    assert!(page.contains("Cette édition a été retirée") && page.contains("Une colonne &lt;était&gt; décalée."), "{page}");
+    assert!(
+        page.contains("Cette édition a été retirée") && page.contains("Une colonne &lt;était&gt; décalée."),
+        "{page}"
+    );
     for path in [
         format!("/lieux/releases/{new}/"),
         format!("/lieux/releases/{new}/manifest.json"),
