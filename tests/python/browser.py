@@ -89,11 +89,12 @@ class Site(unittest.TestCase):
             map_ready(page)
             page.get_by_role("button", name="Guadeloupe").click()
             self.moved(page)
-            view = page.url.split("#")[1]
             page.locator(".top a[hreflang=en]").click()
             expect(page.locator("html")).to_have_attribute("lang", "en")
-            self.assertEqual(page.url.split("#")[1], view)
             map_ready(page)
+            zoom, latitude, longitude = self.view(page)
+            self.assertGreater(zoom, 7)
+            self.assertTrue(15.8 < latitude < 16.6 and -62 < longitude < -60.9, page.url)
             expect(page.get_by_role("button", name="Show all")).to_be_visible()
 
     def test_without_script_everything_is_there(self) -> None:
@@ -162,8 +163,9 @@ class Site(unittest.TestCase):
             # Those who keep their answers to themselves have a card that says so, and no answer in it.
             page.get_by_role("button", name="Effacer les filtres").click()
             page.locator("#map-text").fill(sorted(silent)[0])
-            expect(page.locator(".map-status")).to_have_text(re.compile("^1 lieu sur "))
-            page.locator(".map-list li button").first.click()
+            expect(page.locator(".map-status")).to_have_text(re.compile("^[1-9] lieux? sur "))
+            # Registries may have a place of the same name.
+            page.locator(".map-list li button:has(.dot.a)").first.click()
             expect(page.locator(".map-card h3")).to_have_text(sorted(silent)[0])
             expect(page.locator(".map-card dl")).not_to_contain_text("Statut juridique")
             expect(page.locator(".map-card dl")).to_contain_text("non")
@@ -186,12 +188,10 @@ class Site(unittest.TestCase):
             expect(page.locator(".kinds input").first).not_to_be_checked()
             tab_to(page, ".map-canvas")
             before = self.view(page)
-            page.keyboard.press("+")
-            self.moved(page)
+            self.press(page, "+")
             closer = self.view(page)
-            self.assertGreater(closer[0], before[0] or 0)
-            page.keyboard.press("ArrowRight")
-            until(page, "(hash) => location.hash !== hash", page.evaluate("location.hash"))
+            self.assertGreater(closer[0], before[0])
+            self.press(page, "ArrowRight")
             self.assertGreater(self.view(page)[2], closer[2])
             tab_to(page, ".map-list li button")
             name = page.evaluate("document.activeElement.children[1].textContent")
@@ -208,6 +208,13 @@ class Site(unittest.TestCase):
     def moved(page: Page) -> None:
         """Waits until the address tells a view."""
         until(page, "location.hash.startsWith('#map?view=')")
+
+    @staticmethod
+    def press(page: Page, key: str) -> None:
+        """Presses a key, and waits until the address tells another view."""
+        before = page.evaluate("location.hash")
+        page.keyboard.press(key)
+        until(page, "(hash) => location.hash !== hash", before)
 
     @staticmethod
     def view(page: Page) -> List[float]:
@@ -393,7 +400,7 @@ class Served(Site):
             page = self.console(visit)
             self.ask(page, f"SELECT nom,\n       comune\nFROM {self.schema}.structures")
             problem = page.locator("#console-problem")
-            expect(problem.locator("pre")).to_have_text("       comune\n       ^", use_inner_text=True)
+            expect(problem.locator("pre")).to_have_text(re.compile("^       comune\n       \\^"))
             expect(problem).to_contain_text("ligne 2, colonne 8")
             expect(problem).to_contain_text("commune")
             expect(page.locator("#console-query")).to_be_focused()
