@@ -363,6 +363,7 @@ class Served(Site):
             cells = page.locator(".console-result tbody td")
             expect(cells).to_have_text([str(len(structures)), "à & #?"])
             expect(page.locator(".console-result caption")).to_contain_text("1 ligne")
+            expect(page.locator(".console-result .pages")).to_be_hidden()
             self.picture(page, "console", full_page=True)
             again = visit.page(page.url[len(self.base) :])
             expect(again.locator("#console-query")).to_have_value(query)
