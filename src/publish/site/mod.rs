@@ -1,11 +1,14 @@
 //! The site: a catalogue, a page for each dataset and one for each of its releases, in the public store itself. French, with
-//! an English version beside it; no script, nothing from another host, whole when opened from a disk. Beside the pages stand
-//! what others follow them by: Atom feeds, and the catalogue that harvesters read.
+//! an English version beside it; nothing from another host, whole without script and when opened from a disk. Script adds to
+//! them where the program has it. Beside the pages stands what others follow them by: Atom feeds, and the catalogue that
+//! harvesters read.
 //!
 //! It is derived from the log, from published files, and from `releases.json`, and from nothing else. What is there and says
 //! the same is not written again.
 
+mod app;
 mod changed;
+mod console;
 mod editions;
 mod feed;
 mod harvest;
@@ -92,9 +95,15 @@ async fn site(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -
     ];
     for language in Language::ALL {
         pages.push((own(dataset, language.page()), Bytes::from(page::dataset(language, &facts)?)));
+        let console = own(dataset, console::path(language));
+        match console::page(language, &facts)? {
+            Some(page) => pages.push((console, Bytes::from(page))),
+            None => gone.push(console),
+        }
         let bytes = page::catalogue(language, &cards, harvested.is_some())?;
         catalogue.push((top(language.page()), Bytes::from(bytes)));
     }
+    catalogue.extend(app::files());
     pages.push((own(dataset, feed::PATH), feed::written(&news)?));
     match harvested {
         Some(bytes) => catalogue.push((top(harvest::PATH), bytes)),

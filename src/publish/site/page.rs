@@ -7,16 +7,17 @@ use serde_json::Value;
 use super::read::{Card, Facts, Release, TableFacts, description, licence, text, without_notice};
 use super::sheet::Sheet;
 use super::words::{self, Language};
-use super::{MAP, editions, jsonld, quality, texts};
+use super::{MAP, app, editions, jsonld, quality, texts};
 use crate::publish::metadata::page_url;
 use crate::publish::{PublishError, page};
 use crate::release::FileRecord;
 
-/// The templates: three pages, and what two of them share.
-pub(super) const TEMPLATES: [(&str, &str); 5] = [
+/// The templates: four pages, and what two of them share.
+pub(super) const TEMPLATES: [(&str, &str); 6] = [
     ("dataset.html", include_str!("../../../web/site/dataset.html")),
     ("release.html", include_str!("../../../web/site/release.html")),
     ("catalogue.html", include_str!("../../../web/site/catalogue.html")),
+    ("sql.html", include_str!("../../../web/site/sql.html")),
     ("quality.html", include_str!("../../../web/site/quality.html")),
     ("provenance.html", include_str!("../../../web/site/provenance.html")),
 ];
@@ -112,7 +113,7 @@ struct Use {
 pub(super) fn environment(language: Language, name: &'static str) -> Result<Environment<'static>, Error> {
     let template = TEMPLATES.iter().find(|(known, _)| *known == name).map_or("", |(_, template)| *template);
     let mut environment = page::environment(name, template)?;
-    for (part, template) in &TEMPLATES[3..] {
+    for (part, template) in &TEMPLATES[4..] {
         environment.add_template(part, template)?;
     }
     environment.add_filter("number", move |value: minijinja::Value| words::number(language, &value.to_string()));
@@ -122,6 +123,7 @@ pub(super) fn environment(language: Language, name: &'static str) -> Result<Envi
     environment.add_global("t", minijinja::Value::from_serialize(texts::of(language)));
     environment.add_global("lang", language.tag());
     environment.add_global("up", language.up());
+    environment.add_global("app", app::loader());
     Ok(environment)
 }
 

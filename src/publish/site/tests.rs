@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::editions::Edition;
 use super::map::Layer;
-use super::page;
 use super::read::{Card, Facts, Release, TableFacts};
 use super::sheet::Sheet;
 use super::words::Language;
+use super::{console, page};
 use crate::release::{DatasetFreshness, Manifest};
 
 fn manifest() -> Manifest {
@@ -99,7 +99,9 @@ fn markup_in_published_texts_is_text_also_in_the_head() {
     for language in Language::ALL {
         let page = page::dataset(language, &facts()).unwrap();
         let document = parsed(&page);
-        let scripts: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "script").collect();
+        let data = |node: &roxmltree::Node<'_, '_>| node.attribute("type") == Some("application/ld+json");
+        let scripts: Vec<_> =
+            document.descendants().filter(|node| node.tag_name().name() == "script" && data(node)).collect();
         assert_eq!(scripts.len(), 1);
         let told: Value = serde_json::from_str(scripts[0].text().unwrap()).unwrap();
         assert_eq!(told["@type"], "Dataset");
@@ -152,11 +154,31 @@ fn headings_go_down_one_step_at_a_time_and_ids_are_used_once() {
         ids.dedup();
         assert_eq!(ids.len(), all);
         for node in document.descendants() {
-            if let Some(id) = node.attribute("aria-labelledby") {
+            for id in node.attribute("aria-labelledby").unwrap_or_default().split_whitespace() {
                 assert!(ids.binary_search(&id).is_ok(), "{id} names nothing");
             }
         }
     }
+}
+
+#[test]
+fn the_page_for_queries_names_tables_as_sql_does_and_is_whole_without_script() {
+    for language in Language::ALL {
+        let page = console::page(language, &facts()).unwrap().unwrap();
+        let document = parsed(&page);
+        let code = |text: &str| document.descendants().any(|node| node.text() == Some(text));
+        assert!(code("lieux.chiffres_cles"), "{page}");
+        assert!(code("SELECT count(*) AS n\nFROM \"lieux@2026-12-01\".chiffres_cles"), "{page}");
+        assert!(page.contains("https://donnees.example.org/sql") || page.contains("donnees.example.org&#x2f;sql"), "{page}");
+        let place = document.descendants().find(|node| node.attribute("data-console").is_some()).unwrap();
+        assert_eq!(place.attribute("hidden"), Some("hidden"), "an empty console says nothing");
+        let ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+        for node in document.descendants().filter_map(|node| node.attribute("aria-labelledby")) {
+            assert!(ids.contains(&node), "{node} names nothing");
+        }
+    }
+    let none = Facts { release: None, ..facts() };
+    assert_eq!(console::page(Language::French, &none).unwrap(), None);
 }
 
 #[test]

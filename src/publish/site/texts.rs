@@ -162,6 +162,11 @@ const TEXTS: &[[&str; 3]] = &[
     ["moved", "Origine des changements", "Where the changes come from"],
     ["never", "jamais", "never"],
     ["newer", "il existe une version plus récente, sur", "there is a newer one, on"],
+    [
+        "no_script",
+        "Les pages de ce site n’ont pas de script\u{A0}: le programme a été construit sans Node.",
+        "The pages of this site have no script: the program was built without Node.",
+    ],
     ["none_published", "Aucune version n’est publiée actuellement.", "No release is published at present."],
     ["none_yet", "Aucun jeu de données n’est encore publié.", "No dataset has been published yet."],
     ["not_apart", "Ces causes n’ont pas pu être séparées.", "These causes could not be told apart."],
@@ -215,6 +220,40 @@ const TEXTS: &[[&str; 3]] = &[
         "Tableur (Excel ou LibreOffice en français)\u{A0}: téléchargez ce fichier et ouvrez-le.",
         "Spreadsheet (Excel or LibreOffice; semicolons and decimal commas, as in French): download this file and open it.",
     ],
+    ["sql", "Interroger en SQL", "Query in SQL"],
+    ["sql_column", "Colonne", "Column"],
+    ["sql_columns", "Colonnes de", "Columns of"],
+    [
+        "sql_curl",
+        "Si ce site est servi par «\u{A0}essaim serve\u{A0}», son adresse /sql répond en JSON, CSV, Parquet ou Arrow.",
+        "If this site is served by “essaim serve”, its address /sql answers in JSON, CSV, Parquet or Arrow.",
+    ],
+    [
+        "sql_duckdb",
+        "Sans rien demander à un serveur, DuckDB lit les fichiers publiés.",
+        "With nothing to ask of a server, DuckDB reads the published files.",
+    ],
+    ["sql_elsewhere", "Depuis vos outils", "From your own tools"],
+    ["sql_example_figures", "Les chiffres clés", "The key figures"],
+    ["sql_example_regions", "Lieux par région", "Places by region"],
+    ["sql_example_release", "Une version précise", "A given release"],
+    ["sql_example_rows", "Les premières lignes", "The first rows"],
+    ["sql_examples", "Exemples", "Examples"],
+    [
+        "sql_lead",
+        "Chaque table publiée peut être interrogée, dans sa version actuelle ou dans une version précise. La lecture seule est permise.",
+        "Every published table can be queried, as it is now or as a given release has it. Reading is all that is allowed.",
+    ],
+    ["sql_link", "exemples, tables et colonnes", "examples, tables and columns"],
+    ["sql_names", "La version actuelle d’une table s’appelle", "The current version of a table is called"],
+    ["sql_pinned", "Dans une version précise, elle s’appelle", "In a given release it is called"],
+    [
+        "sql_psql",
+        "Si ce site est servi par «\u{A0}essaim serve --pg\u{A0}», psql, R ou un tableur s’y connectent comme à PostgreSQL.",
+        "If this site is served by “essaim serve --pg”, psql, R or a spreadsheet connect as to PostgreSQL.",
+    ],
+    ["sql_tables", "Tables et colonnes", "Tables and columns"],
+    ["sql_type", "Type", "Type"],
     ["state", "État", "State"],
     ["step_after", "Suivante\u{A0}:", "Next:"],
     ["step_all", "Toutes les versions", "All releases"],
@@ -258,9 +297,12 @@ mod tests {
             used.captures_iter(&templates).filter_map(|found| found.get(1)).map(|key| key.as_str()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        // Looked up by a value: states of releases and formats of files.
-        let looked_up =
-            |key: &str| key.starts_with("format_") || ["current", "published", "withdrawn", "erased"].contains(&key);
+        // Looked up by a value: states of releases, formats of files, examples of queries.
+        let looked_up = |key: &str| {
+            let families = ["format_", "sql_example_"];
+            families.iter().any(|family| key.starts_with(family))
+                || ["current", "published", "withdrawn", "erased"].contains(&key)
+        };
         let mut said: Vec<&str> = TEXTS.iter().map(|[key, ..]| *key).collect();
         said.sort_unstable();
         let doubled: Vec<_> = said.windows(2).filter(|pair| pair[0] == pair[1]).collect();

@@ -1,5 +1,6 @@
 //! One file per subject.
 
+mod browser;
 mod checks;
 mod command_line;
 mod confidentiality;
