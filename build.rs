@@ -1,6 +1,5 @@
 //! Puts the scripts of the site into the program, when `web/app/dist` holds them: `npm ci && npm run build` in `web/app`
 //! makes them. Without them the program is built all the same, and its pages have no script.
-#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
 use std::env;
 use std::fmt::Write as _;
@@ -35,6 +34,7 @@ fn table(dist: &Path) -> io::Result<String> {
     let mut table = "&[\n".to_owned();
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let path = path.to_string_lossy();
         writeln!(table, "    ({name:?}, include_bytes!({path:?}).as_slice()),").map_err(io::Error::other)?;
     }
     table.push_str("]\n");
