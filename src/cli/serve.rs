@@ -74,13 +74,11 @@ async fn run(arguments: &ServeArguments, folder: &Path, printer: &Arc<Printer>) 
     };
     let checked = project::open(folder, printer)?;
     let published = Published::new(public_store(&checked, printer)?);
-    let keeper = match arguments.schedule {
-        true => Some(keeper(folder, printer, false).await?),
-        false => None,
-    };
-    let access = match arguments.no_access_log {
-        true => None,
-        false => Some(AccessLog::to(std::io::stdout(), printer.json()).map_err(|error| failed(&error))?),
+    let keeper = if arguments.schedule { Some(keeper(folder, printer, false).await?) } else { None };
+    let access = if arguments.no_access_log {
+        None
+    } else {
+        Some(AccessLog::to(std::io::stdout(), printer.json()).map_err(|error| failed(&error))?)
     };
     let beside = keeper.iter().map(|keeper| Arc::new(Pulse(Arc::clone(keeper))) as Arc<dyn Health>).collect();
     let grace = Duration::from_secs(arguments.grace);

@@ -95,7 +95,12 @@ async fn find(site: &Site, raw: &str) -> Result<Found, ServeError> {
 }
 
 /// A page or file that is derived from the log; of a folder its index.
-async fn page(site: &Site, raw: &str, path: &str, key: impl Fn(String) -> StoreKey) -> Result<Found, ServeError> {
+async fn page(
+    site: &Site,
+    raw: &str,
+    path: &str,
+    key: impl Fn(String) -> StoreKey + Send + Sync,
+) -> Result<Found, ServeError> {
     let index = |folder: &str| key(format!("{folder}index.html"));
     if path.is_empty() || path.ends_with('/') {
         let found = derived(site, index(path)).await?;

@@ -29,7 +29,9 @@ const STALE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits for the store, not for ever.
-pub(super) async fn patient<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, ServeError> {
+pub(super) async fn patient<T: Send>(
+    asked: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, ServeError> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| ServeError::unavailable(&error)),
         Err(_) => {
@@ -218,7 +220,7 @@ impl Published {
 
     /// Whether the store answers.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        self.0.store.folders(&StoreFolder::Root).await.map(drop)
+        self.0.store.answers().await
     }
 
     /// Names of the folders at the top of the store.

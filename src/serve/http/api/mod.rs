@@ -130,12 +130,12 @@ fn release_path(dataset: &Dataset, release: &ReleaseId) -> String {
 
 /// A dataset by its name.
 async fn known(site: &Site, name: &str) -> Result<Arc<Dataset>, ServeError> {
-    let id = name.parse().map_err(|_| ServeError::not_found("no dataset has such a name"))?;
+    let id = name.parse().ok().ok_or_else(|| ServeError::not_found("no dataset has such a name"))?;
     site.published.dataset(&id).await
 }
 
 fn release_id(dataset: &Dataset, text: &str) -> Result<ReleaseId, ServeError> {
-    text.parse().map_err(|_| ServeError::NotFound {
+    text.parse().ok().ok_or_else(|| ServeError::NotFound {
         detail: format!("`{}` has no such release: write its date, such as 2026-11-22, or `latest`", dataset.id),
         suggestion: dataset.latest.as_ref().map(|latest| latest.id.to_string()),
     })
@@ -145,7 +145,7 @@ fn release_id(dataset: &Dataset, text: &str) -> Result<ReleaseId, ServeError> {
 type Named<T> = Result<axum::extract::Path<T>, PathRejection>;
 
 fn named<T>(parts: Named<T>) -> Result<T, ServeError> {
-    parts.map(|parts| parts.0).map_err(|_| ServeError::not_found("the path is no text"))
+    parts.ok().map(|parts| parts.0).ok_or_else(|| ServeError::not_found("the path is no text"))
 }
 
 /// How long others may keep an answer.

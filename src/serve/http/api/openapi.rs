@@ -1,4 +1,4 @@
-//! The description of the API for programs: OpenAPI 3.1, made from the handlers and what they answer.
+//! The description of the API for programs: `OpenAPI` 3.1, made from the handlers and what they answer.
 
 use std::sync::LazyLock;
 

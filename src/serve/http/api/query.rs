@@ -349,7 +349,7 @@ impl<'a> Asking<'a> {
                 }
                 Value::Text(value.to_owned())
             }
-            Kind::Integer => Value::Integer(value.parse().map_err(|_| wrong("a whole number"))?),
+            Kind::Integer => Value::Integer(value.parse().ok().ok_or_else(|| wrong("a whole number"))?),
             Kind::Number => {
                 let number: Option<f64> = value.parse().ok();
                 Value::Number(number.filter(|number| number.is_finite()).ok_or_else(|| wrong("a number"))?)
@@ -374,9 +374,10 @@ fn order(sort: &[(String, bool)], table: &TableRecord) -> String {
     let known = |name: &&String| table.columns.iter().any(|column| column.name == **name);
     let orderable = table.columns.iter().filter(|column| !matches!(kind(column), Kind::Shape | Kind::List));
     // Rows without a key are in the order of all that they hold.
-    let key: Vec<&String> = match table.key.is_empty() {
-        true => orderable.map(|column| &column.name).collect(),
-        false => table.key.iter().filter(known).collect(),
+    let key: Vec<&String> = if table.key.is_empty() {
+        orderable.map(|column| &column.name).collect()
+    } else {
+        table.key.iter().filter(known).collect()
     };
     let key = key.into_iter().filter(|name| !named(name));
     asked.chain(key.map(|name| format!("{} ASC", quoted(name)))).collect::<Vec<_>>().join(", ")

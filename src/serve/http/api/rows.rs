@@ -216,13 +216,14 @@ async fn ask(
     let total = match question.count_sql(&from) {
         None => table.rows,
         Some(sql) => {
-            let rows = site.sql.query(&client, &sql, values()).await.map_err(refused)?;
-            let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(refused)?;
+            let rows = site.sql.query(&client, &sql, values()).await.map_err(|refusal| refused(&refusal))?;
+            let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(|refusal| refused(&refusal))?;
             counted(&batches)
         }
     };
-    let rows = site.sql.query(&client, &question.sql(&from, &more), values()).await.map_err(refused)?;
-    let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(refused)?;
+    let rows =
+        site.sql.query(&client, &question.sql(&from, &more), values()).await.map_err(|refusal| refused(&refusal))?;
+    let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(|refusal| refused(&refusal))?;
     let id = id_column(table);
     let answered = Answered { asked, table, question, total, batches: &batches, id, place };
     let (body, link) = write(form, &answered)?;
@@ -258,8 +259,8 @@ fn scalar(value: &Value) -> ScalarValue {
 }
 
 /// Why SQL gave no rows, to somebody who asked for none of it.
-fn refused(refusal: Refusal) -> ServeError {
-    let detail = |refusal: &Refusal| match refusal.help() {
+fn refused(refusal: &Refusal) -> ServeError {
+    let detail = || match refusal.help() {
         Some(help) => format!("{refusal}: {help}"),
         None => refusal.to_string(),
     };
@@ -270,8 +271,8 @@ fn refused(refusal: Refusal) -> ServeError {
         | Refusal::TooManyRows { .. }
         | Refusal::TooManyBytes { .. }
         | Refusal::Memory { .. }
-        | Refusal::Value(_) => ServeError::TooMuch { detail: detail(&refusal) },
+        | Refusal::Value(_) => ServeError::TooMuch { detail: detail() },
         Refusal::Problems(_) if refusal.code() == "sql::gone" => ServeError::Unavailable,
-        Refusal::Problems(_) | Refusal::Internal => ServeError::internal(&refusal),
+        Refusal::Problems(_) | Refusal::Internal => ServeError::internal(refusal),
     }
 }

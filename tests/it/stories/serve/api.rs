@@ -131,7 +131,7 @@ fn a_mistake_says_which_parameter_is_wrong_and_what_is_allowed() {
     let code = refused("type_lieu=ateliers");
     assert_eq!((&code["suggestion"], &code["allowed"][0]), (&json!("atelier"), &json!("coworking")));
     let comparison = refused("surface__gtt=3");
-    assert_eq!((&comparison["parameter"], &comparison["suggestion"]), (&json!("surface__gtt"), &json!("gte")));
+    assert_eq!((&comparison["parameter"], &comparison["suggestion"]), (&json!("surface__gtt"), &json!("gt")));
     assert_eq!(refused("limit=10001")["detail"], "write a whole number from 0 to 10000");
     for query in ["surface=grand", "ouverture__gt=hier", "bbox=1,2", "page=0", "sort=courriel", "offset=-1", "rien"] {
         assert_eq!(refused(query)["code"], "bad_parameter", "{query}");
