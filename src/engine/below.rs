@@ -1,41 +1,56 @@
-//! A store's objects as they are named below a folder of it.
+//! A folder of a store, for reading: objects are named below the folder, so that what a query plan shows tells nothing of
+//! the machine, and nothing can be written, whatever a statement would have got through.
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::prefix::PrefixStore;
 use datafusion::object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use url::Url;
 
-use crate::engine::tables::StoreHandle;
+use crate::engine::StoreHandle;
 
-/// `PrefixStore` gives what it was asked for under the name that the whole store has for it, and listings of one file then
-/// find nothing; this one gives it under the name that was asked for.
-#[derive(Debug)]
-pub(super) struct Below(PrefixStore<StoreHandle>);
-
-impl Below {
-    pub(super) fn new(store: StoreHandle, folder: Path) -> Self {
-        Self(PrefixStore::new(store, folder))
-    }
+/// The objects below a folder of a store.
+pub fn below(store: StoreHandle, folder: &Url) -> StoreHandle {
+    let folder = Path::from_url_path(folder.path()).unwrap_or_default();
+    Arc::new(Below(PrefixStore::new(store, folder)))
 }
+
+#[derive(Debug)]
+struct Below(PrefixStore<StoreHandle>);
 
 impl fmt::Display for Below {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a folder of a store")
+        f.write_str("what is published")
     }
+}
+
+fn only_read(operation: &str) -> Error {
+    Error::NotImplemented { operation: operation.to_owned(), implementer: "what is published".to_owned() }
 }
 
 #[async_trait]
 impl ObjectStore for Below {
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        Err(only_read("put"))
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Err(only_read("put"))
+    }
+
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let mut found = self.0.get_opts(location, options).await?;
+        // The prefix is left on by `PrefixStore`.
         found.meta.location = location.clone();
         Ok(found)
     }
@@ -44,20 +59,8 @@ impl ObjectStore for Below {
         self.0.get_ranges(location, ranges).await
     }
 
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.0.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
-    }
-
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
+        locations.map(|_| Err(only_read("delete"))).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -68,7 +71,34 @@ impl ObjectStore for Below {
         self.0.list_with_delimiter(prefix).await
     }
 
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(only_read("copy"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::object_store::ObjectStoreExt as _;
+    use datafusion::object_store::memory::InMemory;
+    use futures::TryStreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn objects_are_named_below_the_folder_and_cannot_be_written() {
+        let store: StoreHandle = Arc::new(InMemory::new());
+        let inside = Path::from("données/public/lieux.csv");
+        store.put(&inside, "id\n".into()).await.unwrap();
+        store.put(&Path::from("données/private/x.csv"), "secret\n".into()).await.unwrap();
+        let folder = below(Arc::clone(&store), &Url::parse("file:///donn%C3%A9es/public/").unwrap());
+        let path = Path::from("lieux.csv");
+        assert_eq!(folder.head(&path).await.unwrap().location, path);
+        assert_eq!(folder.get(&path).await.unwrap().bytes().await.unwrap(), "id\n");
+        let listed: Vec<ObjectMeta> = folder.list(None).try_collect().await.unwrap();
+        assert_eq!(listed.iter().map(|found| found.location.clone()).collect::<Vec<_>>(), [path.clone()]);
+        assert!(folder.put(&path, "x".into()).await.is_err());
+        assert!(folder.delete(&path).await.is_err());
+        assert!(folder.copy(&path, &Path::from("y")).await.is_err());
+        assert_eq!(store.get(&inside).await.unwrap().bytes().await.unwrap(), "id\n");
     }
 }

@@ -42,7 +42,6 @@ mod query;
 mod rules;
 mod statement;
 mod tables;
-mod texts;
 mod width;
 
 #[cfg(test)]
@@ -61,6 +60,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::Volatility;
 use datafusion::prelude::SessionConfig;
 
+pub use below::below;
 pub use datafusion::common::ScalarValue;
 pub use datafusion::prelude::SessionContext;
 pub use error::{EngineError, Fault, QueryError, SinkError};
@@ -69,8 +69,7 @@ pub use guard::Bounds;
 pub use library::{Library, Missing};
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
-pub use tables::{ReleaseTable, StoreHandle, below};
-pub use texts::{add_lookup, add_text};
+pub use tables::{ReleaseTable, StoreHandle};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "essaim";

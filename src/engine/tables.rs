@@ -12,12 +12,10 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
 use datafusion::object_store::ObjectStore;
-use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::prelude::ident;
 use url::Url;
 
 use crate::contract::arrow::CODES_KEY;
-use crate::engine::below::Below;
 use crate::engine::functions;
 use crate::engine::{CATALOG, Engine, EngineError};
 use crate::id::TableName;
@@ -35,14 +33,6 @@ impl ReleaseTable {
     /// Its columns.
     pub fn schema(&self) -> SchemaRef {
         self.provider.schema()
-    }
-}
-
-/// A store's objects as they are named below a folder of it: what a query plan shows tells nothing of the machine.
-pub fn below(store: StoreHandle, folder: &Url) -> StoreHandle {
-    match ObjectPath::from_url_path(folder.path()) {
-        Ok(folder) if !folder.is_root() => Arc::new(Below::new(store, folder)),
-        _ => store,
     }
 }
 

@@ -217,7 +217,14 @@ async fn unknown_names_are_answered_with_near_ones() {
     ] {
         seen.push(told(library.ask(sql).await.unwrap_err()));
     }
-    assert_snapshot!(seen.join("\n"), @"");
+    assert_snapshot!(seen.join("\n"), @r"
+    sql::unknown_table: unknown table `lieu`; did you mean `lieux`?
+    sql::unknown_table: unknown table `lieux.lieus`; did you mean `lieux.lieux`?
+    sql::unknown_table: `lieux` has no release `2026-11-21`; did you mean `lieux@2026-11-22`?
+    sql::unknown_column: unknown column `nm`; known here: `commune`, `id`, `nom`
+    sql::syntax: expected: end of statement, found: lieux; names with capitals or signs need double quotes, texts single ones
+    sql::unknown_table: unknown table `lieus`; did you mean `lieux`?
+    ");
 }
 
 #[tokio::test]
@@ -243,7 +250,14 @@ async fn the_catalogue_lists_the_tables_of_current_releases_and_nothing_else() {
     library.publish("lieux", 2, "2026-11-23", &lieux(5)).await;
     let sql = "SELECT table_catalog, table_schema, table_name FROM information_schema.tables \
                WHERE table_schema <> 'information_schema' ORDER BY 1, 2, 3";
-    assert_snapshot!(library.ask(sql).await.unwrap(), @"");
+    assert_snapshot!(library.ask(sql).await.unwrap(), @r"
+    +---------------+--------------+------------+
+    | table_catalog | table_schema | table_name |
+    +---------------+--------------+------------+
+    | essaim        | lieux        | lieux      |
+    | essaim        | public       | lieux      |
+    +---------------+--------------+------------+
+    ");
     let listed = library.service.tables().await.unwrap();
     let [table] = listed.as_slice() else { panic!("{listed:?}") };
     assert_eq!((table.schema.as_str(), table.release.as_str(), table.rows), ("lieux", "2026-11-23", 5));

@@ -5,7 +5,7 @@
 
 /// What has to come of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It is refused before it runs.
     Refused,
     /// It runs into a limit: time, memory, rows or bytes.
@@ -18,13 +18,13 @@ pub enum Fate {
 
 /// One statement.
 #[derive(Debug, Clone)]
-pub struct Hostile {
+pub(crate) struct Hostile {
     /// What it is after.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The statement.
-    pub sql: String,
+    pub(crate) sql: String,
     /// What has to come of it.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
 }
 
 fn hostile(fate: Fate, name: &'static str, sql: impl Into<String>) -> Hostile {
@@ -32,7 +32,7 @@ fn hostile(fate: Fate, name: &'static str, sql: impl Into<String>) -> Hostile {
 }
 
 /// All of them. `place` is a file outside of the stores that the server's user could read; it must not change either.
-pub fn statements(place: &str) -> Vec<Hostile> {
+pub(crate) fn statements(place: &str) -> Vec<Hostile> {
     let mut all = writing(place);
     all.extend(looking_around(place));
     all.extend(blowing_up_the_plan());
