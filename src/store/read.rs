@@ -20,6 +20,7 @@ use crate::store::ByteStream;
 use crate::store::CHUNK_SIZE;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::StoreFolder;
 use crate::store::StoreKey;
 
 /// What a store says of an object without giving its bytes.
@@ -60,6 +61,13 @@ impl Store {
         let path = key.path();
         let head = absent_when_impossible(self.handle.head(&self.object_path(&path)?).await);
         Ok(self.none_when_absent("look for", &path, head)?.as_ref().map(Object::from))
+    }
+
+    /// Whether the store answers: its folder is there, or its bucket lists it.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let Some(folder) = &self.folder else { return self.folders(&StoreFolder::Root).await.map(drop) };
+        let listed = tokio::fs::read_dir(folder).await;
+        listed.map(drop).map_err(|source| StoreError::Disk { action: "list", path: folder.clone(), source })
     }
 
     /// Opens an object for reading, all of it or some of its bytes, which must not end behind its own; `None` when there

@@ -218,7 +218,7 @@ impl Published {
 
     /// Whether the store answers.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        self.0.store.folders(&StoreFolder::Root).await.map(drop)
+        self.0.store.answers().await
     }
 
     /// Names of the folders at the top of the store.
