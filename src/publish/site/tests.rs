@@ -169,7 +169,10 @@ fn the_page_for_queries_names_tables_as_sql_does_and_is_whole_without_script() {
         let code = |text: &str| document.descendants().any(|node| node.text() == Some(text));
         assert!(code("lieux.chiffres_cles"), "{page}");
         assert!(code("SELECT count(*) AS n\nFROM \"lieux@2026-12-01\".chiffres_cles"), "{page}");
-        assert!(page.contains("https://donnees.example.org/sql") || page.contains("donnees.example.org&#x2f;sql"), "{page}");
+        assert!(
+            page.contains("https://donnees.example.org/sql") || page.contains("donnees.example.org&#x2f;sql"),
+            "{page}"
+        );
         let place = document.descendants().find(|node| node.attribute("data-console").is_some()).unwrap();
         assert_eq!(place.attribute("hidden"), Some("hidden"), "an empty console says nothing");
         let ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();

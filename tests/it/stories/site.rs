@@ -121,7 +121,8 @@ fn a_release_brings_a_site_that_works_from_the_disk() {
         assert!(told, "{} does not say that the data are invented", page.display());
         for script in text.split("<script").skip(1) {
             // What is loaded from beside the pages adds to them; nothing runs that stands in a page.
-            let beside = regex::Regex::new(r#"^ defer="defer" src="[./&#x2f;]*assets[^"]*/?app-[0-9a-f]{12}\.js"></script>"#);
+            let beside =
+                regex::Regex::new(r#"^ defer="defer" src="[./&#x2f;]*assets[^"]*/?app-[0-9a-f]{12}\.js"></script>"#);
             let data = script.starts_with(" type=\"application/ld+json\"");
             assert!(data || beside.unwrap().is_match(script), "{} has a script", page.display());
         }
