@@ -118,7 +118,7 @@ fn publisher(context: &Context<'_>) -> Value {
 
 fn contact(context: &Context<'_>) -> Option<Value> {
     let known = context.publisher;
-    let mut contact = json!({ "@type": "vcard:Organization", "vcard:fn": french(&known.name) });
+    let mut contact = json!({ "@type": "vcard:Kind", "vcard:fn": french(&known.name) });
     if let Some(email) = &known.email {
         contact["vcard:hasEmail"] = json!({ "@id": format!("mailto:{email}") });
     }

@@ -35,7 +35,7 @@ pub(super) fn released(n: u32) -> (Project, Vec<String>) {
 }
 
 fn of(project: &Project, release: &str, name: &str) -> String {
-    page(project, &format!("{DATASET}/versions/{release}/{name}"))
+    page(project, &format!("{DATASET}/versions/{release}/{name}")).replace("&#x2f;", "/")
 }
 
 #[test]
