@@ -22,6 +22,10 @@ check:
 bless:
     INSTA_UPDATE=always cargo test --locked
 
+# The map and the console, for the next build of the program to take in (needs npm).
+scripts:
+    cd web/app && npm ci && npm run build && npm test
+
 # Makes the synthetic sample again.
 fixtures:
     python3 seeds/exemple/generate.py

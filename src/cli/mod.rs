@@ -20,6 +20,7 @@ mod schedule;
 mod serve;
 mod summary;
 mod test;
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ use super::project;
 use super::releases::public_store;
 use super::run::now;
 use super::schedule::{LEFT, Pulse, keep, keeper};
+use super::wire::WireArguments;
 use crate::schedule::Keeper;
 use crate::serve::http::published::Published;
 use crate::serve::sql::{SqlService, router as sql_router};
@@ -31,6 +32,8 @@ requests that are under way are answered. Put a web server with TLS before it, a
 Examples:
   essaim serve
   essaim serve --listen 0.0.0.0:8080 --no-access-log
+  essaim serve --pg 127.0.0.1:5432 --flight 127.0.0.1:32010
+                                           SQL for psql and drivers of PostgreSQL, and for ADBC, too
   essaim serve --schedule                  the same process runs the pipelines by their schedule"
 )]
 pub(super) struct ServeArguments {
@@ -43,6 +46,8 @@ pub(super) struct ServeArguments {
     /// Write no access log
     #[arg(long)]
     no_access_log: bool,
+    #[command(flatten)]
+    wire: WireArguments,
     /// Connections at once; further ones wait
     #[arg(long, default_value_t = 1024, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=65536))]
     connections: u32,
@@ -84,18 +89,19 @@ async fn run(arguments: &ServeArguments, folder: &Path, printer: &Arc<Printer>) 
     let sql = SqlService::start(published.clone(), &checked.project.sql, spilled.path().to_owned());
     let sql = sql.map_err(|error| failed(&error))?;
     let more = sql_router(sql.clone());
-    let parts = Parts { limits, access, beside, more, ..Parts::new(published, sql, now) };
+    let parts = Parts { limits, access, beside, more, ..Parts::new(published, sql.clone(), now) };
     let ending = Ending::watch().map_err(|error| failed(&error))?;
     let server = Server::start(&arguments.listen, parts).await.map_err(|error| {
         printer.failure_lines(&[format!("cannot listen on `{}`", arguments.listen), error.to_string()]);
         Exit::Failed
     })?;
     printer.talk(&format!("serving http://{}/\n", server.address));
+    let wire = arguments.wire.start(&sql, printer).await?;
     let kept = schedule(keeper.as_deref(), grace, &ending, printer);
     let stopped = async {
         ending.asked().await;
         tokio::select! {
-            ended = server.stop() => ended,
+            (ended, ()) = async { tokio::join!(server.stop(), wire.stop(grace)) } => ended,
             () = ending.hurried() => false,
         }
     };

@@ -72,6 +72,8 @@ pub struct Column {
     pub kind: Kind,
     /// Short title for people.
     pub title: String,
+    /// The same in English, when the contract has it.
+    pub title_en: Option<String>,
     /// What it means.
     pub description: String,
     /// A value as it would stand in the CSV.

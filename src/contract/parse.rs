@@ -126,6 +126,7 @@ fn parse_column(fields: Fields<'_>, lists: &CodeLists, problems: &Problems) -> O
         name: name.value.clone(),
         kind: Kind::Text,
         title: text_or(&fields, "title", &name.value),
+        title_en: None,
         description: text_or(&fields, "description", ""),
         example: fields.get("example").and_then(|node| match &node.value {
             Value::Text(text) => Some(text.clone()),
@@ -214,6 +215,7 @@ fn parse_notation(column: &mut Column, fields: &Fields<'_>, problems: &Problems)
 /// Reads our own keys; says whether the column holds several codes.
 fn parse_ours(column: &mut Column, ours: &Fields<'_>, lists: &CodeLists, problems: &Problems) -> bool {
     column.unit = ours.text("unit").map(|text| text.value);
+    column.title_en = ours.text("title_en").map(|text| text.value);
     column.status = ours.flag("status").unwrap_or(false);
     column.volatile = ours.flag("volatile").unwrap_or(false);
     if let Some(visibility) = ours.text("visibility") {

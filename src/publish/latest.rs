@@ -48,6 +48,12 @@ pub async fn refresh(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEnt
     Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
 }
 
+/// The same, with every byte of every page: those of releases are taken at their word otherwise.
+pub async fn rebuild(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
+    refresh(store, dataset, entries).await?;
+    site::rebuild(store, dataset, &log(store, dataset).await?).await
+}
+
 /// Makes `latest/` a copy of the current release, unless it is.
 async fn bring(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
     let folder = StoreFolder::Latest { dataset: dataset.clone() };

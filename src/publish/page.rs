@@ -4,7 +4,8 @@ use minijinja::{Environment, Error, UndefinedBehavior};
 
 use super::dictionary::whole;
 
-const STYLE: &str = include_str!("../../web/base.css");
+/// The style of all pages.
+pub(super) const STYLE: &str = include_str!("../../web/base.css");
 
 /// An environment with one page's template: what is not given is an error, and values are escaped for HTML, which the
 /// ending of its name decides.

@@ -26,7 +26,7 @@ use crate::disclosure::scan;
 use crate::id::{Digest, Hasher, ReleaseId, TableName};
 use crate::publish::PublishError;
 use crate::publish::commit::{Candidate, Finish, LocalFile};
-use crate::publish::figure::{Bar, Figure, Language, Unit, svg};
+use crate::publish::figure::{Bar, Figure, Language, Unit, png, svg};
 use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
 use crate::publish::metadata::TableFiles;
 use crate::quality::gate::{Acceptance, Bound};
@@ -109,7 +109,7 @@ pub(super) async fn assemble<'a>(
         let Written { files, outcomes: found, empty } = write(contract, &built, &folder)?;
         outcomes.extend(found);
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
-            figures.push((format!("{name}.svg"), draw(job.pipeline, spec, &built)?));
+            figures.extend(draw(job.pipeline, spec, &built)?);
         }
         progress.record.published.push(PublishedTable {
             table: name.to_string(),
@@ -284,8 +284,8 @@ pub(super) fn keyed(job: Job<'_>, purpose: &str, value: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Draws a figure from its table.
-fn draw(pipeline: &Pipeline, spec: &FigureSpec, built: &Built) -> Result<Bytes, RunError> {
+/// Draws a figure from its table, as SVG and as PNG.
+fn draw(pipeline: &Pipeline, spec: &FigureSpec, built: &Built) -> Result<[(String, Bytes); 2], RunError> {
     let arrow = |source| RunError::Arrow { table: spec.table.clone(), source };
     let (mut bars, mut base) = (Vec::new(), None);
     for batch in scratch::read(&built.path, None)? {
@@ -310,7 +310,10 @@ fn draw(pipeline: &Pipeline, spec: &FigureSpec, built: &Built) -> Result<Bytes, 
         id_prefix: spec.table.to_string(),
         threshold: u32::try_from(pipeline.smallest_cell).unwrap_or(u32::MAX),
     };
-    Ok(text(svg(&figure)))
+    let drawing = svg(&figure);
+    let picture = png(&drawing);
+    let picture = picture.map_err(|source| RunError::Figure { table: spec.table.clone(), source: Box::new(source) })?;
+    Ok([(format!("{}.svg", spec.table), text(drawing)), (format!("{}.png", spec.table), picture.into())])
 }
 
 fn number(batch: &RecordBatch, column: &str, row: usize) -> Result<Option<f64>, arrow::error::ArrowError> {

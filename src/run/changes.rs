@@ -75,9 +75,12 @@ impl Finish for Changelog<'_> {
         bounds: &[Bound],
     ) -> Result<Finished, PublishError> {
         let manifest = finish::manifest(self.assembled, release, previous);
-        let Some(previous) = previous else { return finish::finish(self.assembled, manifest, None, bounds, &[]) };
+        let Some(previous) = previous else {
+            return finish::finish(self.assembled, manifest, None, bounds, finish::Changes::default());
+        };
         let told = self.tell(&previous.manifest, &manifest).await?;
-        let mut finished = finish::finish(self.assembled, manifest, Some(previous), bounds, &told.records)?;
+        let changes = finish::Changes { records: &told.records, list: Some(&told.list.local) };
+        let mut finished = finish::finish(self.assembled, manifest, Some(previous), bounds, changes)?;
         finished.files.push(told.list);
         finished.metadata.extend(told.metadata);
         Ok(finished)

@@ -234,8 +234,8 @@ fn table_entry(assembled: &Assembled<'_>, table: &Table<'_>) -> dictionary::Tabl
         bytes: file.bytes,
         sha256: file.digest.to_string(),
     });
-    let figure = format!("{}.svg", table.contract.name);
-    let drawn = assembled.data.iter().filter(|file| file.path == figure).map(|file| dictionary::File {
+    let figures = ["svg", "png"].map(|ending| format!("{}.{ending}", table.contract.name));
+    let drawn = assembled.data.iter().filter(|file| figures.contains(&file.path)).map(|file| dictionary::File {
         path: file.path.clone(),
         media_type: file.media_type.clone(),
         bytes: file.bytes,

@@ -195,6 +195,14 @@ pub enum RunError {
         /// Why.
         source: Box<crate::publish::format::FormatError>,
     },
+    /// A figure cannot be drawn.
+    #[error("cannot draw the figure of table `{table}`")]
+    Figure {
+        /// The table.
+        table: TableName,
+        /// Why.
+        source: Box<crate::publish::figure::PictureError>,
+    },
     /// The rows that fail a check cannot be written down.
     #[error("cannot keep the rows that fail the check of `{table}`")]
     Sample {
@@ -326,6 +334,7 @@ impl RunError {
             | Self::EngineStart(_)
             | Self::Arrow { .. }
             | Self::Format { .. }
+            | Self::Figure { .. }
             | Self::Sample { .. }
             | Self::Scratch { .. }
             | Self::Owner { .. }

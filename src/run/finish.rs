@@ -1,14 +1,16 @@
 //! What a release says of itself once its id and the release before are known: metadata and manifest.
 
+use std::path::Path;
+
 use bytes::Bytes;
 
 use super::assemble::{Assembled, file_record};
-use super::{describe, gate, text};
+use super::{describe, gate, offer, text};
 use crate::id::ReleaseId;
 use crate::publish::PublishError;
 use crate::publish::commit::{Finished, Previous, json_bytes};
 use crate::publish::dictionary;
-use crate::publish::metadata::{datapackage, licence_notice, readme, schema_path, table_schema};
+use crate::publish::metadata::{datapackage, dcat, licence_notice, readme, schema_path, table_schema};
 use crate::quality::gate::Bound;
 use crate::release::{FileRecord, Manifest};
 
@@ -42,15 +44,24 @@ pub(super) fn manifest(assembled: &Assembled<'_>, release: &ReleaseId, previous:
     }
 }
 
+/// The files that tell what changed since the release before; none in a first release.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Changes<'a> {
+    pub(super) records: &'a [FileRecord],
+    /// Where the list is.
+    pub(super) list: Option<&'a Path>,
+}
+
 /// Adds what a candidate says of its data, and of the files that tell what changed, to its manifest.
 pub(super) fn finish(
     assembled: &Assembled<'_>,
     mut manifest: Manifest,
     previous: Option<&Previous>,
     bounds: &[Bound],
-    changes: &[FileRecord],
+    changes: Changes<'_>,
 ) -> Result<Finished, PublishError> {
     let metadata = metadata(assembled, &manifest, previous, bounds, changes)?;
+    let Changes { records: changes, .. } = changes;
     manifest.files.extend(changes.iter().cloned());
     manifest.files.extend(metadata.iter().map(|(path, bytes)| file_record(path, bytes)));
     manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -62,19 +73,22 @@ fn metadata(
     manifest: &Manifest,
     previous: Option<&Previous>,
     bounds: &[Bound],
-    changes: &[FileRecord],
+    changes: Changes<'_>,
 ) -> Result<Vec<(String, Bytes)>, PublishError> {
     let release = &manifest.release;
     let urls = describe::Urls::of(assembled.job, release);
     let dictionary = describe::dictionary(assembled, release);
     let columns = text(dictionary::csv(&dictionary));
-    let others: Vec<FileRecord> =
-        std::iter::once(file_record("dictionary.csv", &columns)).chain(changes.iter().cloned()).collect();
+    let figures = assembled.data.iter().filter(|file| file.rows.is_none()).cloned();
+    let dictionary_record = file_record("dictionary.csv", &columns);
+    let others: Vec<FileRecord> = figures.chain([dictionary_record]).chain(changes.records.iter().cloned()).collect();
     let context = describe::context(assembled, release, &urls, &others);
     let tables = assembled.table_files();
     let page = dictionary::html(&dictionary)
         .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
+    let offer = offer::offer(assembled, &others, &columns, changes.list)?;
     let mut metadata = vec![
+        ("catalog.jsonld".to_owned(), json_bytes(&dcat(&context, &offer))),
         ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
         ("dictionary.csv".to_owned(), columns),
         ("dictionary.html".to_owned(), text(page)),

@@ -20,6 +20,7 @@ mod intake;
 pub mod lease;
 mod ledger;
 mod memory;
+mod offer;
 mod owner;
 pub mod project;
 mod read_back;

@@ -303,6 +303,7 @@ fn contract_of(
             name: name.to_owned(),
             kind,
             title: String::new(),
+            title_en: None,
             description: String::new(),
             example: None,
             unit: None,

@@ -25,15 +25,19 @@ impl<'a> Patch<'a> {
 
     /// Whether a file tells of others.
     pub(super) fn is_about(path: &str) -> bool {
-        ["LICENSE", "README.md", "datapackage.json", "dictionary.html"].contains(&path) || path.starts_with("schemas/")
+        ["LICENSE", "README.md", "catalog.jsonld", "datapackage.json", "dictionary.html"].contains(&path)
+            || path.starts_with("schemas/")
     }
 
     pub(super) fn apply(&self, path: &str, bytes: &Bytes) -> Bytes {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let (old, new) = (&self.old.release, &self.new.release);
-        let text = text.replace(&format!("/releases/{old}/"), &format!("/releases/{new}/"));
+        let text = text
+            .replace(&format!("/releases/{old}/"), &format!("/releases/{new}/"))
+            .replace(&format!("/versions/{old}/"), &format!("/versions/{new}/"));
         let text = match path {
             "README.md" => self.readme(&text),
+            "catalog.jsonld" => self.catalogue(&text),
             "datapackage.json" => self.datapackage(&text),
             "dictionary.html" => self.dictionary(text),
             _ => text,
@@ -41,6 +45,7 @@ impl<'a> Patch<'a> {
         // `Édition` and `édition`.
         text.replace(&format!("dition {old} ("), &format!("dition {new} ("))
             .replace(&format!("dition {old},"), &format!("dition {new},"))
+            .replace(&format!("dition {old}.\""), &format!("dition {new}.\""))
             .into()
     }
 
@@ -78,6 +83,27 @@ impl<'a> Patch<'a> {
             }
         }
         let mut text = serde_json::to_string_pretty(&package).unwrap_or_else(|_| text.to_owned());
+        text.push('\n');
+        text
+    }
+
+    /// Files that are others now have another size and lose their checksum, which is of a kind that no manifest holds.
+    fn catalogue(&self, text: &str) -> String {
+        let Ok(mut catalogue) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+        let datasets = catalogue.get_mut("dcat:dataset").and_then(Value::as_array_mut);
+        for dataset in datasets.into_iter().flatten() {
+            let Some(files) = dataset.get_mut("dcat:distribution").and_then(Value::as_array_mut) else { continue };
+            files.retain(|file| self.new.files.iter().any(|known| file["dct:identifier"] == known.path.as_str()));
+            for file in files {
+                let about = |(_, known): &&(&FileRecord, FileRecord)| file["dct:identifier"] == known.path.as_str();
+                let Some((_, known)) = self.files.iter().find(about) else { continue };
+                file["dcat:byteSize"]["@value"] = known.bytes.to_string().into();
+                if let Some(members) = file.as_object_mut() {
+                    members.shift_remove("spdx:checksum");
+                }
+            }
+        }
+        let mut text = serde_json::to_string_pretty(&catalogue).unwrap_or_else(|_| text.to_owned());
         text.push('\n');
         text
     }

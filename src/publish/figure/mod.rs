@@ -1,4 +1,4 @@
-//! Figures for a printed report: a horizontal bar chart as SVG.
+//! Figures for a printed report: a horizontal bar chart as SVG, and the same as PNG.
 //!
 //! [`svg`] is a pure function: the same figure gives the same bytes. Labels are wrapped and never cut, every bar says its
 //! value, base, notes and source stand under the chart, text is text (it can be searched, copied and read aloud), and the
@@ -9,12 +9,15 @@
 
 mod draw;
 mod number;
+mod picture;
 mod text;
 mod widths;
 mod words;
 
 #[cfg(test)]
 mod tests;
+
+pub use picture::{PictureError, png};
 
 /// A bar chart and all that is printed with it.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::table_schema::{Dialect, foreign_keys, schema_fields, table_description};
-use super::{Context, SYNTHETIC, TableFiles, licence_entry, other_title, source_entries};
+use super::{Context, SYNTHETIC, TableFiles, keywords, licence_entry, other_title, source_entries};
 use crate::contract::Contract;
 use crate::publish::format::{Content, WrittenFile};
 use crate::release::FileRecord;
@@ -33,18 +33,6 @@ pub fn datapackage(context: &Context<'_>, tables: &[TableFiles<'_>]) -> Value {
         "sources": source_entries(context),
         "resources": resources.collect::<Vec<_>>(),
     })
-}
-
-/// Its words, and that it is synthetic; the standard wants at least one.
-fn keywords(context: &Context<'_>) -> Vec<String> {
-    let mut words = context.keywords.to_vec();
-    if context.synthetic {
-        words.push("données synthétiques".to_owned());
-    }
-    if words.is_empty() {
-        words.push(context.dataset.to_string());
-    }
-    words
 }
 
 fn contributor(context: &Context<'_>) -> Value {
@@ -78,13 +66,25 @@ fn other_resource(file: &FileRecord, context: &Context<'_>) -> Value {
     resource
 }
 
-fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> Value {
-    let (suffix, format, title) = match file.content {
-        Content::Csv => ("", "csv", contract.title.clone()),
-        Content::ExcelFr => ("-excel-fr", "csv", format!("{} (CSV pour tableur français)", contract.title)),
-        Content::Parquet => ("-parquet", "apache-parquet", format!("{} (Parquet)", contract.title)),
-        Content::GeoJson => ("-geojson", "geojson", format!("{} (GeoJSON)", contract.title)),
+/// What a file of a table is for people.
+pub fn file_title(contract: &Contract, file: &WrittenFile) -> String {
+    let form = match file.content {
+        Content::Csv => return contract.title.clone(),
+        Content::ExcelFr => "CSV pour tableur français",
+        Content::Parquet => "Parquet",
+        Content::GeoJson => "GeoJSON",
     };
+    format!("{} ({form})", contract.title)
+}
+
+fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> Value {
+    let (suffix, format) = match file.content {
+        Content::Csv => ("", "csv"),
+        Content::ExcelFr => ("-excel-fr", "csv"),
+        Content::Parquet => ("-parquet", "apache-parquet"),
+        Content::GeoJson => ("-geojson", "geojson"),
+    };
+    let title = file_title(contract, file);
     let media_type = file.media_type.split(';').next().unwrap_or(file.media_type);
     let mut resource = json!({
         "name": format!("{}{suffix}", contract.name),

@@ -1,8 +1,9 @@
-//! What a release says about itself: Table Schemas, `datapackage.json`, licence notice, README.
+//! What a release says about itself: Table Schemas, `datapackage.json`, DCAT, licence notice, README.
 //!
 //! Pure functions of a [`Context`]: the same release described at the same `issued` gives the same bytes.
 
 mod datapackage;
+mod dcat;
 mod readme;
 mod table_schema;
 
@@ -18,7 +19,8 @@ use crate::publish::format::WrittenFile;
 use crate::release::FileRecord;
 
 pub use crate::config::licence::{licence_text, licence_title, licence_url};
-pub use datapackage::datapackage;
+pub use datapackage::{datapackage, file_title};
+pub use dcat::{Distribution, Offer, dcat, dcat_context, french, sha512};
 pub use readme::{licence_notice, readme};
 pub use table_schema::table_schema;
 
@@ -55,7 +57,7 @@ pub struct Context<'a> {
     pub release_url: &'a str,
     /// Address of the folder with the current release, with `/` at its end.
     pub latest_url: &'a str,
-    /// Data files that are no table's: the dictionary, and what changed since the release before.
+    /// Data files that are no table's: the figures, the dictionary, and what changed since the release before.
     pub others: &'a [FileRecord],
 }
 
@@ -82,13 +84,40 @@ pub struct TableFiles<'a> {
 }
 
 /// What a file is for people that is no table's.
-fn other_title(file: &FileRecord) -> &'static str {
+pub fn other_title(file: &FileRecord) -> &'static str {
     match file.path.as_str() {
         "changes.parquet" => "Changements depuis l’édition précédente, un par ligne (Parquet)",
         "changes.json" => "Changements depuis l’édition précédente, comptés par table et par cause (JSON)",
         "changes.html" => "Changements depuis l’édition précédente, page à lire (HTML)",
+        path if path.ends_with(".svg") => "Figure de la table du même nom, à agrandir sans perte (SVG)",
+        path if path.ends_with(".png") => "Figure de la table du même nom, pour un diaporama ou un texte (PNG)",
         _ => "Dictionnaire des tables et des colonnes (CSV)",
     }
+}
+
+/// Address of the page of a release. `homepage` is that of the dataset, with `/` at its end.
+pub(super) fn page_url(homepage: &str, release: &str) -> String {
+    format!("{homepage}versions/{release}/")
+}
+
+/// A change of the published contract, in French and in English; none for a code that is not known.
+pub(super) fn contract_change(code: &str) -> Option<[&'static str; 2]> {
+    Some(match code {
+        "table_gone" => ["table supprimée", "table removed"],
+        "table_added" => ["table ajoutée", "table added"],
+        "key_changed" => ["clé modifiée", "key changed"],
+        "column_gone" => ["colonne supprimée", "column removed"],
+        "column_added" => ["colonne ajoutée", "column added"],
+        "type_changed" => ["type modifié", "type changed"],
+        "option_gone" => ["modalité supprimée", "option removed"],
+        "option_added" => ["modalité ajoutée", "option added"],
+        "codes_gone" => ["liste de modalités supprimée", "list of options removed"],
+        "codes_added" => ["liste de modalités ajoutée", "list of options added"],
+        "unit_changed" => ["unité modifiée", "unit changed"],
+        "required_dropped" => ["peut désormais être vide", "may be empty from now on"],
+        "required_added" => ["n’est plus jamais vide", "is never empty any more"],
+        _ => return None,
+    })
 }
 
 /// Path of a table's schema below the release's folder.
@@ -107,6 +136,11 @@ impl Context<'_> {
         if self.synthetic { format!("{SYNTHETIC} {}", self.description) } else { self.description.to_owned() }
     }
 
+    /// The page of the release, which stays when the release is withdrawn: what is cited.
+    pub fn page_url(&self) -> String {
+        page_url(self.homepage, self.release.as_str())
+    }
+
     /// The day of issue.
     fn day(&self) -> &str {
         self.issued.split('T').next().unwrap_or(self.issued)
@@ -120,6 +154,18 @@ impl Context<'_> {
 /// What is said before everything else of invented data.
 pub(super) const SYNTHETIC: &str =
     "Données synthétiques : les réponses sont inventées et ne décrivent aucune structure réelle.";
+
+/// Its words, and that it is synthetic; the standard wants at least one.
+fn keywords(context: &Context<'_>) -> Vec<String> {
+    let mut words = context.keywords.to_vec();
+    if context.synthetic {
+        words.push("données synthétiques".to_owned());
+    }
+    if words.is_empty() {
+        words.push(context.dataset.to_string());
+    }
+    words
+}
 
 fn licence_entry(spdx: &str) -> Value {
     let mut entry = json!({ "name": spdx });

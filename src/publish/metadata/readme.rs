@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Context, SYNTHETIC, TableFiles, licence_text, licence_title, licence_url, other_title};
+use super::{Context, SYNTHETIC, TableFiles, contract_change, licence_text, licence_title, licence_url, other_title};
 use crate::publish::format::Content;
 use crate::release::{ContractChange, Level};
 
@@ -45,22 +45,7 @@ fn changes_section(text: &mut String, changes: &[ContractChange]) {
     }
     paragraph(text, format_args!("## Ce qui change depuis l’édition précédente"));
     for change in changes {
-        let what = match change.change.as_str() {
-            "table_gone" => "table supprimée",
-            "table_added" => "table ajoutée",
-            "key_changed" => "clé modifiée",
-            "column_gone" => "colonne supprimée",
-            "column_added" => "colonne ajoutée",
-            "type_changed" => "type modifié",
-            "option_gone" => "modalité supprimée",
-            "option_added" => "modalité ajoutée",
-            "codes_gone" => "liste de modalités supprimée",
-            "codes_added" => "liste de modalités ajoutée",
-            "unit_changed" => "unité modifiée",
-            "required_dropped" => "peut désormais être vide",
-            "required_added" => "n’est plus jamais vide",
-            other => other,
-        };
+        let what = contract_change(&change.change).map_or(change.change.as_str(), |[french, _]| french);
         let column = change.column.as_ref().map_or_else(String::new, |column| format!(", colonne `{column}`"));
         let detail = if change.detail.is_empty() { String::new() } else { format!(" ({})", change.detail) };
         let breaks = if change.level == Level::Major { " **Incompatible.**" } else { "" };
@@ -103,7 +88,7 @@ fn citation(context: &Context<'_>) -> String {
         context.publisher.name,
         context.full_title(),
         context.release,
-        context.release_url,
+        context.page_url(),
     )
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Context, SYNTHETIC, licence_entry, push_sentence, schema_path, source_entries};
-use crate::contract::{CodeList, Column, Contract, Geometry, Kind, Scalar, Visibility};
+use crate::contract::{Code, CodeList, Column, Contract, Geometry, Kind, Scalar, Visibility};
 
 /// Most codes whose labels are listed in a description; longer lists are in the dictionary.
 const LABELS_IN_TEXT: usize = 100;
@@ -113,7 +113,29 @@ fn field(contract: &Contract, column: &Column, dialect: Dialect) -> Value {
         let categories = list.codes.iter().map(|code| json!({ "value": code.code, "label": code.label }));
         field["categories"] = categories.collect();
     }
+    if dialect == Dialect::Package {
+        let ours = english(column);
+        if !ours.is_empty() {
+            field["essaim"] = Value::Object(ours);
+        }
+    }
     field
+}
+
+/// What the standards have no place for: the English title, and the codes with their labels in both languages.
+fn english(column: &Column) -> Map<String, Value> {
+    let mut ours = Map::new();
+    if let Some(title) = &column.title_en {
+        ours.insert("title_en".to_owned(), json!(title));
+    }
+    if let Some(list) = &column.codes {
+        let label = |code: &Code| match code.label_en.as_str() {
+            "" => json!({ "value": code.code, "label": code.label }),
+            english => json!({ "value": code.code, "label": code.label, "label_en": english }),
+        };
+        ours.insert("codes".to_owned(), list.codes.iter().map(label).collect());
+    }
+    ours
 }
 
 /// The JSON profile of Data Package 2.0 lacks the type `list` that its text has, and lets only `any` stand for it.

@@ -228,6 +228,12 @@ text{fill:#3a3a3a;font:20px system-ui,'DejaVu Sans',Arial,sans-serif;text-anchor
 .land{fill:#2b3036;stroke:#16181b}.regions{stroke:#8b949e}.frame{stroke:#5b636c}text{fill:#c6cacf}\
 .a{stroke:#93c0ff}.b{stroke:#ffb27d}.c{stroke:#7fd6a0}.d{stroke:#d7a6f5}.spots .halo{stroke:#16181b}}";
 
+/// Colours and shapes of the layers on a light ground. They stand in the drawing too, as those of everything else do: a server
+/// may forbid style, and then the map has no dark form, and all else of it.
+const LIGHT: [(&str, &str); 4] =
+    [("#0b4a94", "round"), ("#a8410a", "square"), ("#1d6b3a", "round"), ("#6a2c8f", "square")];
+const TEXT: &str = "fill=\"#3a3a3a\" font-size=\"20\" font-family=\"system-ui, 'DejaVu Sans', Arial, sans-serif\" text-anchor=\"middle\"";
+
 /// The classes of layers in their order: colour and shape. A fifth layer looks like the first.
 pub(super) const LOOKS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -250,25 +256,30 @@ pub(super) fn svg(layers: &[Layer], title: &str, synthetic: bool) -> String {
         svg.write_fmt(line).expect("a text takes what it is given");
         svg.push('\n');
     };
-    line(format_args!("<path class=\"land\" d=\"{departements}\"/>"));
-    line(format_args!("<path class=\"regions\" d=\"{regions}\"/>"));
+    line(format_args!("<path class=\"land\" fill=\"#e6e9ed\" stroke=\"#fff\" d=\"{departements}\"/>"));
+    line(format_args!(
+        "<path class=\"regions\" fill=\"none\" stroke=\"#79828c\" stroke-width=\"1.5\" d=\"{regions}\"/>"
+    ));
     for frame in FRAMES.iter().filter(|frame| !frame.name.is_empty()) {
         let (x, y, width, height) = (frame.left, frame.top, frame.width, frame.height);
         line(format_args!(
-            "<rect class=\"frame\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"4\"/>"
+            "<rect class=\"frame\" fill=\"none\" stroke=\"#9aa2ab\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"4\"/>"
         ));
-        line(format_args!("<text x=\"{}\" y=\"{}\">{}</text>", x + width / 2.0, y + height - 9.0, frame.name));
+        line(format_args!("<text {TEXT} x=\"{}\" y=\"{}\">{}</text>", x + width / 2.0, y + height - 9.0, frame.name));
     }
     if synthetic {
-        line(format_args!("<text x=\"810\" y=\"808\">Données synthétiques</text>"));
+        line(format_args!("<text {TEXT} x=\"810\" y=\"808\">Données synthétiques</text>"));
     }
     // The fewest places lie on top: they would not be seen below many.
     let mut order: Vec<(usize, &Layer)> = layers.iter().enumerate().collect();
     order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.spots.len()));
     for (at, layer) in order {
         let (look, id, spots) = (look(at), escaped(&layer.table), dots(&layer.spots));
+        let (colour, end) = LIGHT[at % LIGHT.len()];
         line(format_args!("<defs><path id=\"{id}\" d=\"{spots}\"/></defs>"));
-        line(format_args!("<g class=\"spots {look}\"><use href=\"#{id}\" class=\"halo\" stroke-width=\"12\"/>"));
+        line(format_args!(
+            "<g class=\"spots {look}\" fill=\"none\" stroke=\"{colour}\" stroke-linecap=\"{end}\"><use href=\"#{id}\" class=\"halo\" stroke=\"#fff\" stroke-width=\"12\"/>"
+        ));
         line(format_args!("<use href=\"#{id}\" stroke-width=\"9\"/></g>"));
     }
     svg.push_str("</svg>\n");

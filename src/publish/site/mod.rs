@@ -1,14 +1,23 @@
-//! The site: a catalogue and a page for each dataset, in the public store itself. French, with an English version beside
-//! it; no script, nothing from another host, whole when opened from a disk.
+//! The site: a catalogue, a page for each dataset and one for each of its releases, in the public store itself. French, with
+//! an English version beside it; nothing from another host, whole without script and when opened from a disk. Script adds to
+//! them where the program has it. Beside the pages stands what others follow them by: Atom feeds, and the catalogue that
+//! harvesters read.
 //!
-//! It is derived from the log, from published files of the current release and from `releases.json`, and from nothing
-//! else. What is there and says the same is not written again.
+//! It is derived from the log, from published files, and from `releases.json`, and from nothing else. What is there and says
+//! the same is not written again.
 
+mod app;
+mod changed;
+mod console;
+mod editions;
+mod feed;
+mod harvest;
 mod jsonld;
 mod map;
 mod page;
 mod quality;
 mod read;
+mod release;
 mod sheet;
 mod texts;
 mod words;
@@ -19,11 +28,15 @@ mod tests;
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use self::read::Facts;
+use self::release::{Leaf, Told};
 use self::words::Language;
 use super::commit::{ATTEMPTS, log};
 use super::error::PublishError;
-use crate::id::DatasetId;
+use super::page::STYLE;
+use crate::id::{DatasetId, ReleaseId};
 use crate::release::LogEntry;
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
@@ -33,14 +46,19 @@ const KEY_FIGURES: &str = "chiffres_cles";
 const PREVIEW: usize = 5;
 /// The drawn map.
 const MAP: &str = "map.svg";
+/// The style of all pages of the site, once in the whole store.
+const CSS: &str = "site.css";
+/// Pages of releases that are looked at at once.
+const AT_ONCE: usize = 16;
 
 fn failed(dataset: &DatasetId) -> impl Fn(StoreError) -> PublishError + '_ {
     move |source| PublishError::Store { dataset: dataset.clone(), source: Box::new(source) }
 }
 
-/// The pages of one dataset and of the catalogue, as they should be now.
+/// The pages of one dataset and of the catalogue, as they should be now; those of its releases are made one by one.
 #[derive(Debug)]
 struct Site {
+    facts: Facts,
     pages: Vec<(StoreKey, Bytes)>,
     catalogue: Vec<(StoreKey, Bytes)>,
     /// Whether the dataset is the first one of the catalogue.
@@ -49,28 +67,54 @@ struct Site {
     gone: Vec<StoreKey>,
 }
 
+fn own(dataset: &DatasetId, path: &str) -> StoreKey {
+    StoreKey::DatasetPage { dataset: dataset.clone(), path: path.to_owned() }
+}
+
+fn top(path: &str) -> StoreKey {
+    StoreKey::Page { path: path.to_owned() }
+}
+
 async fn site(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<Site, PublishError> {
     let facts = read::facts(store, dataset, entries).await?;
     let cards = read::cards(store, &facts).await?;
-    let own = |path: &str| StoreKey::DatasetPage { dataset: dataset.clone(), path: path.to_owned() };
-    let (mut pages, mut catalogue, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pages, mut gone) = (Vec::new(), Vec::new());
     match &facts.release {
         Some(release) if !release.layers.is_empty() => {
             let manifest = &release.manifest;
-            pages.push((own(MAP), Bytes::from(map::svg(&release.layers, &manifest.title, manifest.synthetic))));
+            let map = map::svg(&release.layers, &manifest.title, manifest.synthetic);
+            pages.push((own(dataset, MAP), Bytes::from(map)));
         }
-        _ => gone.push(own(MAP)),
+        _ => gone.push(own(dataset, MAP)),
     }
+    let news = feed::of_dataset(&facts, entries)?;
+    let harvested = harvest::catalogue(store, &facts, &cards).await?;
+    let mut catalogue = vec![
+        (top(CSS), Bytes::from([STYLE, include_str!("../../../web/site/site.css")].concat())),
+        (top(feed::PATH), feed::of_all(store, &facts, &news, &cards).await?),
+    ];
     for language in Language::ALL {
-        pages.push((own(language.page()), Bytes::from(page::dataset(language, &facts)?)));
-        let key = StoreKey::Page { path: language.page().to_owned() };
-        catalogue.push((key, Bytes::from(page::catalogue(language, &cards)?)));
+        pages.push((own(dataset, language.page()), Bytes::from(page::dataset(language, &facts)?)));
+        let console = own(dataset, console::path(language));
+        match console::page(language, &facts)? {
+            Some(page) => pages.push((console, Bytes::from(page))),
+            None => gone.push(console),
+        }
+        let bytes = page::catalogue(language, &cards, harvested.is_some())?;
+        catalogue.push((top(language.page()), Bytes::from(bytes)));
+    }
+    catalogue.extend(app::files());
+    pages.push((own(dataset, feed::PATH), feed::written(&news)?));
+    match harvested {
+        Some(bytes) => catalogue.push((top(harvest::PATH), bytes)),
+        None => gone.push(top(harvest::PATH)),
     }
     let first = cards.iter().map(|card| &card.dataset).min().is_none_or(|name| name == dataset.as_str());
-    Ok(Site { pages, catalogue, first, gone })
+    Ok(Site { facts, pages, catalogue, first, gone })
 }
 
-/// Brings the pages of a dataset and the catalogue in line with what is published.
+/// Brings the pages of a dataset and the catalogue in line with what is published. A page of a release that says what it was
+/// made from is taken at its word.
 ///
 /// Two datasets that are published at once may each write a catalogue that lacks what is new of the other: the next run, or
 /// `essaim catalog rebuild`, writes it whole.
@@ -79,9 +123,27 @@ pub(super) async fn refresh(
     dataset: &DatasetId,
     entries: &[(u64, LogEntry)],
 ) -> Result<(), PublishError> {
+    bring(store, dataset, entries, false).await
+}
+
+/// The same, with every byte of the pages of all releases.
+pub(super) async fn rebuild(
+    store: &Store,
+    dataset: &DatasetId,
+    entries: &[(u64, LogEntry)],
+) -> Result<(), PublishError> {
+    bring(store, dataset, entries, true).await
+}
+
+async fn bring(
+    store: &Store,
+    dataset: &DatasetId,
+    entries: &[(u64, LogEntry)],
+    whole: bool,
+) -> Result<(), PublishError> {
     let mut entries = Cow::Borrowed(entries);
     for _ in 0..ATTEMPTS {
-        write(store, dataset, &entries).await?;
+        write(store, dataset, &entries, whole).await?;
         // Whoever wrote pages of an older log over those of a newer one begins again.
         let numbers = store.numbers(&StoreFolder::Log { dataset: dataset.clone() }).await.map_err(failed(dataset))?;
         if numbers.last() <= entries.last().map(|(number, _)| number) {
@@ -92,17 +154,78 @@ pub(super) async fn refresh(
     Err(PublishError::Contended { dataset: dataset.clone(), attempts: ATTEMPTS })
 }
 
-async fn write(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
+async fn write(
+    store: &Store,
+    dataset: &DatasetId,
+    entries: &[(u64, LogEntry)],
+    whole: bool,
+) -> Result<(), PublishError> {
+    let fail = failed(dataset);
     let site = site(store, dataset, entries).await?;
     // One that cannot be written keeps no other from being right.
     let mut done = Ok(());
+    for leaf in due(store, &site.facts, whole).await? {
+        match leaf_pages(store, &site.facts, leaf).await {
+            Ok(pages) => {
+                for (key, bytes) in pages {
+                    done = done.and(put(store, &key, bytes).await.map_err(&fail));
+                }
+            }
+            Err(error) => done = done.and(Err(error)),
+        }
+    }
     for (key, bytes) in site.pages.into_iter().chain(site.catalogue) {
-        done = done.and(put(store, &key, bytes).await);
+        done = done.and(put(store, &key, bytes).await.map_err(&fail));
     }
     for key in &site.gone {
-        done = done.and(remove(store, key).await);
+        done = done.and(remove(store, key).await.map_err(&fail));
     }
-    done.map_err(failed(dataset))
+    done
+}
+
+/// The releases whose pages may not be as they should: all of them, when every byte counts.
+async fn due<'a>(store: &Store, facts: &'a Facts, whole: bool) -> Result<Vec<Leaf<'a>>, PublishError> {
+    let leaves = release::leaves(&facts.editions);
+    if whole {
+        return Ok(leaves);
+    }
+    let looked = leaves.iter().map(|leaf| {
+        let recipe = leaf.recipe(facts);
+        let keys = Language::ALL.map(|language| own(&facts.dataset, &leaf.path(language)));
+        async move {
+            for key in keys {
+                let page = store.get(&key).await?;
+                if !page.is_some_and(|page| Leaf::is_of(&page, recipe)) {
+                    return Ok::<_, StoreError>(true);
+                }
+            }
+            Ok(false)
+        }
+    });
+    let looked: Vec<bool> = stream::iter(looked.collect::<Vec<_>>())
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
+        .map_err(failed(&facts.dataset))?;
+    Ok(leaves.into_iter().zip(looked).filter_map(|(leaf, due)| due.then_some(leaf)).collect())
+}
+
+/// The pages of a release as they should be.
+async fn leaf_pages(store: &Store, facts: &Facts, leaf: Leaf<'_>) -> Result<Vec<(StoreKey, Bytes)>, PublishError> {
+    let edition = leaf.edition;
+    let told = match edition.release.parse::<ReleaseId>() {
+        Ok(id) if edition.is_shown() => {
+            let release = read::outline(store, &facts.dataset, &id, edition.manifest).await?;
+            let summary = read::summary(store, &release.manifest).await?;
+            Some(Told { release, summary })
+        }
+        _ => None,
+    };
+    let page = |language: Language| {
+        let bytes = release::page(language, facts, leaf, told.as_ref())?;
+        Ok((own(&facts.dataset, &leaf.path(language)), Bytes::from(bytes)))
+    };
+    Language::ALL.into_iter().map(page).collect()
 }
 
 async fn put(store: &Store, key: &StoreKey, bytes: Bytes) -> Result<(), StoreError> {
@@ -121,9 +244,14 @@ pub(super) async fn stale(
 ) -> Result<Vec<String>, PublishError> {
     let fail = failed(dataset);
     let site = site(store, dataset, entries).await?;
+    let mut pages = Vec::new();
+    for leaf in release::leaves(&site.facts.editions) {
+        pages.extend(leaf_pages(store, &site.facts, leaf).await?);
+    }
+    pages.extend(site.pages);
+    pages.extend(site.catalogue.into_iter().filter(|_| site.first));
     let mut stale = Vec::new();
-    let catalogue = site.catalogue.into_iter().filter(|_| site.first);
-    for (key, bytes) in site.pages.into_iter().chain(catalogue) {
+    for (key, bytes) in pages {
         if store.get(&key).await.map_err(&fail)?.as_ref() != Some(&bytes) {
             stale.push(key.path());
         }

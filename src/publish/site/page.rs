@@ -7,15 +7,19 @@ use serde_json::Value;
 use super::read::{Card, Facts, Release, TableFacts, description, licence, text, without_notice};
 use super::sheet::Sheet;
 use super::words::{self, Language};
-use super::{MAP, jsonld, quality, texts};
+use super::{MAP, app, editions, jsonld, quality, texts};
+use crate::publish::metadata::page_url;
 use crate::publish::{PublishError, page};
 use crate::release::FileRecord;
 
-/// The templates, and the style of both pages.
-pub(super) const TEMPLATES: [(&str, &str); 3] = [
+/// The templates: four pages, and what two of them share.
+pub(super) const TEMPLATES: [(&str, &str); 6] = [
     ("dataset.html", include_str!("../../../web/site/dataset.html")),
+    ("release.html", include_str!("../../../web/site/release.html")),
     ("catalogue.html", include_str!("../../../web/site/catalogue.html")),
-    ("site.css", include_str!("../../../web/site/site.css")),
+    ("sql.html", include_str!("../../../web/site/sql.html")),
+    ("quality.html", include_str!("../../../web/site/quality.html")),
+    ("provenance.html", include_str!("../../../web/site/provenance.html")),
 ];
 
 /// Most characters of a cell in a preview.
@@ -44,6 +48,8 @@ struct Figure<'a> {
     table: &'a str,
     title: &'a str,
     path: &'a str,
+    /// The drawing and its rows in all forms.
+    files: Vec<File<'a>>,
     base: String,
     bars: Vec<Bar>,
     preview: Preview,
@@ -69,8 +75,9 @@ struct Table<'a> {
     preview: Preview,
 }
 
+/// A file of a release.
 #[derive(Serialize)]
-struct File<'a> {
+pub(super) struct File<'a> {
     path: &'a str,
     format: &'static str,
     media_type: &'a str,
@@ -103,27 +110,29 @@ struct Use {
 }
 
 /// An environment for one of the pages, with the words and filters of a language.
-fn environment(language: Language, name: &'static str) -> Result<Environment<'static>, Error> {
+pub(super) fn environment(language: Language, name: &'static str) -> Result<Environment<'static>, Error> {
     let template = TEMPLATES.iter().find(|(known, _)| *known == name).map_or("", |(_, template)| *template);
     let mut environment = page::environment(name, template)?;
-    let (style, css) = TEMPLATES[2];
-    environment.add_template(style, css)?;
+    for (part, template) in &TEMPLATES[4..] {
+        environment.add_template(part, template)?;
+    }
     environment.add_filter("number", move |value: minijinja::Value| words::number(language, &value.to_string()));
     environment.add_filter("size", move |bytes: u64| words::size(language, bytes));
-    environment.add_filter("day", |time: String| words::day(&time).to_owned());
-    environment.add_filter("minute", |time: String| words::minute(&time));
+    environment.add_filter("day", move |time: String| words::day(language, &time));
+    environment.add_filter("minute", move |time: String| words::minute(language, &time));
     environment.add_global("t", minijinja::Value::from_serialize(texts::of(language)));
     environment.add_global("lang", language.tag());
     environment.add_global("up", language.up());
+    environment.add_global("app", app::loader());
     Ok(environment)
 }
 
-fn drawn(page: &'static str) -> impl Fn(Error) -> PublishError {
+pub(super) fn drawn(page: &'static str) -> impl Fn(Error) -> PublishError {
     move |error| PublishError::Page { page, source: Box::new(error) }
 }
 
 /// The catalogue.
-pub(super) fn catalogue(language: Language, cards: &[Card]) -> Result<String, PublishError> {
+pub(super) fn catalogue(language: Language, cards: &[Card], harvested: bool) -> Result<String, PublishError> {
     let render = || {
         let publisher = cards.iter().map(|card| card.publisher.as_str()).find(|name| !name.is_empty());
         environment(language, "catalogue.html")?.get_template("catalogue.html")?.render(context! {
@@ -132,6 +141,7 @@ pub(super) fn catalogue(language: Language, cards: &[Card]) -> Result<String, Pu
             synthetic => cards.iter().any(|card| card.synthetic),
             all_synthetic => cards.iter().all(|card| card.synthetic),
             page => language.page(),
+            harvested,
         })
     };
     render().map_err(drawn("index.html"))
@@ -142,10 +152,11 @@ pub(super) fn dataset(language: Language, facts: &Facts) -> Result<String, Publi
     let render = || {
         let environment = environment(language, "dataset.html")?;
         let template = environment.get_template("dataset.html")?;
+        let (versions, more_versions) = editions::listed(&facts.editions);
         let common = context! {
             dataset => facts.dataset.as_str(),
-            versions => facts.versions,
-            more_versions => facts.more_versions,
+            versions,
+            more_versions,
             freshness => quality::freshness(facts),
         };
         let Some(release) = &facts.release else {
@@ -158,11 +169,12 @@ pub(super) fn dataset(language: Language, facts: &Facts) -> Result<String, Publi
 }
 
 /// What a release is: its texts, licence, sources and how to use it.
-fn described(language: Language, release: &Release) -> minijinja::Value {
+pub(super) fn described(language: Language, release: &Release) -> minijinja::Value {
     let (manifest, package) = (&release.manifest, &release.package);
     let publisher = &package["contributors"][0];
     let licence = licence(manifest, package);
-    let (title, url) = (text(&package["title"]), text(&package["id"]));
+    let url = page_url(&text(&package["homepage"]), manifest.release.as_str());
+    let title = text(&package["title"]);
     let (id, by) = (&manifest.release, text(&publisher["title"]));
     let citation = match language {
         Language::French => format!("{by}, « {title} », édition {id}, {licence}, {url}"),
@@ -290,6 +302,7 @@ fn figure(language: Language, table: &TableFacts) -> Option<Figure<'_>> {
         table: &table.record.name,
         title: &table.record.title,
         path,
+        files: table.files.iter().map(file).collect(),
         base,
         bars: if is_bars { sheet.rows.iter().map(bar).collect() } else { Vec::new() },
         preview: if is_bars { Preview::default() } else { preview(sheet) },
@@ -320,13 +333,14 @@ fn table(facts: &TableFacts) -> Table<'_> {
     }
 }
 
-fn file(file: &FileRecord) -> File<'_> {
+pub(super) fn file(file: &FileRecord) -> File<'_> {
     let format = match file.path.split_once('.').map_or("", |(_, extension)| extension) {
         "parquet" => "format_parquet",
         "csv" => "format_csv",
         "excel-fr.csv" => "format_excel",
         "geojson" => "format_geojson",
         "svg" => "format_svg",
+        "png" => "format_png",
         _ => "",
     };
     let (path, media_type, bytes) = (file.path.as_str(), file.media_type.as_str(), file.bytes);

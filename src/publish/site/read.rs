@@ -7,12 +7,14 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use serde_json::Value;
 
+use super::editions::{self, Edition};
 use super::map::Layer;
 use super::sheet::Sheet;
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::publish::PublishError;
+use crate::publish::changes::SUMMARY;
 use crate::publish::freshness::freshness;
-use crate::release::{DatasetFreshness, FileRecord, LogEntry, Manifest, TableRecord, current, replaced, states};
+use crate::release::{ChangeSummary, DatasetFreshness, FileRecord, LogEntry, Manifest, TableRecord, current};
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 
 /// Rows of a table that is drawn as a figure, or of key figures.
@@ -21,8 +23,6 @@ const WHOLE: usize = 200;
 const LARGE: u64 = 2 << 20;
 /// A GeoJSON above this size is not drawn.
 const TOO_LARGE: u64 = 64 << 20;
-/// Releases on the page; withdrawn and erased ones are always there.
-const VERSIONS: usize = 20;
 
 /// What is known of a dataset.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ pub(super) struct Facts {
     pub(super) dataset: DatasetId,
     pub(super) release: Option<Release>,
     pub(super) freshness: DatasetFreshness,
-    /// Newest first.
-    pub(super) versions: Vec<Edition>,
-    /// Releases that are not on the page.
-    pub(super) more_versions: usize,
+    /// All that were ever published, newest first.
+    pub(super) editions: Vec<Edition>,
+    /// What changed with each of the newest ones that are shown.
+    pub(super) summaries: BTreeMap<String, ChangeSummary>,
 }
 
 /// The current release.
@@ -57,22 +57,6 @@ pub(super) struct TableFacts {
     pub(super) figure: Option<String>,
     /// What a row is, in the words of the contract.
     pub(super) description: String,
-}
-
-/// A release in the list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Edition {
-    pub(super) release: String,
-    /// `current`, `published`, `withdrawn` or `erased`.
-    pub(super) state: &'static str,
-    pub(super) issued: String,
-    pub(super) version: Option<String>,
-    /// When it was withdrawn or rewritten.
-    pub(super) ended: Option<String>,
-    pub(super) reason: Option<String>,
-    pub(super) replaced_by: Option<String>,
-    /// Whether it has a page of changes.
-    pub(super) changes: bool,
 }
 
 /// A dataset in the catalogue.
@@ -130,13 +114,17 @@ async fn sheet(store: &Store, manifest: &Manifest, record: &FileRecord, most: us
     Ok(Sheet::parse(&head, most, false))
 }
 
-/// Reads the current release.
-async fn release(store: &Store, dataset: &DatasetId, entry: &LogEntry) -> Result<Option<Release>, PublishError> {
-    let Some(id) = &entry.release else { return Ok(None) };
+/// Reads what a release says of itself, without its tables. `digest` is that of its manifest.
+pub(super) async fn outline(
+    store: &Store,
+    dataset: &DatasetId,
+    id: &ReleaseId,
+    digest: Option<Digest>,
+) -> Result<Release, PublishError> {
     let key = StoreKey::Manifest { dataset: dataset.clone(), release: id.clone() };
     let bytes = store.get(&key).await.map_err(failed(dataset))?;
     let bytes = bytes.ok_or_else(|| PublishError::NoManifest { dataset: dataset.clone(), release: id.clone() })?;
-    if entry.manifest != Some(Digest::of(&bytes)) {
+    if digest != Some(Digest::of(&bytes)) {
         return Err(PublishError::ReadBack { path: "manifest.json".to_owned() });
     }
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|source| PublishError::Manifest {
@@ -146,15 +134,28 @@ async fn release(store: &Store, dataset: &DatasetId, entry: &LogEntry) -> Result
     })?;
     let package = json(store, &manifest, "datapackage.json").await?;
     let gate = json(store, &manifest, "gate.json").await?;
-    let (mut tables, mut layers) = (Vec::new(), Vec::new());
+    Ok(Release { manifest, package, gate, tables: Vec::new(), layers: Vec::new() })
+}
+
+/// What changed with a release, as `changes.json` counts it; none for the first.
+pub(super) async fn summary(store: &Store, manifest: &Manifest) -> Result<Option<ChangeSummary>, PublishError> {
+    let json = json(store, manifest, SUMMARY).await?;
+    Ok(serde_json::from_value(json).ok())
+}
+
+/// Reads the current release.
+async fn release(store: &Store, dataset: &DatasetId, entry: &LogEntry) -> Result<Option<Release>, PublishError> {
+    let Some(id) = &entry.release else { return Ok(None) };
+    let mut release = outline(store, dataset, id, entry.manifest).await?;
+    let manifest = &release.manifest;
     for record in &manifest.tables {
-        let found = table(store, &manifest, &package, record).await?;
-        if let Some(layer) = layer(store, &manifest, record, &found.files).await? {
-            layers.push(layer);
+        let found = table(store, manifest, &release.package, record).await?;
+        if let Some(layer) = layer(store, manifest, record, &found.files).await? {
+            release.layers.push(layer);
         }
-        tables.push(found);
+        release.tables.push(found);
     }
-    Ok(Some(Release { manifest, package, gate, tables, layers }))
+    Ok(Some(release))
 }
 
 /// What `datapackage.json` says of a table.
@@ -213,61 +214,18 @@ pub(super) async fn facts(
         None => None,
     };
     let shown = release.as_ref().map(|release| release.manifest.release.clone());
-    let (mut versions, more_versions) = versions(entries, shown.as_ref());
-    for version in versions.iter_mut().filter(|version| matches!(version.state, "current" | "published")) {
-        let Ok(id) = version.release.parse::<ReleaseId>() else { continue };
-        let key = key_of(dataset, &id, "changes.html");
-        version.changes = store.exists(&key).await.map_err(failed(dataset))?;
+    let mut editions = editions::all(entries, shown.as_ref());
+    let mut summaries = BTreeMap::new();
+    for edition in editions.iter_mut().filter(|edition| edition.is_shown()).take(editions::LISTED) {
+        let Ok(id) = edition.release.parse::<ReleaseId>() else { continue };
+        let bytes = store.get(&key_of(dataset, &id, SUMMARY)).await.map_err(failed(dataset))?;
+        if let Some(summary) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+            edition.changes = true;
+            summaries.insert(edition.release.clone(), summary);
+        }
     }
     let freshness = freshness(store, dataset).await?;
-    Ok(Facts { dataset: dataset.clone(), release, freshness, versions, more_versions })
-}
-
-/// The releases that are listed, newest first, and how many are not.
-fn versions(entries: &[(u64, LogEntry)], shown: Option<&ReleaseId>) -> (Vec<Edition>, usize) {
-    let mut all = Vec::new();
-    for state in states(entries) {
-        let Some(id) = state.release() else { continue };
-        let word = match state.withdrawn {
-            Some(_) => "withdrawn",
-            None if Some(id) == shown => "current",
-            None => "published",
-        };
-        all.push(Edition {
-            release: id.to_string(),
-            state: word,
-            issued: state.published.at.clone(),
-            version: state.published.version.clone(),
-            ended: state.withdrawn.map(|entry| entry.at.clone()),
-            reason: state.withdrawn.and_then(|entry| entry.reason.clone()),
-            replaced_by: None,
-            changes: false,
-        });
-    }
-    all.reverse();
-    let mut seen = 0;
-    let before = all.len();
-    all.retain(|version| {
-        let visible = version.state != "withdrawn";
-        seen += usize::from(visible);
-        !visible || seen <= VERSIONS
-    });
-    let more = before - all.len();
-    let first: BTreeMap<&ReleaseId, &str> =
-        entries.iter().filter_map(|(_, entry)| Some((entry.release.as_ref()?, entry.at.as_str()))).rev().collect();
-    for (old, entry) in replaced(entries).into_iter().rev() {
-        all.push(Edition {
-            release: old.to_string(),
-            state: "erased",
-            issued: first.get(old).map(|at| (*at).to_owned()).unwrap_or_default(),
-            version: None,
-            ended: Some(entry.at.clone()),
-            reason: entry.reason.clone(),
-            replaced_by: entry.release.as_ref().map(ToString::to_string),
-            changes: false,
-        });
-    }
-    (all, more)
+    Ok(Facts { dataset: dataset.clone(), release, freshness, editions, summaries })
 }
 
 /// The datasets of the store by title. Another dataset that cannot be read is told by its name alone: this one's pages do
@@ -348,49 +306,4 @@ pub(super) fn without_notice(text: &str) -> String {
 pub(super) fn licence(manifest: &Manifest, package: &Value) -> String {
     let title = text(&package["licenses"][0]["title"]);
     if title.is_empty() { manifest.licence.clone() } else { title }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::release::{LogKind, parse_log};
-
-    fn log(lines: &[(LogKind, &str, Option<&str>)]) -> Vec<(u64, LogEntry)> {
-        let entries = lines.iter().zip(1_u64..).map(|((kind, release, replaces), number)| {
-            let entry = serde_json::json!({
-                "kind": kind, "release": release, "manifest": null, "content": null, "attempt": "a",
-                "at": format!("2026-12-0{number}T00:00:00Z"), "verified_at": null, "reason": "Parce que.",
-                "replaces": replaces,
-            });
-            (number, Bytes::from(entry.to_string()))
-        });
-        parse_log(&"lieux".parse().unwrap(), &entries.collect::<Vec<_>>()).unwrap()
-    }
-
-    #[test]
-    fn withdrawn_and_erased_releases_are_listed_with_their_reason() {
-        let entries = log(&[
-            (LogKind::Publish, "2026-12-01", None),
-            (LogKind::Publish, "2026-12-02", None),
-            (LogKind::Withdraw, "2026-12-02", None),
-            (LogKind::Erase, "2026-12-01-r1", Some("2026-12-01")),
-        ]);
-        let (versions, more) = versions(&entries, "2026-12-01-r1".parse().ok().as_ref());
-        let told: Vec<_> = versions.iter().map(|version| (version.release.as_str(), version.state)).collect();
-        assert_eq!(told, [("2026-12-02", "withdrawn"), ("2026-12-01-r1", "current"), ("2026-12-01", "erased")]);
-        assert_eq!(more, 0);
-        assert!(versions.iter().filter(|version| version.ended.is_some()).all(|version| version.reason.is_some()));
-        assert_eq!(versions[2].replaced_by.as_deref(), Some("2026-12-01-r1"));
-        assert_eq!(versions[2].issued, "2026-12-01T00:00:00Z");
-    }
-
-    #[test]
-    fn only_the_newest_of_many_releases_are_listed_and_every_withdrawn_one() {
-        let names: Vec<String> = (1..=28).map(|day| format!("2026-11-{day:02}")).collect();
-        let mut lines: Vec<_> = names.iter().map(|name| (LogKind::Publish, name.as_str(), None)).collect();
-        lines.push((LogKind::Withdraw, "2026-11-01", None));
-        let (versions, more) = versions(&log(&lines), "2026-11-28".parse().ok().as_ref());
-        assert_eq!((versions.len(), more), (21, 7));
-        assert_eq!(versions.last().map(|version| version.state), Some("withdrawn"));
-    }
 }

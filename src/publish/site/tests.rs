@@ -1,12 +1,15 @@
 //! Pages of a dataset that was made up here.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::editions::Edition;
 use super::map::Layer;
-use super::page;
-use super::read::{Card, Edition, Facts, Release, TableFacts};
+use super::read::{Card, Facts, Release, TableFacts};
 use super::sheet::Sheet;
 use super::words::Language;
+use super::{console, page};
 use crate::release::{DatasetFreshness, Manifest};
 
 fn manifest() -> Manifest {
@@ -75,13 +78,14 @@ fn facts() -> Facts {
         reason: Some("<em>Non</em>".to_owned()),
         replaced_by: None,
         changes: false,
+        manifest: None,
     };
     Facts {
         dataset: "lieux".parse().unwrap(),
         release: Some(Release { manifest, package: package(), gate, tables: vec![table], layers }),
         freshness: DatasetFreshness::default(),
-        versions: vec![version],
-        more_versions: 3,
+        editions: vec![version],
+        summaries: BTreeMap::new(),
     }
 }
 
@@ -95,7 +99,9 @@ fn markup_in_published_texts_is_text_also_in_the_head() {
     for language in Language::ALL {
         let page = page::dataset(language, &facts()).unwrap();
         let document = parsed(&page);
-        let scripts: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "script").collect();
+        let data = |node: &roxmltree::Node<'_, '_>| node.attribute("type") == Some("application/ld+json");
+        let scripts: Vec<_> =
+            document.descendants().filter(|node| node.tag_name().name() == "script" && data(node)).collect();
         assert_eq!(scripts.len(), 1);
         let told: Value = serde_json::from_str(scripts[0].text().unwrap()).unwrap();
         assert_eq!(told["@type"], "Dataset");
@@ -120,11 +126,10 @@ fn quality_tells_what_failed_what_was_let_through_and_what_is_old() {
     let page = page::dataset(Language::French, &facts()).unwrap();
     for part in [
         "<code>range:n</code>",
-        "1 bornes respectées sur 2, 1 acceptées par décision",
-        "<code>rows:autres</code>, motif : <span lang=\"fr\" xml:lang=\"fr\">C’est voulu.</span>",
+        "Bornes respectées\u{A0}: 1 sur 2, acceptées par décision\u{A0}: 1",
+        "<code>rows:autres</code>\u{A0}: <span lang=\"fr\" xml:lang=\"fr\">C’est voulu.</span>",
         "<code>doublon</code> 1",
         "Réponses plus anciennes que la dernière tentative",
-        "3 versions plus anciennes",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
@@ -149,11 +154,34 @@ fn headings_go_down_one_step_at_a_time_and_ids_are_used_once() {
         ids.dedup();
         assert_eq!(ids.len(), all);
         for node in document.descendants() {
-            if let Some(id) = node.attribute("aria-labelledby") {
+            for id in node.attribute("aria-labelledby").unwrap_or_default().split_whitespace() {
                 assert!(ids.binary_search(&id).is_ok(), "{id} names nothing");
             }
         }
     }
+}
+
+#[test]
+fn the_page_for_queries_names_tables_as_sql_does_and_is_whole_without_script() {
+    for language in Language::ALL {
+        let page = console::page(language, &facts()).unwrap().unwrap();
+        let document = parsed(&page);
+        let code = |text: &str| document.descendants().any(|node| node.text() == Some(text));
+        assert!(code("lieux.chiffres_cles"), "{page}");
+        assert!(code("SELECT count(*) AS n\nFROM \"lieux@2026-12-01\".chiffres_cles"), "{page}");
+        assert!(
+            page.contains("https://donnees.example.org/sql") || page.contains("donnees.example.org&#x2f;sql"),
+            "{page}"
+        );
+        let place = document.descendants().find(|node| node.attribute("data-console").is_some()).unwrap();
+        assert_eq!(place.attribute("hidden"), Some("hidden"), "an empty console says nothing");
+        let ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+        for node in document.descendants().filter_map(|node| node.attribute("aria-labelledby")) {
+            assert!(ids.contains(&node), "{node} names nothing");
+        }
+    }
+    let none = Facts { release: None, ..facts() };
+    assert_eq!(console::page(Language::French, &none).unwrap(), None);
 }
 
 #[test]
@@ -170,17 +198,17 @@ fn a_catalogue_lists_what_is_published_and_what_is_not() {
         tables: 2,
     };
     let cards = [card("Lieux", Some("2026-12-01")), card("Vide", None)];
-    let french = page::catalogue(Language::French, &cards).unwrap();
+    let french = page::catalogue(Language::French, &cards, true).unwrap();
     parsed(&french);
     assert!(
         french.contains("href=\"lieux&#x2f;index.html\"") || french.contains("href=\"lieux/index.html\""),
         "{french}"
     );
-    assert!(french.contains("marqués « données synthétiques »"), "one of them is not invented");
-    let english = page::catalogue(Language::English, &cards).unwrap();
+    assert!(french.contains("marqués «\u{A0}données synthétiques\u{A0}»"), "one of them is not invented");
+    let english = page::catalogue(Language::English, &cards, true).unwrap();
     assert!(
         english.contains("No release is published at present.") && english.contains("/en/index.html\""),
         "{english}"
     );
-    assert!(page::catalogue(Language::French, &[]).unwrap().contains("Aucun jeu de données"));
+    assert!(page::catalogue(Language::French, &[], false).unwrap().contains("Aucun jeu de données"));
 }

@@ -29,6 +29,14 @@ impl Language {
         }
     }
 
+    /// What is said in this language: French first, English second.
+    pub(super) fn of<'a>(self, [french, english]: [&'a str; 2]) -> &'a str {
+        match self {
+            Self::French => french,
+            Self::English => english,
+        }
+    }
+
     /// From a page of that language back to its folder.
     pub(super) fn up(self) -> &'static str {
         match self {
@@ -91,19 +99,42 @@ pub(super) fn share(text: &str) -> Option<String> {
     (0.0..=1.0).contains(&share).then(|| format!("{:.0}", (share * 100.0 + 0.5 + 1e-9).floor()))
 }
 
-/// The day of a time in RFC 3339.
-pub(super) fn day(time: &str) -> &str {
-    time.split('T').next().unwrap_or(time)
+const MONTHS: [[&str; 2]; 12] = [
+    ["janvier", "January"],
+    ["février", "February"],
+    ["mars", "March"],
+    ["avril", "April"],
+    ["mai", "May"],
+    ["juin", "June"],
+    ["juillet", "July"],
+    ["août", "August"],
+    ["septembre", "September"],
+    ["octobre", "October"],
+    ["novembre", "November"],
+    ["décembre", "December"],
+];
+
+/// The day of a time in RFC 3339, in words. What is no such time stays as it is.
+pub(super) fn day(language: Language, time: &str) -> String {
+    let date = time.split('T').next().unwrap_or(time);
+    let mut parts = date.splitn(3, '-').map(str::parse::<usize>);
+    let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) = (parts.next(), parts.next(), parts.next()) else {
+        return time.to_owned();
+    };
+    let Some(month) = month.checked_sub(1).and_then(|month| MONTHS.get(month)) else { return time.to_owned() };
+    let first = if day == 1 && language == Language::French { "er" } else { "" };
+    format!("{day}{first}\u{A0}{}\u{A0}{year}", language.of(*month))
 }
 
 /// A time in RFC 3339, UTC, to the minute.
-pub(super) fn minute(time: &str) -> String {
-    match time.split_once('T') {
-        Some((day, rest)) => {
-            let minute: Vec<&str> = rest.split(':').take(2).collect();
-            format!("{day} {}\u{A0}UTC", minute.join(":"))
-        }
-        None => time.to_owned(),
+pub(super) fn minute(language: Language, time: &str) -> String {
+    let Some((_, rest)) = time.split_once('T') else { return time.to_owned() };
+    let clock: Vec<&str> = rest.split(':').take(2).collect();
+    let [hour, minute] = clock.as_slice() else { return time.to_owned() };
+    let day = day(language, time);
+    match language {
+        Language::French => format!("{day} à {hour}\u{A0}h\u{A0}{minute} UTC"),
+        Language::English => format!("{day}, {hour}:{minute} UTC"),
     }
 }
 
@@ -153,8 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn times_are_cut_to_the_minute() {
-        assert_eq!(minute("2026-12-01T00:09:25Z"), "2026-12-01 00:09\u{A0}UTC");
-        assert_eq!(day("2026-12-01T00:09:25Z"), "2026-12-01");
+    fn times_are_said_in_words_to_the_minute() {
+        let spaced = |text: String| text.replace('\u{A0}', " ");
+        let time = "2026-12-01T00:09:25Z";
+        assert_eq!(spaced(minute(Language::French, time)), "1er décembre 2026 à 00 h 09 UTC");
+        assert_eq!(spaced(minute(Language::English, time)), "1 December 2026, 00:09 UTC");
+        assert_eq!(spaced(day(Language::French, "2026-08-22T00:09:25Z")), "22 août 2026");
+        assert_eq!(minute(Language::French, "hier"), "hier");
+        assert_eq!(day(Language::English, "2026-13-01"), "2026-13-01");
     }
 }

@@ -153,6 +153,34 @@ async fn silence_ends_after_the_idle_limit(#[case] reply: Reply, #[case] expecte
     assert_eq!((attempts, upstream.seen().len()), (3, 3));
 }
 
+/// A server that is there and takes no more connections: all that it may keep waiting are waiting.
+async fn crowded() -> (tokio::net::TcpListener, Vec<tokio::net::TcpStream>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(stream.unwrap());
+    }
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_connection_is_not_waited_for_longer_than_the_limit() {
+    let (listener, _waiting) = crowded().await;
+    let mut source = source(&format!("http://{}/rows", listener.local_addr().unwrap()));
+    source.settings.connect_timeout = Duration::from_millis(100);
+    let (fault, attempts) = fault_of(run(&private(), source).await);
+    assert!(
+        matches!(fault, HttpFault::Timeout { waiting_for: WaitingFor::Connection, limit } if limit == Duration::from_millis(100)),
+        "{fault:?}"
+    );
+    assert_eq!(attempts, 3);
+}
+
 #[tokio::test]
 async fn silence_that_ends_is_forgiven() {
     let replies = [Reply::hang_before_headers(), Reply::ok("a,").then_hang(), Reply::ok(BODY)];

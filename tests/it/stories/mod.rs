@@ -1,5 +1,6 @@
 //! One file per subject.
 
+mod browser;
 mod checks;
 mod command_line;
 mod confidentiality;
@@ -22,3 +23,4 @@ mod sources;
 mod sql;
 mod territory;
 mod testing;
+mod wire;

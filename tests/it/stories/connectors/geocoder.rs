@@ -1,6 +1,9 @@
 //! A geocoder, replayed: docs/examples/geocoder and what becomes of it.
 
 use std::collections::BTreeMap;
+use std::fs;
+
+use sha2::{Digest as _, Sha256};
 
 use super::examples::example;
 use crate::harness::{Project, Reply, Upstream};
@@ -147,6 +150,101 @@ fn an_erased_record_leaves_no_answer_behind() {
         (places.get("lieu-1"), places["lieu-2"].0.as_str(), places["lieu-5"].0.as_str()),
         (None, "geocodeur", "geocodeur")
     );
+}
+
+/// Makes all answers of the geocoder a number of days older.
+fn age(project: &Project, days: i64) {
+    let folder = project.path("data/private/snapshots/adresses");
+    let numbers = fs::read_dir(&folder).unwrap().filter_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.strip_suffix(".json")?.parse::<u64>().ok()
+    });
+    let index = format!("data/private/snapshots/adresses/{:020}.json", numbers.max().unwrap());
+    let part = project.json(&index)["parts"][0]["digest"].as_str().unwrap().to_owned();
+    let kept = fs::read_to_string(folder.join("parts").join(part)).unwrap();
+    let mut older = String::new();
+    for line in kept.lines() {
+        let mut answer: serde_json::Value = serde_json::from_str(line).unwrap();
+        let asked: chrono::DateTime<chrono::Utc> = answer["asked"].as_str().unwrap().parse().unwrap();
+        answer["asked"] = (asked - chrono::TimeDelta::days(days)).to_rfc3339().into();
+        older += &format!("{answer}\n");
+    }
+    assert_ne!(older, kept);
+    let digest = hex::encode(Sha256::digest(&older));
+    fs::write(folder.join("parts").join(&digest), &older).unwrap();
+    project.edit_json(&index, |snapshot| {
+        snapshot["parts"][0]["digest"] = digest.into();
+        snapshot["parts"][0]["bytes"] = older.len().into();
+    });
+}
+
+#[test]
+fn a_doubtful_answer_is_asked_for_again_after_a_week_and_a_good_one_is_not() {
+    let away = Upstream::start(vec![Reply::status("503 Service Unavailable")]);
+    let project = example("geocoder", "lieux", &[(SERVICE, away.url("geocodage/"))]);
+    project.replace("pipelines/lieux.toml", "[source.adresses.geocoder]", "[source.adresses.geocoder]\nattempts = 1");
+    project.essaim(&["run"]).expect(1);
+    let asked = questions(&away.bodies()[0]);
+    let known = |score| {
+        [
+            ("8 boulevard du Port", "housenumber", "0.93", "-4.1005,47.9951"),
+            ("12 rue Haute", "housenumber", "0.91", "-1.6801,48.1101"),
+            ("3 rue Basse", "housenumber", score, "-1.6701,48.1122"),
+        ]
+    };
+    let doubtful = [("0".to_owned(), "3 rue Basse".to_owned(), "35238".to_owned())];
+    let service = Upstream::start(vec![answer(&asked, &known("0.41")), answer(&doubtful, &known("0.88"))]);
+    ask(&project, &away.url("geocodage/"), &service);
+    project.run();
+    assert_eq!(places(&project)["lieu-5"].0, "centre_commune");
+    age(&project, 6);
+    project.run();
+    assert_eq!(service.requests().len(), 1);
+    age(&project, 2);
+    project.run();
+    assert_eq!(questions(&service.bodies()[1]), doubtful);
+    assert_eq!(places(&project)["lieu-5"].0, "geocodeur");
+    age(&project, 30);
+    project.run();
+    assert_eq!(service.requests().len(), 2);
+}
+
+#[test]
+fn whoever_does_not_agree_to_be_shown_is_not_asked_about() {
+    let service = Upstream::start(vec![Reply::status("503 Service Unavailable")]);
+    let table = (
+        "source = \"fichier\"\n",
+        "source = \"fichier\"\nconsent = { row = \"visible\", answers = \"detail\" }\n".to_owned(),
+    );
+    let publish = ("tables = [\"lieux\"]", "tables = [\"visibles\"]".to_owned());
+    let project = example("geocoder", "lieux", &[(SERVICE, service.url("geocodage/")), table, publish]);
+    project.replace("pipelines/lieux.toml", "[source.adresses.geocoder]", "[source.adresses.geocoder]\nattempts = 1");
+    project.edit_json("schemas/lieux.schema.json", |contract| {
+        for name in ["visible", "detail"] {
+            let field = serde_json::json!({
+                "name": name, "type": "boolean", "title": name, "essaim": {"visibility": "restricted"}
+            });
+            contract["fields"].as_array_mut().unwrap().push(field);
+        }
+    });
+    project.write("sql/lieux/visibles.sql", "SELECT id, nom FROM lieux_publiques ORDER BY id");
+    let public = |name: &str| serde_json::json!({"name": name, "type": "string", "title": name, "essaim": {"visibility": "public"}});
+    let contract =
+        serde_json::json!({"title": "Visibles", "fields": [public("id"), public("nom")], "primaryKey": ["id"]});
+    project.write("schemas/visibles.schema.json", contract.to_string());
+    let consents = [("lat", ",visible,detail"), ("Port,29000,Quimper,,", ",oui,oui"), ("Rennes,,", ",non,oui")];
+    let file = project.read("seeds/lieux.csv");
+    let lines = file.lines().map(|line| {
+        let found = consents.iter().find(|(end, _)| line.ends_with(end));
+        format!("{line}{}\n", found.map_or(",,", |(_, more)| more))
+    });
+    project.write("seeds/lieux.csv", lines.collect::<String>());
+    project.essaim(&["run"]).expect(1);
+    let asked = questions(&service.bodies()[0]);
+    let asked: Vec<&str> = asked.iter().map(|(_, address, _)| address.as_str()).collect();
+    assert_eq!(asked, ["8 boulevard du Port"]);
+    let shown: Vec<String> = project.csv("lieux", "visibles").into_iter().map(|row| row["id"].clone()).collect();
+    assert_eq!(shown, ["lieu-1"]);
 }
 
 #[test]

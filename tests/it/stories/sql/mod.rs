@@ -33,7 +33,7 @@ const SCHEMA: &str = r#"{"title": "Lieux", "description": "Des lieux inventés."
   {"name": "commune", "type": "string", "title": "Commune", "description": "Code.", "essaim": {"visibility": "public"}}]}"#;
 
 /// A project with one table of many rows, published; `sql` goes to `[sql]` of `essaim.toml`.
-fn published(sql: &str) -> Project {
+pub(crate) fn published(sql: &str) -> Project {
     let project = Project::empty();
     project.write(
         "essaim.toml",

@@ -1,0 +1,79 @@
+//! Statements of people who mean no good, through clients of both protocols: they meet the guard and the limits that they
+//! meet over HTTP.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Served;
+use crate::harness::hostile::{Fate, statements};
+use crate::harness::python;
+use crate::stories::sql::published;
+
+/// Small limits, so that a test need not wait for large ones.
+const LIMITS: &str =
+    "timeout = \"2 s\"\nmemory_mb = 128\ndisk_mb = 128\nrows = 50000\nanswer_mb = 8\nat_once = 4\nwait = \"2 s\"";
+
+/// What a protocol makes of a statement that another refuses: settings of the session are no secret, and nothing at all is
+/// a statement to clients of `PostgreSQL`.
+const ANSWERED: [&str; 2] = ["all settings", "nothing"];
+
+/// What came of a statement, by how its client was told.
+fn fate(told: &str) -> Fate {
+    match told {
+        "answered" => Fate::Harmless,
+        "57014" | "53200" | "54000" | "DEADLINE_EXCEEDED" | "RESOURCE_EXHAUSTED" | "CANCELLED" | "TIMEOUT" => {
+            Fate::Limited
+        }
+        _ => Fate::Refused,
+    }
+}
+
+/// Too long and too wide are refused under codes that are those of limits elsewhere.
+fn right(found: Fate, expected: Fate, told: &str) -> bool {
+    match expected {
+        Fate::Stopped => found != Fate::Harmless,
+        Fate::Refused => found == Fate::Refused || matches!(told, "54000" | "RESOURCE_EXHAUSTED"),
+        other => found == other,
+    }
+}
+
+fn every_hostile_statement_is_stopped(protocol: &str) {
+    let project = published(LIMITS);
+    project.write("secret.csv", "id,nom\nS1,très secret\n");
+    let place = project.path("secret.csv").display().to_string();
+    let before = project.stored();
+    let served = Served::start(&project, &[]);
+    let all = statements(&place);
+    assert!(all.iter().filter(|hostile| hostile.fate != Fate::Harmless).count() >= 60);
+    let list: BTreeMap<&str, &str> = all.iter().map(|hostile| (hostile.name, hostile.sql.as_str())).collect();
+    assert_eq!(list.len(), all.len(), "each has a name of its own");
+    project.write("hostile.json", serde_json::to_string(&list).unwrap());
+    let address = if protocol == "pg" { &served.pg } else { &served.flight };
+    let told = python("hostile.py", &[Path::new(protocol), Path::new(address), &project.path("hostile.json")]);
+    let told: BTreeMap<String, String> = serde_json::from_str(&told).unwrap();
+    let mut surprises = Vec::new();
+    for hostile in &all {
+        let said = &told[hostile.name];
+        let (code, text) = said.split_once(' ').unwrap_or((said, ""));
+        assert!(!text.contains("très secret") && !text.contains("panicked"), "{}: {text}", hostile.name);
+        let expected = if protocol == "pg" && ANSWERED.contains(&hostile.name) { Fate::Harmless } else { hostile.fate };
+        if !right(fate(code), expected, code) {
+            surprises.push(format!("{}: {said} instead of {expected:?}", hostile.name));
+        }
+    }
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    assert_eq!(project.stored(), before);
+    assert_eq!(project.read("secret.csv"), "id,nom\nS1,très secret\n");
+    let said = served.end();
+    assert!(said.ends_with("ended\n") && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn every_hostile_statement_of_a_driver_of_postgresql_is_refused_or_limited() {
+    every_hostile_statement_is_stopped("pg");
+}
+
+#[test]
+fn every_hostile_statement_of_adbc_is_refused_or_limited() {
+    every_hostile_statement_is_stopped("flight");
+}
