@@ -12,6 +12,7 @@ mod client;
 mod condition;
 mod encoding;
 mod files;
+mod flight;
 mod listen;
 mod metrics;
 mod pages;
@@ -40,6 +41,7 @@ use tokio::task::JoinHandle;
 pub use access::AccessLog;
 use api::KeptRows;
 use cache::Cache;
+use flight::Flights;
 pub use listen::Limits;
 pub use metrics::Metrics;
 use published::Published;
@@ -98,6 +100,8 @@ struct Site {
     documents: Cache<serde_json::Value>,
     /// Rows that were asked for, by what they are known by.
     answers: Cache<KeptRows>,
+    /// Rows that are being asked for.
+    asking: Flights<KeptRows>,
     sql: SqlService,
     metrics: Metrics,
     limits: Limits,
@@ -140,6 +144,7 @@ impl Server {
             kept: Kept::new(MEMORY),
             documents: Cache::new(DOCUMENTS),
             answers: Cache::new(ANSWERS),
+            asking: Flights::default(),
             sql,
             metrics: Metrics::default(),
             limits,

@@ -127,7 +127,8 @@ async fn answer(
     let kept = match site.answers.get(&tag) {
         Some(kept) => kept,
         None => {
-            let made = Arc::new(ask(&site, &asked, table, (form, place), &question, address).await?);
+            let began = || ask(&site, &asked, table, (form, place), &question, address);
+            let made = site.asking.join(&tag, began).await?;
             if made.body.len() <= KEPT {
                 site.answers.put(&tag, &made, made.body.len() + made.link.len());
             }
