@@ -10,6 +10,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, internal_datafusion_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use futures::StreamExt as _;
@@ -17,9 +18,25 @@ use futures::StreamExt as _;
 /// Operators that gather without counting.
 const GATHERING: [&str; 2] = ["WindowAggExec", "BoundedWindowAggExec"];
 
-/// A plan in which the input of all that gathers is counted.
+/// Operators that make many rows of few, and go on making them as long as somebody above passes none on.
+const MAKING: [&str; 6] =
+    ["CrossJoinExec", "NestedLoopJoinExec", "HashJoinExec", "SortMergeJoinExec", "PiecewiseMergeJoin", "UnnestExec"];
+
+/// The operator that compares all with all before it hands anything on.
+const ALL_WITH_ALL: &str = "NestedLoopJoinExec";
+
+/// Whether a plan compares all rows of one side with all rows of the other.
+pub(super) fn compares_all(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.name() == ALL_WITH_ALL || plan.children().into_iter().any(compares_all)
+}
+
+/// A plan in which the input of all that gathers is counted, and in which what makes rows gives way from time to time:
+/// otherwise neither a time limit nor whoever leaves could end it.
 pub(super) fn metered(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
     let counted = plan.transform_up(|node| {
+        if MAKING.contains(&node.name()) {
+            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>));
+        }
         if !GATHERING.contains(&node.name()) {
             return Ok(Transformed::no(node));
         }

@@ -5,9 +5,11 @@
 //! deadline, no longer; one that leaves drops [`Rows`], and the task with it.
 
 use std::fmt;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::compute::cast;
@@ -16,6 +18,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Refusal, SqlLimits};
@@ -24,6 +27,8 @@ use crate::id::{DatasetId, ReleaseId};
 
 /// Batches that are ready before they are asked for.
 const AHEAD: usize = 2;
+/// Time that a task has to tell by itself that its time is over.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The answer to a statement, batch by batch. Dropping it ends the statement.
 ///
@@ -36,6 +41,8 @@ pub struct Rows {
     batches: Receiver<RecordBatch>,
     end: End,
     ended: bool,
+    /// When the reader is told that the time is over even though the task does not come to an end.
+    late: (Pin<Box<Sleep>>, Refusal),
     _task: AbortOnDropHandle<()>,
 }
 
@@ -72,8 +79,10 @@ impl Inlet {
         schema: SchemaRef,
         releases: Arc<[(DatasetId, ReleaseId)]>,
         task: AbortOnDropHandle<()>,
+        late: (Instant, Refusal),
     ) -> Rows {
-        Rows { schema, releases, batches: self.receiver, end: self.end, ended: false, _task: task }
+        let late = (Box::pin(sleep_until(late.0 + GRACE)), late.1);
+        Rows { schema, releases, batches: self.receiver, end: self.end, ended: false, late, _task: task }
     }
 
     /// Why a task that never started ended.
@@ -158,8 +167,14 @@ impl Stream for Rows {
         if self.ended {
             return Poll::Ready(None);
         }
-        if let Some(batch) = ready!(self.batches.poll_recv(context)) {
-            return Poll::Ready(Some(Ok(batch)));
+        match self.batches.poll_recv(context) {
+            Poll::Ready(Some(batch)) => return Poll::Ready(Some(Ok(batch))),
+            Poll::Ready(None) => {}
+            Poll::Pending => {
+                ready!(self.late.0.as_mut().poll(context));
+                self.ended = true;
+                return Poll::Ready(Some(Err(self.late.1.clone())));
+            }
         }
         self.ended = true;
         Poll::Ready(match self.end.get() {

@@ -236,7 +236,10 @@ impl SqlService {
             started = timeout_at(deadline, start) => started.map_err(|_| self.late())?,
         };
         match started {
-            Ok(prepared) => Ok(inlet.rows(Arc::clone(prepared.schema()), Arc::clone(&prepared.0.releases), task)),
+            Ok(prepared) => {
+                let late = (deadline, self.late());
+                Ok(inlet.rows(Arc::clone(prepared.schema()), Arc::clone(&prepared.0.releases), task, late))
+            }
             // It never started: the end says why.
             Err(_) => Err(inlet.refusal(task).await),
         }
