@@ -42,6 +42,7 @@ mod query;
 mod rules;
 mod statement;
 mod tables;
+mod texts;
 mod width;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use library::{Library, Missing};
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
 pub use tables::{ReleaseTable, StoreHandle};
+pub use texts::{add_lookup, add_text};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "essaim";

@@ -1,6 +1,7 @@
 """Asks statements, each in a session of its own: hostile.py pg|flight ADDRESS FILE. Prints what came of each as JSON: `answered`,
 or the code of the error and what was said."""
 import json
+import re
 import sys
 
 protocol, address, path = sys.argv[1:]
@@ -34,7 +35,11 @@ def by_flight(sql):
             cursor.execute(sql)
             cursor.fetchall()
         except adbc_driver_manager.Error as error:
-            return f"{adbc_driver_manager.AdbcStatusCode(error.status_code).name} {error}"
+            # What the driver calls an error of its own is the server's to the letter in its text.
+            found = re.search(r"\((ResourceExhausted|DeadlineExceeded);", str(error))
+            names = {"ResourceExhausted": "RESOURCE_EXHAUSTED", "DeadlineExceeded": "DEADLINE_EXCEEDED"}
+            code = names[found[1]] if found else adbc_driver_manager.AdbcStatusCode(error.status_code).name
+            return f"{code} {error}"
         except Exception as error:
             return f"{type(error).__name__} {error}"
     return "answered"

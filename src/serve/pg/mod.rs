@@ -253,7 +253,7 @@ async fn session(door: &Door, stream: Box<dyn Stream>, parameters: &BTreeMap<Str
 
 /// Hands on what a client sends. When it has left, whatever runs for it ends.
 async fn read(
-    reader: impl AsyncRead + Unpin,
+    reader: impl AsyncRead + Unpin + Send,
     sender: mpsc::Sender<Result<Message, Trouble>>,
     left: CancellationToken,
     longest: usize,

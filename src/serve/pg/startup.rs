@@ -121,7 +121,7 @@ pub(super) async fn turn_away(mut stream: Box<dyn Stream>, failure: Failure) -> 
 }
 
 /// A message without a kind: its code, and what follows.
-async fn packet(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<(i32, BytesMut)>> {
+async fn packet(stream: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<Option<(i32, BytesMut)>> {
     let length = match stream.read_i32().await {
         Ok(length) => usize::try_from(length).unwrap_or_default(),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-use super::{Served, published};
+use super::{PATIENT, Served, published};
 use crate::harness::python;
 
 #[test]
 fn psycopg_reads_binds_streams_and_cancels() {
-    let project = published("");
+    let project = published(PATIENT);
     let served = Served::start(&project, &[]);
     let first = project.releases("lieux").remove(0);
     let told = python("pg_client.py", &[Path::new(&served.pg), Path::new(&first)]);
@@ -22,7 +22,7 @@ fn psycopg_reads_binds_streams_and_cancels() {
         "binary 88",
         "parameters ok",
         "release 42P01",
-        "errors 42601 42703 42P01 22012 42501 22P02",
+        "errors 42601 42703 42P01 22012 42501 42804",
         "cursor 1200",
         "cancel 57014",
         "timeout 57014",
@@ -84,7 +84,7 @@ async fn a_portal_is_read_in_parts() {
 
 #[tokio::test]
 async fn who_cancels_ends_only_the_statement_that_runs() {
-    let project = published("");
+    let project = published(PATIENT);
     let served = Served::start(&project, &[]);
     let client = connect(&served).await;
     let token = client.cancel_token();

@@ -14,12 +14,12 @@ use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
-use super::{Served, published};
+use super::{PATIENT, Served, published};
 use crate::harness::python;
 
 #[test]
 fn adbc_reads_tables_releases_and_metadata_and_binds_values() {
-    let project = published("");
+    let project = published(PATIENT);
     let served = Served::start(&project, &[]);
     let first = project.releases("lieux").remove(0);
     let uri = format!("grpc://{}", served.flight);
@@ -30,7 +30,7 @@ fn adbc_reads_tables_releases_and_metadata_and_binds_values() {
         "release NOT_FOUND",
         "prepared $1: int64",
         "values INVALID_ARGUMENT INVALID_ARGUMENT",
-        "objects 2 ['TABLE'] Essaim",
+        "objects 1 ['TABLE'] Essaim",
         "cancel CANCELLED",
         "ingest NOT_IMPLEMENTED",
         "errors INVALID_ARGUMENT INVALID_ARGUMENT NOT_FOUND UNAUTHORIZED UNAUTHORIZED",

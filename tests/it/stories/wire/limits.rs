@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::{Served, published};
+use super::{PATIENT, Served, published};
 use crate::harness::{python_path, repository};
 
 /// A client of the PostgreSQL protocol that may do what no driver does.
@@ -201,7 +201,7 @@ fn a_client_that_leaves_frees_what_it_held() {
 
 #[test]
 fn only_who_knows_the_secret_cancels() {
-    let project = published("");
+    let project = published(PATIENT);
     let served = Served::start(&project, &[]);
     let mut raw = Raw::connect(&served);
     let (_, mut key) = raw.introduce(&[("user", "lectrice")]);

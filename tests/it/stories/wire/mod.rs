@@ -38,6 +38,9 @@ const SCHEMA: &str = r#"{"title": "Lieux", "description": "Des lieux inventés."
   {"name": "ouvert", "type": "boolean", "title": "Ouvert", "description": "Ouvert.", "essaim": {"visibility": "public"}},
   {"name": "depuis", "type": "date", "title": "Depuis", "description": "Depuis.", "essaim": {"visibility": "public"}}]}"#;
 
+/// What was cancelled may keep its thread for a moment, and what comes next then waits for its turn.
+const PATIENT: &str = "[sql]\nwait = \"1 h\"\n";
+
 /// Rows of the table in its first release; the second has one more.
 const ROWS: usize = 1200;
 

@@ -35,7 +35,7 @@ fn psql_shows_datasets_tables_and_columns_with_its_own_commands() {
     {
         assert!(columns.stdout.contains(column), "{column} in {columns:?}");
     }
-    for command in ["\\l", "\\du", "\\df", "\\dv", "\\di", "\\dx", "\\conninfo", "\\encoding"] {
+    for command in ["\\l", "\\dv", "\\di", "\\dx", "\\conninfo", "\\encoding"] {
         let output = told(command).unwrap();
         assert_eq!(output.stderr, "", "{command}");
     }
