@@ -155,6 +155,8 @@ fn fault(error: &DataFusionError) -> Fault {
     };
     match root {
         DataFusionError::ResourcesExhausted(_) => Fault::Memory,
+        // The limit of what is spilled comes wrapped in whatever wrote the file.
+        _ if root.to_string().contains("max_temp_directory_size") => Fault::Memory,
         DataFusionError::ArrowError(error, _) => match error.as_ref() {
             ArrowError::IoError(..)
             | ArrowError::ExternalError(_)

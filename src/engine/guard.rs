@@ -28,8 +28,6 @@ const DEPTH: usize = 400;
 const GROUPINGS: u64 = 256;
 /// Rows that are worked on at a time: with the width of a row it bounds what functions make in one go.
 pub(super) const BATCH_ROWS: usize = 2048;
-/// Rows that are compared with all others at a time.
-pub(super) const COMPARED_ROWS: usize = 128;
 /// Settings, which no reader needs.
 const SETTINGS: &str = "df_settings";
 

@@ -94,6 +94,7 @@ pub(super) fn parts(name: &str) -> (&str, &str) {
 impl Engine {
     /// An engine with the same functions, settings and stores that knows the tables of a library and no others. What was
     /// added to the catalogue of this one is there, too.
+    #[must_use]
     pub fn reading(&self, library: Arc<dyn Library>) -> Self {
         let added = self.shelves.as_ref().map_or_else(Added::default, |shelves| Arc::clone(&shelves.added));
         let shelves = Shelves { library, added };

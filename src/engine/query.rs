@@ -137,11 +137,6 @@ impl Engine {
         let mut physical = state.query_planner().create_physical_plan(&plan, &state).await.map_err(fail)?;
         let mut task = TaskContext::from(&state);
         if let Some(bounds) = &query.bounds {
-            if meter::compares_all(&physical) {
-                // A batch is compared with all of the other side in one go, which nothing interrupts.
-                let config = task.session_config().clone().with_batch_size(guard::COMPARED_ROWS);
-                task = task.with_session_config(config);
-            }
             physical = meter::metered(physical).map_err(fail)?;
             task = task.with_runtime(Arc::new(share(state.runtime_env(), bounds).map_err(fail)?));
         }

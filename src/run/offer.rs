@@ -127,6 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "numbers are taken over, not computed")]
     fn the_box_of_a_geojson_is_read_from_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lieux.geojson");

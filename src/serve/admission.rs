@@ -31,9 +31,9 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) enum Crowded {
     /// The server has as many connections as it takes. The client may be told while this is held.
-    Server(usize, Told),
+    Server(usize, #[expect(dead_code, reason = "held until it is dropped")] Told),
     /// The address has.
-    Address(usize, Told),
+    Address(usize, #[expect(dead_code, reason = "held until it is dropped")] Told),
     /// Even those who are told that there is no place are too many.
     Outside,
 }

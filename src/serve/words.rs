@@ -83,7 +83,8 @@ pub(super) fn number_questions(text: &str) -> String {
     for word in words(text).iter().filter(|word| word.kind == Kind::Question) {
         count += 1;
         numbered.push_str(text.get(copied..word.at).unwrap_or_default());
-        numbered.push_str(&format!("${count}"));
+        numbered.push('$');
+        numbered.push_str(&count.to_string());
         copied = word.at + word.text.len();
     }
     numbered.push_str(text.get(copied..).unwrap_or_default());
@@ -210,7 +211,7 @@ mod tests {
                 prop_assert_eq!(text.get(word.at..word.at + word.text.len()), Some(word.text));
                 prop_assert!(!word.text.is_empty());
             }
-            prop_assert!(statements(&text).iter().all(|statement| text[statement.at..].starts_with(statement.text)));
+            prop_assert!(statements(&text).iter().all(|statement| text.get(statement.at..).is_some_and(|rest| rest.starts_with(statement.text))));
         }
     }
 }

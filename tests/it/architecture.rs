@@ -35,9 +35,10 @@ const LAYERS: [(&str, u8); 21] = [
 ];
 
 /// Heavy crates and the modules that may name them.
-const FENCES: [(&str, &[&str]); 18] = [
+const FENCES: [(&str, &[&str]); 19] = [
     ("datafusion", &["engine"]),
     ("datafusion_postgres", &["serve"]),
+    ("datafusion_pg_catalog", &["serve"]),
     ("arrow_flight", &["serve"]),
     ("tonic", &["serve"]),
     ("rustls", &["serve"]),

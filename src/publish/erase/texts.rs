@@ -87,11 +87,15 @@ impl<'a> Patch<'a> {
         text
     }
 
-    /// Files that are others now have another size and lose their checksum, which is of a kind that no manifest holds.
+    /// Files that are others now have another size and lose their checksum, which is of a kind that no manifest holds. The
+    /// box around all places goes: its corners may be those of the record.
     fn catalogue(&self, text: &str) -> String {
         let Ok(mut catalogue) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
         let datasets = catalogue.get_mut("dcat:dataset").and_then(Value::as_array_mut);
         for dataset in datasets.into_iter().flatten() {
+            if let Some(members) = dataset.as_object_mut() {
+                members.shift_remove("dct:spatial");
+            }
             let Some(files) = dataset.get_mut("dcat:distribution").and_then(Value::as_array_mut) else { continue };
             files.retain(|file| self.new.files.iter().any(|known| file["dct:identifier"] == known.path.as_str()));
             for file in files {

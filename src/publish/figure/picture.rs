@@ -1,6 +1,6 @@
 //! A figure as PNG, for slides and text processors that take no SVG.
 //!
-//! Text is drawn with DejaVu Sans, which the program carries: no font of the machine is asked for, so that the same SVG
+//! Text is drawn with `DejaVu` Sans, which the program carries: no font of the machine is asked for, so that the same SVG
 //! gives the same bytes. It is also the font that the figure was measured with.
 
 use std::sync::{Arc, OnceLock};

@@ -89,10 +89,14 @@ pub fn other_title(file: &FileRecord) -> &'static str {
         "changes.parquet" => "Changements depuis l’édition précédente, un par ligne (Parquet)",
         "changes.json" => "Changements depuis l’édition précédente, comptés par table et par cause (JSON)",
         "changes.html" => "Changements depuis l’édition précédente, page à lire (HTML)",
-        path if path.ends_with(".svg") => "Figure de la table du même nom, à agrandir sans perte (SVG)",
-        path if path.ends_with(".png") => "Figure de la table du même nom, pour un diaporama ou un texte (PNG)",
+        path if ends_in(path, "svg") => "Figure de la table du même nom, à agrandir sans perte (SVG)",
+        path if ends_in(path, "png") => "Figure de la table du même nom, pour un diaporama ou un texte (PNG)",
         _ => "Dictionnaire des tables et des colonnes (CSV)",
     }
+}
+
+fn ends_in(path: &str, extension: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 /// Address of the page of a release. `homepage` is that of the dataset, with `/` at its end.

@@ -14,7 +14,9 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/app_files.rs
 
 /// What a page loads, from the root of the site.
 pub(super) fn loader() -> Option<String> {
-    let is_loader = |name: &&str| name.starts_with("app-") && name.ends_with(".js");
+    let is_loader = |name: &&str| {
+        name.strip_prefix("app-").is_some_and(|rest| rest.split_once('.').is_some_and(|(_, kind)| kind == "js"))
+    };
     let name = FILES.iter().map(|(name, _)| *name).find(is_loader)?;
     Some(format!("{FOLDER}/{name}"))
 }

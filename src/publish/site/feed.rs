@@ -224,7 +224,7 @@ pub(super) async fn of_all(store: &Store, facts: &Facts, own: &Feed, cards: &[Ca
     let title = words.get("catalogue").copied().unwrap_or_default();
     let mut entries: Vec<Entry> = feeds.iter().flat_map(|(dataset, feed)| events(dataset, feed)).collect();
     // Events of one moment stay in the order that their own feed tells them in.
-    entries.sort_by(|a, b| b.published.cmp(&a.published));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.published));
     entries.truncate(EVENTS);
     let mut links = vec![link("self", format!("{root}{PATH}"), "application/atom+xml", None)];
     links.extend(pages(&root));

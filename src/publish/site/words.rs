@@ -30,7 +30,7 @@ impl Language {
     }
 
     /// What is said in this language: French first, English second.
-    pub(super) fn of<'a>(self, [french, english]: [&'a str; 2]) -> &'a str {
+    pub(super) fn of(self, [french, english]: [&str; 2]) -> &str {
         match self {
             Self::French => french,
             Self::English => english,

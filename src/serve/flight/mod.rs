@@ -124,11 +124,11 @@ impl Flight {
         let admission = Admission::new(limits.connections, limits.per_address);
         let message = limits.message;
         let service = Service::new(service.clone(), limits).map_err(|source| FlightError::Description { source })?;
-        let served = FlightServiceServer::from_arc(Arc::new(service)).max_decoding_message_size(message);
+        let flight = FlightServiceServer::from_arc(Arc::new(service)).max_decoding_message_size(message);
         let stop = CancellationToken::new();
         let serving = server
             .add_service(health::Health)
-            .add_service(served)
+            .add_service(flight)
             .serve_with_incoming_shutdown(incoming::connections(listener, admission), stop.clone().cancelled_owned());
         let task = tokio::spawn(async move {
             if let Err(error) = serving.await {

@@ -75,7 +75,7 @@ impl Statements {
 
     fn with<T>(&self, handle: &[u8], act: impl FnOnce(&mut Kept) -> T) -> Result<T, Status> {
         let unknown = || Status::not_found("this statement is not kept, or no longer: prepare it again");
-        let handle = Handle::try_from(handle).map_err(|_| unknown())?;
+        let handle = Handle::try_from(handle).ok().ok_or_else(unknown)?;
         let now = Instant::now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |one: &&mut Kept| now.duration_since(one.used) < self.forgotten;

@@ -40,7 +40,7 @@ const TABLE: &str = "TABLE";
 
 /// What is published, for clients of Flight SQL.
 pub(super) struct Service {
-    service: SqlService,
+    sql: SqlService,
     statements: Statements,
     limits: Limits,
     server: SqlInfoData,
@@ -51,14 +51,14 @@ type Answer<T> = Result<Response<T>, Status>;
 type Told = Answer<Pin<Box<dyn Stream<Item = Result<HandshakeResponse, Status>> + Send>>>;
 
 impl Service {
-    pub(super) fn new(service: SqlService, limits: Limits) -> Result<Self, FlightError> {
+    pub(super) fn new(sql: SqlService, limits: Limits) -> Result<Self, FlightError> {
         let statements = Statements::new(limits.statements, limits.statements_per_address, limits.forgotten);
-        Ok(Self { service, statements, limits, server: server()?, types: types()? })
+        Ok(Self { sql, statements, limits, server: server()?, types: types()? })
     }
 
     async fn prepare(&self, client: &Client, sql: &str) -> Result<Prepared, Status> {
         let sql = words::number_questions(sql);
-        self.service.prepare(client, &sql).await.map_err(|refusal| status(&refusal))
+        self.sql.prepare(client, &sql).await.map_err(|refusal| status(&refusal))
     }
 
     async fn execute(&self, client: &Client, prepared: &Prepared, values: Vec<ScalarValue>) -> Answer<Sent> {
@@ -68,12 +68,12 @@ impl Service {
             return Err(Status::invalid_argument(text));
         }
         let schema = plain_schema(prepared.schema());
-        let rows = self.service.execute(client, prepared, values).await.map_err(|refusal| status(&refusal))?;
+        let rows = self.sql.execute(client, prepared, values).await.map_err(|refusal| status(&refusal))?;
         Ok(Response::new(send(rows, &schema)))
     }
 
     async fn tables(&self) -> Result<Vec<ListedTable>, Status> {
-        self.service.tables().await.map_err(|refusal: Refusal| status(&refusal))
+        self.sql.tables().await.map_err(|refusal: Refusal| status(&refusal))
     }
 }
 
@@ -157,7 +157,7 @@ impl FlightSqlService for Service {
 
     async fn do_get_statement(&self, ticket: TicketStatementQuery, request: Request<Ticket>) -> Answer<Sent> {
         let sql = std::str::from_utf8(&ticket.statement_handle);
-        let sql = sql.map_err(|_| Status::invalid_argument("this is no ticket of a statement"))?;
+        let sql = sql.ok().ok_or_else(|| Status::invalid_argument("this is no ticket of a statement"))?;
         let client = client(&request);
         let prepared = self.prepare(&client, sql).await?;
         self.execute(&client, &prepared, Vec::new()).await
@@ -195,7 +195,8 @@ impl FlightSqlService for Service {
         let handle = query.prepared_statement_handle;
         let kept = self.statements.find(&handle)?;
         let values = tokio::time::timeout(self.limits.patience, bound(request.into_inner(), &kept.prepared));
-        let values = values.await.map_err(|_| Status::deadline_exceeded("the values did not come in time"))??;
+        let values =
+            values.await.ok().ok_or_else(|| Status::deadline_exceeded("the values did not come in time"))??;
         self.statements.bind(&handle, values)?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) })
     }

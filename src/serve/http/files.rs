@@ -183,8 +183,8 @@ async fn released(
         return Ok(Found::File(kept, Class::File));
     }
     let contents = site.published.contents(dataset, visible).await?;
-    let (digest, size) = *contents.files.get(path).ok_or_else(|| missing(dataset, release, path, &contents.files))?;
-    let object = Object { size, modified: visible.modified, tag: None };
+    let (digest, length) = *contents.files.get(path).ok_or_else(|| missing(dataset, release, path, &contents.files))?;
+    let object = Object { size: length, modified: visible.modified, tag: None };
     let facts = Facts { key: shown_as.clone(), shown_as, digest: Some(digest), object, location: None };
     open(site, &asked, facts, known.version()).await
 }
@@ -206,10 +206,10 @@ async fn latest(site: &Site, dataset: &DatasetId, path: &str) -> Result<Found, S
         return Ok(Found::File(kept, Class::Latest));
     }
     let contents = site.published.contents(dataset, release).await?;
-    let (digest, size) =
+    let (digest, length) =
         *contents.files.get(path).ok_or_else(|| missing(dataset, &release.id, path, &contents.files))?;
     // When a release is withdrawn an older one is current again: what was last changed is what the log says now.
-    let object = Object { size, modified: known.modified, tag: None };
+    let object = Object { size: length, modified: known.modified, tag: None };
     let location = Some(format!("{up}releases/{}/{path}", release.id));
     let key = StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.id.clone(), path: path.to_owned() };
     let facts = Facts { key, shown_as, digest: Some(digest), object, location };

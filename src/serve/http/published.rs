@@ -276,6 +276,7 @@ impl Published {
 
     /// What is known of a dataset, when it was held against the store within so many times [`FRESH`]. A store that failed
     /// just now is not asked again at once.
+    #[expect(clippy::option_option, reason = "whether it is known, and whether it is there")]
     fn good(&self, slot: &Slot, times: u64) -> Option<Option<Arc<Dataset>>> {
         let fresh = times * millis(FRESH);
         let (age, tried) = (self.since(&slot.checked), self.since(&slot.failed));

@@ -208,7 +208,7 @@ fn set(reader: &mut Reader<'_>) -> Result<Command, Failure> {
         "client_encoding".to_owned()
     } else {
         let name = setting_name(reader)?;
-        if !reader.eat("to") && !reader.peek().is_some_and(|word| word.text == "=") {
+        if !reader.eat("to") && reader.peek().is_none_or(|word| word.text != "=") {
             return Err(reader.unexpected());
         }
         reader.next += usize::from(reader.peek().is_some_and(|word| word.text == "="));

@@ -82,7 +82,7 @@ impl Default for Limits {
             start: Duration::from_secs(10),
             idle: Duration::from_mins(10),
             patience: Duration::from_secs(30),
-            suspended: Duration::from_secs(60),
+            suspended: Duration::from_mins(1),
             message: 1 << 20,
             statements: 128,
             portals: 32,

@@ -108,7 +108,6 @@ fn shown(kind: &DataType) -> DataType {
     match kind {
         DataType::Dictionary(_, values) => shown(values),
         DataType::RunEndEncoded(_, values) => shown(values.data_type()),
-        DataType::Null | DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
@@ -122,7 +121,13 @@ fn shown(kind: &DataType) -> DataType {
             item if in_a_list(&item) => DataType::List(Arc::new(Field::new_list_field(item, true))),
             _ => DataType::Utf8,
         },
-        DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) | DataType::Decimal256(..) => DataType::Utf8,
+        DataType::Null
+        | DataType::Utf8View
+        | DataType::LargeUtf8
+        | DataType::Struct(_)
+        | DataType::Map(..)
+        | DataType::Union(..)
+        | DataType::Decimal256(..) => DataType::Utf8,
         other => other.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! SQL over HTTP: `GET /sql?q=…&format=…`, and `POST /sql` with the statement as text or in JSON.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -87,7 +88,7 @@ async fn read(service: &SqlService, request: Request, headers: &HeaderMap) -> Re
             |_| mistake(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", format!("at most {most} bytes are read"));
         let bytes = bytes.map_err(too_large)?;
         let bad = |detail: String| mistake(StatusCode::BAD_REQUEST, "bad_request", detail);
-        let text = String::from_utf8(bytes.into()).map_err(|_| bad("the body is not UTF-8".to_owned()))?;
+        let text = String::from_utf8(bytes.into()).ok().ok_or_else(|| bad("the body is not UTF-8".to_owned()))?;
         match content_type.as_str() {
             "text/plain" | "application/sql" | "" => asked.q = text,
             "application/json" => {
@@ -131,10 +132,10 @@ fn of_query(query: &str) -> Result<Asked, Mistake> {
 
 /// The form of the answer: the one that is named, else the best that the client takes.
 fn format(named: Option<&str>, headers: &HeaderMap) -> Result<AnswerFormat, Mistake> {
-    let names = || AnswerFormat::ALL.map(AnswerFormat::name).join(", ");
+    let all = || AnswerFormat::ALL.map(AnswerFormat::name).join(", ");
     if let Some(name) = named {
         return AnswerFormat::named(name).ok_or_else(|| {
-            let detail = format!("`{name}` is no format; there are {}", names());
+            let detail = format!("`{name}` is no format; there are {}", all());
             mistake(StatusCode::BAD_REQUEST, "bad_parameter", detail)
         });
     }
@@ -156,9 +157,8 @@ fn format(named: Option<&str>, headers: &HeaderMap) -> Result<AnswerFormat, Mist
         let kind = own.split('/').next().unwrap_or_default();
         name == "*/*" || name.eq_ignore_ascii_case(own) || name.strip_suffix("/*").is_some_and(|name| name == kind)
     };
-    let acceptable = wanted.iter().filter(|(weight, _)| *weight > 0.0);
-    let found =
-        acceptable.filter_map(|(_, name)| AnswerFormat::ALL.into_iter().find(|format| fits(name, *format))).next();
+    let mut acceptable = wanted.iter().filter(|(weight, _)| *weight > 0.0);
+    let found = acceptable.find_map(|(_, name)| AnswerFormat::ALL.into_iter().find(|format| fits(name, *format)));
     found.ok_or_else(|| {
         let types = AnswerFormat::ALL.map(AnswerFormat::media_type).join("; ");
         mistake(StatusCode::NOT_ACCEPTABLE, "not_acceptable", format!("answers are to be had as {types}"))
@@ -178,7 +178,7 @@ async fn answer(
         let values = values(&prepared, &asked.parameters)?;
         service.execute(client, &prepared, values).await?
     };
-    let releases = rows.releases.clone();
+    let releases = Arc::clone(&rows.releases);
     Ok(respond(body(rows, format).await?, format, &releases))
 }
 
@@ -226,7 +226,7 @@ fn values(prepared: &Prepared, typed: &[Value]) -> Result<Vec<ScalarValue>, Refu
         };
         match prepared.parameters().get(at).cloned().flatten() {
             None => Ok(scalar),
-            Some(to) => scalar.cast_to(&to).map_err(|_| wrong(at, format!("is {value}, which is no {to}"))),
+            Some(to) => scalar.cast_to(&to).ok().ok_or_else(|| wrong(at, format!("is {value}, which is no {to}"))),
         }
     };
     typed.iter().enumerate().map(value).collect()

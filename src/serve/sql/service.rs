@@ -233,7 +233,7 @@ impl SqlService {
         // The task keeps the time, but a kernel that does not come to an end would keep the task.
         let started = tokio::select! {
             () = client.cancel.cancelled() => return Err(Refusal::Cancelled),
-            started = timeout_at(deadline, start) => started.map_err(|_| self.late())?,
+            started = timeout_at(deadline, start) => started.ok().ok_or_else(|| self.late())?,
         };
         match started {
             Ok(prepared) => {

@@ -3,6 +3,8 @@
 //! They are asked of a project with the table `lieux` (`id`, `nom`, `commune`, some ten thousand rows). What has to come of
 //! each is the same whatever protocol it comes by; how it is said is the protocol's.
 
+use std::fmt::Write as _;
+
 /// What has to come of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -123,7 +125,7 @@ fn blowing_up_the_plan() -> Vec<Hostile> {
     let refused = |name, sql: String| hostile(Fate::Refused, name, sql);
     let mut doubled = "WITH a0 AS (SELECT id FROM lieux)".to_owned();
     for n in 1..40 {
-        doubled += &format!(", a{n} AS (SELECT x.id FROM a{} x, a{} y)", n - 1, n - 1);
+        write!(doubled, ", a{n} AS (SELECT x.id FROM a{} x, a{} y)", n - 1, n - 1).unwrap();
     }
     doubled += " SELECT count(*) FROM a39";
     let mut nested = "SELECT 1".to_owned();
@@ -213,7 +215,6 @@ fn taking_time() -> Vec<Hostile> {
             "a cross join that is explained by running it",
             "EXPLAIN ANALYZE SELECT count(*) FROM lieux a, lieux b, lieux c",
         ),
-        limited("a cross join", "SELECT count(*) FROM lieux a, lieux b, lieux c, lieux d"),
         limited(
             "a cross join without a match",
             "SELECT a.id FROM lieux a, lieux b, lieux c WHERE a.id || b.id || c.id = 'x'",
@@ -239,6 +240,8 @@ fn harmless() -> Vec<Hostile> {
     let harmless = |name, sql: &str| hostile(Fate::Harmless, name, sql);
     vec![
         harmless("an injection in a literal", "SELECT count(*) FROM lieux WHERE nom = '''; DROP TABLE lieux; --'"),
+        // Statistics answer it.
+        harmless("a counted cross join", "SELECT count(*) FROM lieux a, lieux b, lieux c, lieux d"),
         harmless("an explained cross join", "EXPLAIN SELECT count(*) FROM lieux a, lieux b, lieux c"),
         harmless("all tables", "SELECT table_schema, table_name FROM information_schema.tables"),
         harmless("all columns", "SELECT column_name FROM information_schema.columns WHERE table_name = 'lieux'"),

@@ -56,7 +56,7 @@ impl Service {
         let stderr = lines(child.stderr.take().unwrap());
         let mut service = Self { child, address: String::new(), stdout, stderr, heard: String::new() };
         let line = service.until("serving http://");
-        service.address = line.rsplit_once("http://").unwrap().1.trim_end_matches('/').to_owned();
+        line.rsplit_once("http://").unwrap().1.trim_end_matches('/').clone_into(&mut service.address);
         service
     }
 
@@ -81,7 +81,7 @@ impl Service {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: essaim.example\r\nConnection: close\r\n");
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         stream.write_all((head + "\r\n").as_bytes()).unwrap();
         Answer::read(stream, method == "HEAD")

@@ -114,6 +114,9 @@ fn a_release_brings_a_site_that_works_from_the_disk() {
         assert!(bytes < LIGHT, "{name} has {bytes} bytes");
         println!("{DATASET}/{name}: {bytes} bytes");
     }
+    let pattern = |text: &str| regex::Regex::new(text).unwrap();
+    let beside = pattern(r#"^ defer="defer" src="[./&#x2f;]*assets[^"]*/?app-[0-9a-f]{12}\.js"></script>"#);
+    let inline = pattern(r#"<style|\sstyle="|\son[a-z]+="|javascript:"#);
     for page in &pages {
         let text = fs::read_to_string(page).unwrap();
         let told =
@@ -121,15 +124,12 @@ fn a_release_brings_a_site_that_works_from_the_disk() {
         assert!(told, "{} does not say that the data are invented", page.display());
         for script in text.split("<script").skip(1) {
             // What is loaded from beside the pages adds to them; nothing runs that stands in a page.
-            let beside =
-                regex::Regex::new(r#"^ defer="defer" src="[./&#x2f;]*assets[^"]*/?app-[0-9a-f]{12}\.js"></script>"#);
             let data = script.starts_with(" type=\"application/ld+json\"");
-            assert!(data || beside.unwrap().is_match(script), "{} has a script", page.display());
+            assert!(data || beside.is_match(script), "{} has a script", page.display());
         }
         assert!(!text.contains("@import") && !text.contains("url("), "{} fetches something", page.display());
         // A strict policy of the server blocks style and script that stand in a page of the site.
         if page.ends_with("index.html") {
-            let inline = regex::Regex::new(r#"<style|\sstyle="|\son[a-z]+="|javascript:"#).unwrap();
             assert!(!inline.is_match(&text), "{} has style or script in it", page.display());
         }
     }

@@ -116,6 +116,7 @@ pub(super) struct File {
 
 /// A source of a release.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "as the manifest names it")]
 pub(super) struct Source {
     /// Name in the pipeline.
     source: String,
@@ -316,7 +317,7 @@ async fn summary(site: &Site, dataset: &Dataset) -> Result<DatasetSummary, Serve
         let package = asked.document(site, PACKAGE).await?;
         let manifest = &asked.contents.manifest;
         summary.title.clone_from(&manifest.title);
-        summary.description = package["description"].as_str().unwrap_or_default().to_owned();
+        package["description"].as_str().unwrap_or_default().clone_into(&mut summary.description);
         summary.licence.clone_from(&manifest.licence);
         summary.synthetic = manifest.synthetic;
         summary.latest = Some(asked.release.id.to_string());

@@ -105,7 +105,7 @@ impl Asked {
             release: self.release.id.clone(),
             path: path.to_owned(),
         };
-        let Some((digest, size)) = self.contents.files.get(path).copied() else { return Ok(Arc::default()) };
+        let Some((digest, length)) = self.contents.files.get(path).copied() else { return Ok(Arc::default()) };
         let place = digest.to_string();
         if let Some(kept) = site.documents.get(&place) {
             return Ok(kept);
@@ -119,7 +119,7 @@ impl Asked {
         };
         let document = Arc::new(parsed);
         // A document in memory takes some times the bytes of its text.
-        site.documents.put(&place, &document, usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(4));
+        site.documents.put(&place, &document, usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(4));
         Ok(document)
     }
 }

@@ -18,6 +18,7 @@ use crate::serve::http::Site;
 
 /// All tables of a release.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "as the document names it")]
 pub(super) struct Tables {
     /// The dataset.
     dataset: String,

@@ -96,7 +96,7 @@ pub(super) fn write(form: Form, answered: &Answered<'_>) -> Result<(Bytes, Strin
         _ => Some("alternate"),
     };
     let link = links.iter().filter(|(name, _)| **name != "self").map(|(name, path)| {
-        let relation = relation(&name).unwrap_or(name);
+        let relation = relation(name).unwrap_or(name);
         format!("<{path}>; rel=\"{relation}\"")
     });
     Ok((body.into(), link.collect::<Vec<_>>().join(", ")))

@@ -167,7 +167,8 @@ fn age(project: &Project, days: i64) {
         let mut answer: serde_json::Value = serde_json::from_str(line).unwrap();
         let asked: chrono::DateTime<chrono::Utc> = answer["asked"].as_str().unwrap().parse().unwrap();
         answer["asked"] = (asked - chrono::TimeDelta::days(days)).to_rfc3339().into();
-        older += &format!("{answer}\n");
+        older += &answer.to_string();
+        older.push('\n');
     }
     assert_ne!(older, kept);
     let digest = hex::encode(Sha256::digest(&older));

@@ -89,9 +89,10 @@ fn with_a_large_file() -> Project {
     project.essaim(&["init", "."]).expect(0);
     let mut text = project.read("seeds/lieux.csv");
     for n in 0..60_000 {
-        text += &format!(
+        let line = format!(
             "M-{n:05};Lieu numéro {n} d’une longue liste de lieux inventés;atelier;35000;RENNES;{n};01/09/2019;ouvert;\n"
         );
+        text.push_str(&line);
     }
     project.write("seeds/lieux.csv", text);
     project.run();

@@ -130,7 +130,7 @@ fn what_lies_in_the_store_and_was_never_committed_is_not_there() {
         format!("/{}", claim.replace("claims", "%63laims")),
         format!("/{}", claim.replace("claims", "Claims")),
         format!("/{}", claim.replace("/claims/", "%2fclaims%2f")),
-        format!("/{}?a=b", claim),
+        format!("/{claim}?a=b"),
         format!("http://essaim.example/{claim}"),
     ] {
         tried.push(spelled);

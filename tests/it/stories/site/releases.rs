@@ -30,7 +30,7 @@ pub(super) fn released(n: u32) -> (Project, Vec<String>) {
         project.essaim(&["run"]).expect(0);
     }
     let releases = project.releases(DATASET);
-    assert_eq!(releases.len() as u32, n);
+    assert_eq!(releases.len(), usize::try_from(n).unwrap());
     (project, releases)
 }
 
@@ -94,10 +94,12 @@ fn each_release_has_a_page_in_both_languages_that_tells_what_changed() {
     assert!(added > 0 && removed > 0 && changed > 0, "{counts}");
     let spaced = |text: &str| text.replace(['\u{A0}', '\u{202F}'], " ");
     let french = spaced(&of(&project, second, "index.html"));
-    assert!(french.contains(&format!("{added} lignes ajoutées, {removed} retirée")), "{french}");
+    let lines = if added == 1 { "ligne ajoutée" } else { "lignes ajoutées" };
+    assert!(french.contains(&format!("{added} {lines}, {removed} retirée")), "{french}");
     assert!(french.contains("Origine des changements : les sources"), "{french}");
     let english = spaced(&of(&project, second, "en/index.html"));
-    assert!(english.contains(&format!("{added} rows added, {removed} removed, {changed} changed")), "{english}");
+    let rows = if added == 1 { "row added" } else { "rows added" };
+    assert!(english.contains(&format!("{added} {rows}, {removed} removed, {changed} changed")), "{english}");
     let first = of(&project, &releases[0], "index.html");
     assert!(first.contains("C’est la première version publiée"), "{first}");
     crawled(&fs::canonicalize(project.path("data/public")).unwrap());

@@ -91,7 +91,7 @@ fn a_mistake_is_told_with_its_place_and_what_to_do() {
     let problem = reply.json();
     assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(3)));
     assert_eq!(problem["code"], "sql::unknown_column");
-    assert_eq!(problem["help"], "did you mean `nom`?");
+    assert_eq!(problem["help"], "known here: `commune`, `id`, `nom`");
     assert_eq!(problem["problems"][0]["message"], "unknown column `nmo`");
     let snippet = problem["snippet"].as_str().unwrap();
     assert!(snippet.contains("query:2:3") && snippet.contains("nmo"), "{snippet}");

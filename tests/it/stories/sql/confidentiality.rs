@@ -45,8 +45,9 @@ fn the_catalogue_of_a_server_holds_published_tables_and_columns_only() {
         }
     }
     let hidden: Vec<&String> = seen.iter().filter(|column| !public.contains(*column)).collect();
-    // Labels stand beside public codes, coordinates beside public places.
-    let derived = |column: &str| column.ends_with("_libelle\"") || column.ends_with("_label\"");
+    // Labels stand beside public codes, geometries and their boxes beside public places.
+    let derived =
+        |column: &str| ["_libelle\"", "_label\"", ".geometry\"", ".bbox\""].iter().any(|end| column.ends_with(end));
     assert!(hidden.iter().all(|column| derived(column)), "{hidden:?}");
 }
 

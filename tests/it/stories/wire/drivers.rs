@@ -34,9 +34,9 @@ fn psycopg_reads_binds_streams_and_cancels() {
     assert!(said.ends_with("ended\n"), "{said}");
 }
 
-async fn connect(served: &Served) -> Client {
+async fn connect(port: u16) -> Client {
     let mut config = Config::new();
-    config.host("127.0.0.1").port(served.pg_port()).user("lectrice").dbname("essaim");
+    config.host("127.0.0.1").port(port).user("lectrice").dbname("essaim");
     config.connect_timeout(Duration::from_secs(10));
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -47,7 +47,7 @@ async fn connect(served: &Served) -> Client {
 async fn values_and_rows_travel_in_binary() {
     let project = published("");
     let served = Served::start(&project, &[]);
-    let client = connect(&served).await;
+    let client = connect(served.pg_port()).await;
     let sql = "SELECT id, places, surface, ouvert FROM lieux.lieux WHERE places < $1 AND nom <> $2 ORDER BY id";
     let statement = client.prepare(sql).await.unwrap();
     assert_eq!(statement.params(), [Type::INT8, Type::TEXT]);
@@ -67,7 +67,7 @@ async fn values_and_rows_travel_in_binary() {
 async fn a_portal_is_read_in_parts() {
     let project = published("");
     let served = Served::start(&project, &[]);
-    let mut client = connect(&served).await;
+    let mut client = connect(served.pg_port()).await;
     let transaction = client.transaction().await.unwrap();
     let portal = transaction.bind("SELECT id FROM lieux.lieux ORDER BY id", &[]).await.unwrap();
     let mut read = Vec::new();
@@ -86,7 +86,7 @@ async fn a_portal_is_read_in_parts() {
 async fn who_cancels_ends_only_the_statement_that_runs() {
     let project = published(PATIENT);
     let served = Served::start(&project, &[]);
-    let client = connect(&served).await;
+    let client = connect(served.pg_port()).await;
     let token = client.cancel_token();
     let long =
         "SELECT count(*) FROM lieux.lieux a, lieux.lieux b, lieux.lieux c WHERE a.places + b.places * c.places = -1";

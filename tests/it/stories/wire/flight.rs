@@ -41,8 +41,8 @@ fn adbc_reads_tables_releases_and_metadata_and_binds_values() {
     assert!(said.ends_with("ended\n"), "{said}");
 }
 
-async fn channel(served: &Served) -> Channel {
-    let address = format!("http://{}", served.flight);
+async fn channel(address: &str) -> Channel {
+    let address = format!("http://{address}");
     Endpoint::new(address).unwrap().connect().await.unwrap()
 }
 
@@ -50,7 +50,7 @@ async fn channel(served: &Served) -> Channel {
 async fn what_writes_or_is_forged_is_refused() {
     let project = published("");
     let served = Served::start(&project, &[]);
-    let channel = channel(&served).await;
+    let channel = channel(&served.flight).await;
     let mut sql = FlightSqlServiceClient::new(channel.clone());
     let refused = sql.execute_update("DELETE FROM lieux.lieux".to_owned(), None).await.unwrap_err().to_string();
     assert!(refused.contains("not implemented"), "{refused}");
@@ -97,7 +97,7 @@ struct Told {
 async fn those_who_watch_services_are_told_that_it_serves() {
     let project = published("");
     let served = Served::start(&project, &[]);
-    let mut grpc = tonic::client::Grpc::new(channel(&served).await);
+    let mut grpc = tonic::client::Grpc::new(channel(&served.flight).await);
     let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
     for (service, expected) in [("", Ok(1)), ("nobody", Err(Code::NotFound))] {
         grpc.ready().await.unwrap();

@@ -11,7 +11,7 @@ use crate::stories::sql::published;
 
 /// Small limits, so that a test need not wait for large ones.
 const LIMITS: &str =
-    "timeout = \"2 s\"\nmemory_mb = 128\ndisk_mb = 128\nrows = 50000\nanswer_mb = 8\nat_once = 4\nwait = \"2 s\"";
+    "timeout = \"3 s\"\nmemory_mb = 128\ndisk_mb = 128\nrows = 50000\nanswer_mb = 8\nat_once = 4\nwait = \"20 s\"";
 
 /// What a protocol makes of a statement that another refuses: settings of the session are no secret, and nothing at all is
 /// a statement to clients of `PostgreSQL`.

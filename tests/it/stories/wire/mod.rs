@@ -50,8 +50,8 @@ fn row(n: usize) -> String {
         format!("L{n:04}"),
         if n == 2 { "L'Été « à l'ombre »".to_owned() } else { format!("Lieu {n}") },
         if n == 3 { String::new() } else { (n * 10).to_string() },
-        format!("{}.5", n),
-        if n % 2 == 0 { "oui" } else { "non" }.to_owned(),
+        format!("{n}.5"),
+        if n.is_multiple_of(2) { "oui" } else { "non" }.to_owned(),
         format!("2026-{:02}-01", n % 12 + 1),
     ];
     cells.join(",")

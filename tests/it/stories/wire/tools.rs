@@ -1,4 +1,4 @@
-//! What tools ask before a person asks anything: DBeaver, Grafana, Metabase, pgAdmin, RPostgres.
+//! What tools ask before a person asks anything: `DBeaver`, Grafana, Metabase, pgAdmin, `RPostgres`.
 
 use std::fs;
 
