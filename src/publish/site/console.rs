@@ -112,7 +112,7 @@ fn examples(language: Language, schema: &str, release: &Release) -> Vec<Example>
         examples.push(Example { title: title("sql_example_regions"), query });
     }
     let placed = release.layers.first().map(|layer| layer.table.as_str());
-    if let Some(table) = tables().find(|table| placed.is_none_or(|placed| table.name == placed)) {
+    if let Some(table) = tables().find(|table| placed == Some(table.name.as_str())).or_else(|| tables().next()) {
         let query = format!("SELECT *\nFROM {schema}.{}\nLIMIT 10", table.name);
         examples.push(Example { title: title("sql_example_rows"), query });
         let pinned = format!("\"{schema}@{}\".{}", release.manifest.release, table.name);

@@ -41,17 +41,31 @@ pub(super) fn gains(media_type: &str) -> bool {
     name.starts_with("text/") || ends.iter().any(|end| name.ends_with(end))
 }
 
+/// Bytes that are compressed at a time, however they arrive: where its input is cut shows in what a compressor gives.
+const BLOCK: usize = 64 << 10;
+
 /// Compresses bytes as they arrive; nothing when the outcome is too large to be kept or hardly smaller. The same bytes in
 /// give the same bytes out.
 pub(super) async fn gzip(mut bytes: ByteStream, size: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let most = usize::try_from(size - size / 16).unwrap_or(usize::MAX).min(KEPT);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    while let Some(piece) = bytes.try_next().await? {
-        // A piece at a time is short enough to be done between other requests.
-        if encoder.write_all(&piece).is_err() || encoder.get_ref().len() > most {
-            return Ok(None);
+    let mut block = Vec::with_capacity(BLOCK);
+    while let Some(mut piece) = bytes.try_next().await? {
+        while !piece.is_empty() {
+            let taken = piece.split_to(piece.len().min(BLOCK - block.len()));
+            block.extend_from_slice(&taken);
+            if block.len() == BLOCK {
+                // A block at a time is short enough to be done between other requests.
+                if encoder.write_all(&block).is_err() || encoder.get_ref().len() > most {
+                    return Ok(None);
+                }
+                block.clear();
+                tokio::task::yield_now().await;
+            }
         }
-        tokio::task::yield_now().await;
+    }
+    if encoder.write_all(&block).is_err() {
+        return Ok(None);
     }
     Ok(encoder.finish().ok().filter(|compressed| compressed.len() <= most))
 }

@@ -356,7 +356,7 @@ mod tests {
     #[case("SHOW TRANSACTION ISOLATION LEVEL", Command::Show("transaction_isolation".to_owned()))]
     #[case("DEALLOCATE ALL", Command::Deallocate(None))]
     #[case("DECLARE \"C\" NO SCROLL CURSOR WITH HOLD FOR SELECT 1",
-        Command::Declare { cursor: "C".to_owned(), hold: true, query: 42 })]
+        Command::Declare { cursor: "C".to_owned(), hold: true, query: 43 })]
     #[case("FETCH FORWARD 10 FROM \"C\"", Command::Fetch { cursor: "C".to_owned(), rows: 10 })]
     #[case("FETCH ALL IN c", Command::Fetch { cursor: "c".to_owned(), rows: usize::MAX })]
     #[case("FETCH c", Command::Fetch { cursor: "c".to_owned(), rows: 1 })]
