@@ -22,7 +22,7 @@ import pyarrow
 import pyarrow.parquet
 
 # Files in which bytes do not show what is inside; none is published today.
-CLOSED = {".gz", ".zip", ".xlsx", ".zst", ".arrow", ".png", ".pdf"}
+CLOSED = {".gz", ".zip", ".xlsx", ".zst", ".arrow", ".pdf"}
 
 # The same text as files write it: as it is, in HTML, in JSON, in an address, in a quoted cell of a CSV.
 SPELLINGS: Dict[str, Callable[[str], str]] = {
@@ -129,6 +129,18 @@ def texts_of_parquet(path: Path) -> Iterator[str]:
             yield "\n".join(texts_of_array(column))
 
 
+def texts_of_png(content: bytes) -> Iterator[str]:
+    """Everything but the picture, which shows what the SVG beside it shows; its chunks may not be compressed texts."""
+    at = 8
+    while at < len(content):
+        length, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        if kind in (b"zTXt", b"iTXt", b"iCCP"):
+            raise ValueError("a picture with a compressed text")
+        if kind != b"IDAT":
+            yield content[at + 8 : at + 8 + length].decode("utf-8", "replace")
+        at += 12 + length
+
+
 def texts_of_file(path: Path) -> Iterator[str]:
     content = path.read_bytes()
     yield content.decode("utf-8", "replace")
@@ -136,6 +148,8 @@ def texts_of_file(path: Path) -> Iterator[str]:
         yield content.decode("utf-16-le", "replace")
     if path.suffix == ".parquet":
         yield from texts_of_parquet(path)
+    if path.suffix == ".png":
+        yield from texts_of_png(content)
 
 
 def main(folder: str, entries_path: str) -> None:
