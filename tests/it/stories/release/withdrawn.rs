@@ -158,8 +158,9 @@ fn a_changed_byte_in_any_stored_file_is_found_and_named() {
         if changed % 9 == 0 || !is_copy {
             let output = project.essaim(&["releases", "verify"]);
             let repaired = path.ends_with("/releases.json");
-            let derived = ["index.html", "map.svg", "site.css", "feed.atom", "catalog.jsonld"];
-            let is_page = !is_copy && derived.iter().any(|name| path.ends_with(name));
+            let derived = ["index.html", "sql.html", "map.svg", "site.css", "feed.atom", "catalog.jsonld"];
+            let is_asset = path.starts_with("public/assets/");
+            let is_page = !is_copy && (is_asset || derived.iter().any(|name| path.ends_with(name)));
             assert!(output.code == 1 || repaired || is_page, "{path} was changed and not found");
             let place = path.split_once('/').unwrap().1;
             let place = if repaired { "releases.json" } else { place };
