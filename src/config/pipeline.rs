@@ -17,10 +17,12 @@ pub use super::check::{Check, Severity};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
     Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, Geocode, JsonSpec, Keep, Layout, Lookup, Mapping,
-    OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, SheetSpec, TableSpec, Ticks, YesWikiSpec,
+    Match, OptionColumns, PLACE_COLUMNS, Place, ReaderSpec, RejectRule, RejectTable, SheetSpec, TableSpec, Ticks,
+    YesWikiSpec,
 };
 pub use super::schedule::Schedule;
 pub use super::sql::SqlLimits;
+pub use super::table::REJECT_COLUMNS;
 pub use super::testing::{Given, TestCase, TestRow, TestRows};
 pub use super::web::{
     DataGouvSource, GeocoderSource, GogoCartoSource, GristSource, HttpSettings, HttpSource, KoboSource,
@@ -229,6 +231,10 @@ pub struct Pipeline {
     pub exempt: Vec<TableName>,
     /// Smallest number of respondents that may be shown.
     pub smallest_cell: u64,
+    /// Whether each table has a CSV for spreadsheets set to French.
+    pub excel_fr: bool,
+    /// Whether the Parquet files of tables with places are GeoParquet.
+    pub geoparquet: bool,
     /// Declared bounds of published tables.
     pub gates: BTreeMap<TableName, TableGate>,
     /// Figures.

@@ -264,6 +264,8 @@ pub struct Mapping {
     pub formats: Vec<String>,
     /// Whether numbers use a decimal comma (then `.` and spaces group digits).
     pub decimal_comma: bool,
+    /// Whether numbers use either mark: a comma is decimal where there is one, a point elsewhere.
+    pub decimal_either: bool,
     /// Units that may follow a number, and what one of each is in the unit of the contract.
     pub units: Vec<(String, f64)>,
     /// What stands in the place of the source's texts.
@@ -338,10 +340,12 @@ pub const PLACE_COLUMNS: [&str; 17] = [
 ];
 
 /// A declared rule that takes rows out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RejectRule {
-    /// Source column that is looked at.
+    /// Source column that is looked at; of a rule with `unread` the column of the contract.
     pub column: String,
+    /// Index of the column of the contract without a value of which a row is rejected, instead of the other ways.
+    pub unread: Option<usize>,
     /// Rows with one of these values are rejected.
     pub values: Vec<String>,
     /// Rows whose cell this regular expression matches are rejected; found sound when the project was compiled.
@@ -354,6 +358,9 @@ pub struct RejectRule {
     pub optional: bool,
 }
 
+/// Another row with the same key stays: the reason of a reject where a project has no word of its own.
+pub const DUPLICATE: &str = "doublon";
+
 /// Which row of several with one key stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
@@ -361,6 +368,30 @@ pub enum Keep {
     First,
     /// The one with the greatest value in a column (by its index); the first of equals.
     Newest(usize),
+    /// The one with the smallest value in a column (by its index); the first of equals.
+    Oldest(usize),
+}
+
+/// Rows of another table that rows belong to, such as the commune of a registry of one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The other table; it is declared, and its source too, before this one.
+    pub table: TableName,
+    /// Ways to find a row of it, the surest first: source columns of this table, each with a column of the other.
+    pub by: Vec<Vec<(String, String)>>,
+    /// Indices of columns of this table's contract, each with the column of the other table that fills it.
+    pub columns: Vec<(usize, String)>,
+    /// Why a row that none is found for is rejected; it stays when absent.
+    pub missing: Option<String>,
+}
+
+/// A table of the rows that are rejected, as their source has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectTable {
+    /// Its name in SQL.
+    pub table: TableName,
+    /// Its columns beside the reason and the place in the source, each with the source column that fills it.
+    pub columns: Vec<(String, String)>,
 }
 
 /// What a run does when a mapped column of the source is gone, renamed or of another type than in the snapshot before.
@@ -411,8 +442,21 @@ pub struct TableSpec {
     pub rejects: Vec<RejectRule>,
     /// Which of several rows with one primary key stays.
     pub keep: Keep,
+    /// Why the others are rejected, where the project has a word of its own for it.
+    pub duplicate: Option<String>,
+    /// Rows of another table that its rows belong to.
+    pub matched: Option<Match>,
+    /// The table of the rows that are rejected.
+    pub reject_table: Option<RejectTable>,
     /// What happens when the source changes its shape.
     pub drift: Drift,
     /// What respondents agreed to.
     pub consent: Option<Consent>,
+}
+
+impl TableSpec {
+    /// Why rows are rejected that lose against another with their key.
+    pub fn duplicate_reason(&self) -> &str {
+        self.duplicate.as_deref().unwrap_or(DUPLICATE)
+    }
 }

@@ -197,6 +197,8 @@ pub struct Contract {
     pub columns: Vec<Column>,
     /// Columns whose values together name a row; rows are published in their order.
     pub primary_key: Vec<String>,
+    /// Columns in whose order rows are published that have no key.
+    pub order: Vec<String>,
     /// Links to other tables.
     pub foreign_keys: Vec<ForeignKey>,
     /// Texts that mean "no value".

@@ -46,6 +46,7 @@ pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, proble
         version: text_or(&top, "version", "1.0.0"),
         columns: Vec::new(),
         primary_key: Vec::new(),
+        order: Vec::new(),
         foreign_keys: Vec::new(),
         missing_values: vec![String::new()],
         cell: None,
@@ -69,6 +70,12 @@ pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, proble
     contract.primary_key = known_columns(&contract, &primary_key, problems);
     contract.foreign_keys = foreign_keys(&contract, &top, problems);
     if let Some(ours) = top.table("essaim") {
+        let order = ours.texts("order");
+        contract.order = known_columns(&contract, &order, problems);
+        if let Some(first) = order.first().filter(|_| !contract.primary_key.is_empty()) {
+            let problem = first.problem("contract::order", "a table with a primaryKey is in its order", "another order");
+            problems.push(problem.help("remove `order`, or `primaryKey` where several rows may bear it"));
+        }
         contract.cell = ours.table("cell").and_then(|cell| parse_cell(&contract, cell, problems));
         contract.geometry = ours.table("geometry").and_then(|shape| parse_geometry(&contract, shape, problems));
         ours.finish();

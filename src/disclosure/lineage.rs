@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::pipeline::{Check, Model, Pipeline, shown_name};
+use crate::config::pipeline::{Check, Mapping, Model, Pipeline, TableSpec, shown_name};
+use crate::config::reading::spelled;
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::Problem;
 use crate::engine::lineage::{How, Lineage, Origin};
@@ -139,8 +140,12 @@ fn check_tables(
             problem.help(format!("{RULE}: no grouping before secondary suppression and its attack test are in place")),
         );
     }
-    let survey = pipeline.questionnaire.as_ref().map(|questionnaire| questionnaire.table.as_str());
-    let aggregates = reads.contains("indicateurs") || survey.is_some_and(|survey| reads.contains(survey));
+    let survey = pipeline.tables.iter().find(|table| is_survey(pipeline, table));
+    let answers = survey.into_iter().flat_map(|table| {
+        let rejects = table.reject_table.as_ref().map(|rejects| rejects.table.as_str());
+        [Some(table.name.as_str()), rejects].into_iter().flatten()
+    });
+    let aggregates = reads.contains("indicateurs") || answers.into_iter().any(|table| reads.contains(table));
     if aggregates && summed && contract.cell.is_none() {
         problems.push(
             Problem::of_file(
@@ -178,11 +183,44 @@ fn refusals(pipeline: &Pipeline, plan: &ModelPlan, model: &Model, column: &Linea
     ways.into_iter().map(problem).collect()
 }
 
+/// The table that an origin belongs to, and who may see what stands there.
+fn seen<'a>(pipeline: &'a Pipeline, origin: &Origin) -> Option<(&'a TableSpec, Visibility)> {
+    if let Some(table) = pipeline.tables.iter().find(|table| table.name.as_str() == origin.table) {
+        let column = table.contract.column(&origin.column);
+        return Some((table, column.map_or(Visibility::Undeclared, |column| column.visibility)));
+    }
+    let rejects = |table: &&TableSpec| table.reject_table.as_ref().is_some_and(|own| own.table.as_str() == origin.table);
+    let table = pipeline.tables.iter().find(rejects)?;
+    let columns = &table.reject_table.as_ref()?.columns;
+    // Beside the cells: where the row stands, and a reason that the project words.
+    let Some((_, source)) = columns.iter().find(|(name, _)| *name == origin.column) else {
+        return Some((table, Visibility::Public));
+    };
+    // A cell is what its source has: it is as visible as what it is read into, and personal when nothing is.
+    let mut names = BTreeSet::from([spelled(source)]);
+    for derived in &table.derived {
+        if derived.from.iter().any(|from| names.contains(&spelled(from))) {
+            names.extend(derived.names());
+        }
+    }
+    let reads = |mapping: &&Mapping| mapping.from.iter().any(|from| names.contains(&spelled(from)));
+    let read = table.mappings.iter().filter(reads).filter_map(|mapping| table.contract.columns.get(mapping.column));
+    let visibilities: Vec<Visibility> = read.map(|column| column.visibility).collect();
+    let public = !visibilities.is_empty() && visibilities.iter().all(|seen| *seen == Visibility::Public);
+    Some((table, if public { Visibility::Public } else { Visibility::Personal }))
+}
+
+/// Whether a table holds answers of a survey.
+fn is_survey(pipeline: &Pipeline, table: &TableSpec) -> bool {
+    pipeline.questionnaire.as_ref().is_some_and(|questionnaire| questionnaire.table == table.name)
+}
+
 /// Why a column with this origin may not be published, when it may not.
 fn refusal(pipeline: &Pipeline, origin: &Origin) -> Option<Refusal> {
-    let table = pipeline.tables.iter().find(|table| table.name.as_str() == origin.table)?;
-    let visibility = table.contract.column(&origin.column).map_or(Visibility::Undeclared, |column| column.visibility);
-    let survey = pipeline.questionnaire.as_ref().is_some_and(|q| q.table == table.name);
+    let (table, visibility) = seen(pipeline, origin)?;
+    // Who was turned away is an answer too.
+    let rejected = table.name.as_str() != origin.table && table.consent.is_some();
+    let survey = is_survey(pipeline, table) || rejected;
     let shown = match table.consent {
         Some(_) => format!("read it from `{}`", shown_name(&table.name)),
         None => format!("ask for consent in [table.{}.consent]", table.name),

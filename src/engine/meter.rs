@@ -19,6 +19,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use super::once::Once;
+
 /// Operators that gather without counting.
 const GATHERING: [&str; 2] = ["WindowAggExec", "BoundedWindowAggExec"];
 
@@ -40,7 +42,7 @@ pub(super) fn metered(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
                 return Err(internal_datafusion_err!("a join has two inputs"));
             };
             let right = Arc::new(Passed { input: Arc::clone(right), how: How::Sliced });
-            let inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::clone(left), right];
+            let inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(Once::new(Arc::clone(left))), right];
             let node = replace_children_if_necessary(node, inputs)?;
             return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>));
         }

@@ -36,6 +36,7 @@ mod library;
 pub mod lineage;
 mod locate;
 mod meter;
+mod once;
 mod plan;
 mod problem;
 mod query;

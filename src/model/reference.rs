@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BinaryBuilder, Float64Builder, Int64Builder, Record
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::config::pipeline::Pipeline;
+use crate::config::pipeline::{Pipeline, REJECT_COLUMNS, RejectTable};
 use crate::contract::CodeList;
 use crate::id::TableName;
 use crate::survey::indicator_schema;
@@ -53,6 +53,14 @@ fn codes_schema() -> SchemaRef {
     ])
 }
 
+/// Schema of a table of rejects: [`REJECT_COLUMNS`], then the cells that the pipeline asks for, as texts.
+pub fn reject_schema(rejects: &RejectTable) -> SchemaRef {
+    let [row, line, reason, column] = REJECT_COLUMNS;
+    let told = [(row, DataType::Int64), (line, DataType::Int64), (reason, DataType::Utf8), (column, DataType::Utf8)];
+    let cells = rejects.columns.iter().map(|(name, _)| (name.as_str(), DataType::Utf8));
+    schema(&told.into_iter().chain(cells).collect::<Vec<_>>())
+}
+
 /// Names and schemas of the reference tables of a pipeline.
 pub fn schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
     let mut schemas = vec![
@@ -62,6 +70,8 @@ pub fn schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
         (table("epci"), territory_schema(None, false)),
         (table("codes"), codes_schema()),
     ];
+    let rejects = pipeline.tables.iter().filter_map(|table| table.reject_table.as_ref());
+    schemas.extend(rejects.map(|rejects| (rejects.table.clone(), reject_schema(rejects))));
     if pipeline.questionnaire.is_some() {
         schemas.push((table("indicateurs"), indicator_schema(false)));
         schemas.push((table("indicateurs_groupes"), indicator_schema(true)));

@@ -9,10 +9,12 @@ use arrow::datatypes::SchemaRef;
 use super::chunk::{BATCH_ROWS, ChunkSink, Reject, Remark, Summary};
 use super::crs;
 use super::decode::notes::Notes;
-use super::decode::{ColumnDecoder, PlaceForm, PlaceText, Status};
+use super::decode::{ColumnDecoder, PlaceForm, PlaceText, RawText, Status};
 use super::duplicates::{Duplicates, Verdict};
 use super::error::NormaliseError;
 use super::first::{First, Held};
+use super::kept_raw;
+use super::matching::Matcher;
 use super::reject::{self, Rule};
 use super::row::{Header, RawRow, Rows};
 use super::shape::ColumnShape;
@@ -39,6 +41,12 @@ pub(super) struct Assembler<'a> {
     /// Free text for a column, from the option `autre` of another.
     extras: Vec<String>,
     places: Vec<PlaceText>,
+    /// Finds the rows of another table.
+    matcher: Option<Matcher>,
+    /// What it found for the row at hand.
+    found: Option<u32>,
+    /// Cells that rows keep as they are.
+    raw: Vec<RawText>,
     rules: Vec<Rule>,
     /// Columns of the primary key; empty when a later step makes the key.
     key_columns: Vec<usize>,
@@ -84,7 +92,12 @@ struct Lacks {
 
 impl<'a> Assembler<'a> {
     /// An empty table.
-    pub(super) fn new(table: &'a TableSpec, key: &Secret, sink: &'a mut dyn ChunkSink) -> Self {
+    pub(super) fn new(
+        table: &'a TableSpec,
+        key: &Secret,
+        matcher: Option<Matcher>,
+        sink: &'a mut dyn ChunkSink,
+    ) -> Self {
         let contract = &table.contract;
         let entities = matches!(table.reader, ReaderSpec::YesWiki(_));
         let columns: Vec<ColumnDecoder> = contract
@@ -111,6 +124,9 @@ impl<'a> Assembler<'a> {
             statuses: vec![Status::NotShown; columns.len()],
             order,
             places: table.place.as_ref().map_or_else(Vec::new, |place| place_texts(place, &contract.missing_values)),
+            raw: kept_raw(table).iter().map(|(_, source)| RawText::new(source)).collect(),
+            matcher,
+            found: None,
             rules: table.rejects.iter().map(Rule::new).collect(),
             key_columns,
             required: (0..columns.len()).filter(|at| columns[*at].required).collect(),
@@ -120,7 +136,7 @@ impl<'a> Assembler<'a> {
             numbers: Vec::new(),
             lines: Vec::new(),
             row_bytes: 0,
-            duplicates: Duplicates::default(),
+            duplicates: if matches!(table.keep, Keep::Oldest(_)) { Duplicates::least() } else { Duplicates::default() },
             notes: Notes::default(),
             rejects: Vec::new(),
             reject_bytes: 0,
@@ -141,8 +157,9 @@ impl<'a> Assembler<'a> {
         self.begin()?;
         self.settle_header()?;
         for (row, winner) in self.duplicates.displaced() {
-            let detail = format!("Même clé que la ligne {winner}, plus récente, qui est gardée.");
-            let reason = reject::DUPLICATE.to_owned();
+            let older = if matches!(self.table.keep, Keep::Oldest(_)) { "ancienne" } else { "récente" };
+            let detail = format!("Même clé que la ligne {winner}, plus {older}, qui est gardée.");
+            let reason = self.table.duplicate_reason().to_owned();
             self.take_reject(Reject { row, line: None, reason, column: None, detail, raw: Vec::new() });
             self.summary.duplicates.push(row);
         }
@@ -209,6 +226,9 @@ impl<'a> Assembler<'a> {
                 return Some((reject::SHIFTED.to_owned(), detail, None));
             }
         }
+        if let Some(why) = self.ruled_out(row) {
+            return Some(why);
+        }
         for &at in &self.key_columns {
             if self.statuses[at] != Status::Answered {
                 return Some(self.why(reject::KEY, "La clé", at));
@@ -217,8 +237,13 @@ impl<'a> Assembler<'a> {
         if let Some(&at) = self.required.iter().find(|at| self.statuses[**at] != Status::Answered) {
             return Some(self.why(reject::REQUIRED, "La colonne requise", at));
         }
-        if let Some(rule) = self.rules.iter_mut().find_map(|rule| rule.rejects(row, &self.header).then_some(rule)) {
-            return Some((rule.reason.clone(), rule.detail(row), Some(rule.column[0].clone())));
+        if let Some(matcher) = &mut self.matcher {
+            self.found = matcher.find(row);
+            if let Some(reason) = matcher.reason.as_ref().filter(|_| self.found.is_none()) {
+                let other = self.table.matched.as_ref().map_or("", |matched| matched.table.as_str());
+                let detail = format!("Aucune ligne de `{other}` ne correspond à celle-ci.");
+                return Some((reason.clone(), detail, None));
+            }
         }
         self.key.clear();
         for (nth, &at) in self.key_columns.iter().enumerate() {
@@ -230,6 +255,20 @@ impl<'a> Assembler<'a> {
         self.rival(row.number)
     }
 
+    /// Why a declared rule takes the row out: the first that does.
+    fn ruled_out(&mut self, row: &RawRow<'_>) -> Option<Why> {
+        let statuses = &self.statuses;
+        let at = self.rules.iter_mut().position(|rule| match rule.unread {
+            Some(at) => statuses.get(at) != Some(&Status::Answered),
+            None => rule.rejects(row, &self.header),
+        })?;
+        let rule = &self.rules[at];
+        Some(match rule.unread {
+            Some(at) => self.why(&rule.reason, "La colonne", at),
+            None => (rule.reason.clone(), rule.detail(row), Some(rule.column[0].clone())),
+        })
+    }
+
     /// Whether an earlier row with the same key stays in this one's place.
     fn rival(&mut self, row: u64) -> Option<Why> {
         if self.key_columns.is_empty() {
@@ -237,20 +276,15 @@ impl<'a> Assembler<'a> {
         }
         let rank = match self.table.keep {
             Keep::First => None,
-            Keep::Newest(by) => self.columns.get(by).map(ColumnDecoder::rank),
+            Keep::Newest(by) | Keep::Oldest(by) => self.columns.get(by).map(ColumnDecoder::rank),
         };
-        let newest = rank.is_some();
-        match self.duplicates.take(&self.key, row, rank) {
-            Verdict::Stays => None,
-            Verdict::Loses(other) if newest => {
-                let detail = format!("Même clé que la ligne {other}, qui n'est pas plus ancienne.");
-                Some((reject::DUPLICATE.to_owned(), detail, None))
-            }
-            Verdict::Loses(other) => {
-                let detail = format!("Même clé que la ligne {other}, qui est gardée.");
-                Some((reject::DUPLICATE.to_owned(), detail, None))
-            }
-        }
+        let Verdict::Loses(other) = self.duplicates.take(&self.key, row, rank) else { return None };
+        let stays = match self.table.keep {
+            Keep::First => "qui est gardée",
+            Keep::Newest(_) => "qui n'est pas plus ancienne",
+            Keep::Oldest(_) => "qui n'est pas plus récente",
+        };
+        Some((self.table.duplicate_reason().to_owned(), format!("Même clé que la ligne {other}, {stays}."), None))
     }
 
     /// Says why a cell has no value.
@@ -299,7 +333,9 @@ impl<'a> Assembler<'a> {
     fn wanted(&self) -> impl Iterator<Item = &[String]> {
         let columns = self.columns.iter().map(ColumnDecoder::wanted);
         let places = self.places.iter().map(|place| place.wanted.as_slice());
-        columns.chain(places).chain(self.rules.iter().map(Rule::wanted))
+        let matched = self.matcher.iter().flat_map(Matcher::wanted);
+        let raw = self.raw.iter().map(RawText::wanted);
+        columns.chain(places).chain(matched).chain(raw).chain(self.rules.iter().map(Rule::wanted))
     }
 
     /// Notes what the header of the part that ends did not get.
@@ -361,6 +397,8 @@ impl Rows for Assembler<'_> {
                 lacks.absent.push(place.wanted.clone());
             }
         }
+        lacks.absent.extend(self.matcher.iter_mut().flat_map(|matcher| matcher.bind(&header)));
+        self.raw.iter_mut().for_each(|raw| raw.bind(&header));
         self.lacks = lacks;
         self.first = if header.positional { First::default() } else { First::none() };
         self.header = header;
@@ -425,6 +463,10 @@ impl Assembler<'_> {
             let line = row.line();
             self.numbers.push(row.number);
             self.lines.push(line.unwrap_or(0));
+            self.raw.iter_mut().for_each(|raw| raw.push(row));
+            if let Some(matcher) = &mut self.matcher {
+                matcher.push(self.found);
+            }
             self.row_bytes += row.bytes.len();
             if !self.notes.is_clean() {
                 self.notes.keep(&self.key.replace(KEY_SEPARATOR, " | "), line);

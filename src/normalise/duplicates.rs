@@ -60,10 +60,17 @@ impl Hasher for AsIs {
 pub(super) struct Duplicates {
     holders: HashMap<KeyHash, Holder, BuildHasherDefault<AsIs>>,
     texts: Vec<Box<str>>,
+    /// Whether the smallest rank stays.
+    least: bool,
     displaced: Vec<(u64, KeyHash)>,
 }
 
 impl Duplicates {
+    /// Keys of which the row with the smallest rank stays.
+    pub(super) fn least() -> Self {
+        Self { least: true, ..Self::default() }
+    }
+
     /// Takes a row in. `rank` is none when the first row of a key stays.
     pub(super) fn take(&mut self, key: &str, row: u64, rank: Option<Rank<'_>>) -> Verdict {
         let hash = key_hash(key);
@@ -80,12 +87,12 @@ impl Duplicates {
             return Verdict::Stays;
         };
         let wins = match rank {
-            Some(Rank::Number(number)) if number > holder.rank => {
+            Some(Rank::Number(number)) if number != holder.rank && (number < holder.rank) == self.least => {
                 holder.rank = number;
                 true
             }
             Some(Rank::Text(text)) => match usize::try_from(holder.rank).ok().and_then(|at| self.texts.get_mut(at)) {
-                Some(known) if text > &**known => {
+                Some(known) if text != &**known && (text < &**known) == self.least => {
                     *known = text.into();
                     true
                 }
@@ -144,6 +151,16 @@ mod tests {
         assert_eq!(seen.take("a", 4, Some(Rank::Number(6))), Verdict::Loses(3));
         assert_eq!(seen.take("a", 5, Some(Rank::Number(9))), Verdict::Stays);
         assert_eq!(seen.displaced(), [(1, 5), (3, 5)]);
+    }
+
+    #[test]
+    fn the_smallest_rank_stays_where_it_was_asked_for() {
+        let mut seen = Duplicates::least();
+        assert_eq!(seen.take("a", 1, Some(Rank::Number(5))), Verdict::Stays);
+        assert_eq!(seen.take("a", 2, Some(Rank::Number(5))), Verdict::Loses(1));
+        assert_eq!(seen.take("a", 3, Some(Rank::Number(7))), Verdict::Loses(1));
+        assert_eq!(seen.take("a", 4, Some(Rank::Number(-2))), Verdict::Stays);
+        assert_eq!(seen.displaced(), [(1, 4)]);
     }
 
     #[test]

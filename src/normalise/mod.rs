@@ -35,6 +35,7 @@ mod grid;
 mod head;
 mod json;
 mod look;
+mod matching;
 mod parquet;
 pub mod reject;
 mod row;
@@ -61,6 +62,7 @@ pub use self::decode::listed_items;
 pub use self::error::{NormaliseError, SinkError};
 pub use self::head::{Head, head};
 pub use self::look::{Look, look, tells_apart};
+pub use self::matching::Reference;
 pub use self::sample::{RawSample, Sample};
 pub use self::shape::{ColumnShape, fitting};
 
@@ -68,10 +70,11 @@ use self::assemble::Assembler;
 use self::derive::Derive;
 use self::erase::LeftOut;
 use self::explode::Exploded;
+use self::matching::Matcher;
 use self::row::Rows;
 use self::unpack::Zips;
 use self::witness::Witness;
-use crate::config::pipeline::{ReaderSpec, Secret, TableSpec};
+use crate::config::pipeline::{Keep, ReaderSpec, Secret, TableSpec};
 use crate::id::TableName;
 
 /// Column with the number of a row in its source, from 1, over all parts.
@@ -91,7 +94,20 @@ pub const PLACE_TEXTS: [&str; 7] = [
 /// A named document of a snapshot.
 pub type Part = (String, Box<dyn Read + Send>);
 
-/// Schema of the batches: the contract's columns and statuses, [`ROW`], and [`PLACE_TEXTS`] where rows have a place.
+/// What columns begin with that hold cells as the source has them, for the table of rejects: a row that stays may lose
+/// later against another with the same key.
+pub const RAW: &str = "__raw_";
+
+/// Source columns that rows keep as they are.
+fn kept_raw(table: &TableSpec) -> &[(String, String)] {
+    match &table.reject_table {
+        Some(rejects) if table.keep != Keep::First => &rejects.columns,
+        _ => &[],
+    }
+}
+
+/// Schema of the batches: the contract's columns and statuses, [`ROW`], [`PLACE_TEXTS`] where rows have a place, and the
+/// columns of [`RAW`].
 ///
 /// Columns without a mapping are null here, even where the contract requires them: a later step fills them.
 pub fn staged_schema(table: &TableSpec) -> SchemaRef {
@@ -114,6 +130,8 @@ pub fn staged_schema(table: &TableSpec) -> SchemaRef {
     if table.place.is_some() {
         fields.extend(PLACE_TEXTS.map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
     }
+    let raw = kept_raw(table).iter();
+    fields.extend(raw.map(|(name, _)| Arc::new(Field::new(format!("{RAW}{name}"), DataType::Utf8, true))));
     Arc::new(Schema::new(fields))
 }
 
@@ -152,12 +170,19 @@ pub struct Normaliser {
     table: TableSpec,
     key: Secret,
     erased: Vec<erase::Erased>,
+    reference: Option<Reference>,
 }
 
 impl Normaliser {
     /// For a table; `key` makes public row ids.
     pub fn new(table: &TableSpec, key: &Secret) -> Self {
-        Self { table: table.clone(), key: key.clone(), erased: Vec::new() }
+        Self { table: table.clone(), key: key.clone(), erased: Vec::new(), reference: None }
+    }
+
+    /// With the rows of the other table that its own belong to. Without them the columns that they fill are empty.
+    #[must_use]
+    pub fn matching(self, reference: Option<Reference>) -> Self {
+        Self { reference, ..self }
     }
 
     /// Leaves out records that were erased.
@@ -170,8 +195,11 @@ impl Normaliser {
     ///
     /// After an error what the sink was given is not the table, and must be thrown away.
     pub fn run(&self, parts: Vec<Part>, sink: &mut dyn ChunkSink) -> Result<Summary, NormaliseError> {
-        let mut rows = Assembler::new(&self.table, &self.key, sink);
         let table = &self.table;
+        let matcher = table.matched.as_ref().zip(self.reference.as_ref());
+        let matcher = matcher.map(|(spec, rows)| Matcher::new(spec, rows, &table.contract.missing_values)).transpose();
+        let matcher = matcher.map_err(|source| NormaliseError::Batch { table: table.name.clone(), source })?;
+        let mut rows = Assembler::new(table, &self.key, matcher, sink);
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
         let mut left = LeftOut::new(self.erased.clone(), &mut rows);
         let mut derived = Derive::new(table, &mut left);

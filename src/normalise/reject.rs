@@ -20,7 +20,7 @@ pub const SHIFTED: &str = "cellules_decalees";
 /// A quote opens one of its cells and does not close it: what follows would be read as a part of it.
 pub const QUOTE: &str = "guillemet_ouvert";
 /// Another row with the same key stays.
-pub const DUPLICATE: &str = "doublon";
+pub use crate::config::reading::DUPLICATE;
 /// The row has no filled cell, and rows follow it.
 pub const BLANK: &str = "ligne_vide";
 /// The row is not readable as a row at all.
@@ -71,6 +71,8 @@ pub(super) struct Rule {
     pub(super) reason: String,
     /// Whether the source may lack the column.
     pub(super) optional: bool,
+    /// Column of the contract without a value of which the row goes; the source is then not looked at.
+    pub(super) unread: Option<usize>,
     at: Option<usize>,
     seen: FxHashMap<Box<[u8]>, bool>,
 }
@@ -91,6 +93,7 @@ impl Rule {
             negated: rule.negated,
             reason: rule.reason.clone(),
             optional: rule.optional,
+            unread: rule.unread,
             at: None,
             seen: FxHashMap::default(),
         }
@@ -98,11 +101,14 @@ impl Rule {
 
     /// Name of the source column that is looked at.
     pub(super) fn wanted(&self) -> &[String] {
-        &self.column
+        if self.unread.is_some() { &[] } else { &self.column }
     }
 
     /// Finds the rule's column; `false` when the source does not have it.
     pub(super) fn bind(&mut self, header: &Header) -> bool {
+        if self.unread.is_some() {
+            return true;
+        }
         self.at = header.position(&self.column[0]);
         self.seen.clear();
         self.at.is_some()
@@ -158,10 +164,9 @@ mod tests {
         let mut rule = Rule::new(&RejectRule {
             column: "c".into(),
             values,
-            matches: None,
             negated,
             reason: "r".into(),
-            optional: false,
+            ..RejectRule::default()
         });
         assert!(rule.bind(&header()));
         rule

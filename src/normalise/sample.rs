@@ -88,7 +88,7 @@ impl Normaliser {
     pub fn sample(&self, parts: Vec<Part>, most: usize) -> Result<Sample, NormaliseError> {
         let table = &self.table;
         let mut kept = Kept::default();
-        let mut rows = Assembler::new(table, &self.key, &mut kept);
+        let mut rows = Assembler::new(table, &self.key, None, &mut kept);
         let parts = unpack::choose(parts, table.parts.as_deref(), &table.name)?;
         let header = Header::new("", Vec::new(), false);
         let mut sampler = Sampler { rows: &mut rows, header, raw: Vec::new(), most };

@@ -106,7 +106,7 @@ pub(super) async fn assemble<'a>(
                 built
             }
         };
-        let Written { files, outcomes: found, empty } = write(contract, &built, &folder)?;
+        let Written { files, outcomes: found, empty } = write(job.pipeline, contract, &built, &folder)?;
         outcomes.extend(found);
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
             figures.extend(draw(job.pipeline, spec, &built)?);
@@ -165,7 +165,12 @@ pub(super) struct Written {
 }
 
 /// Writes the files of a table and checks its rows on the way.
-pub(super) fn write(contract: &Contract, built: &Built, folder: &Path) -> Result<Written, RunError> {
+pub(super) fn write(
+    pipeline: &Pipeline,
+    contract: &Contract,
+    built: &Built,
+    folder: &Path,
+) -> Result<Written, RunError> {
     let arrow = |source| RunError::Arrow { table: contract.name.clone(), source };
     let schema = contract.public_schema();
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -188,7 +193,12 @@ pub(super) fn write(contract: &Contract, built: &Built, folder: &Path) -> Result
         rows += batch.num_rows() as u64;
         Ok(batch)
     });
-    let written = write_table(folder, contract, &mut batches, &FormatOptions::default());
+    let options = FormatOptions {
+        excel_fr: pipeline.excel_fr,
+        geoparquet: pipeline.geoparquet,
+        ..FormatOptions::default()
+    };
+    let written = write_table(folder, contract, &mut batches, &options);
     drop(batches);
     let written =
         written.map_err(|source| RunError::Format { table: contract.name.clone(), source: Box::new(source) })?;

@@ -17,6 +17,7 @@ use crate::diagnostic::SourceFile;
 use crate::disclosure::cells::Protection;
 use crate::engine::{Engine, SinkError};
 use crate::id::TableName;
+use crate::model::reference::reject_schema;
 use crate::model::{ModelPlan, reference};
 use crate::survey::{Counter, indicator_schema, whole_sample};
 use crate::territory::{Cog, Seeds, TerritoryError};
@@ -84,6 +85,12 @@ impl Builder<'_> {
     pub(super) async fn tables(&self, staged: &[Staged]) -> Result<(), RunError> {
         for (spec, table) in self.pipeline.tables.iter().zip(staged) {
             self.register_file(&table.name, &table.path).await?;
+            if let Some(rejects) = &spec.reject_table {
+                let path = self.folder.join(format!("{}.parquet", rejects.table));
+                let files = if path.exists() { vec![path] } else { Vec::new() };
+                let registered = self.engine.register_scratch(&rejects.table, &files, reject_schema(rejects)).await;
+                registered.map_err(|source| RunError::Engine { table: rejects.table.clone(), source: Box::new(source) })?;
+            }
             if let Some(shown) = shown_table(self.pipeline, spec) {
                 let path = stage::shown(spec, &shown, &table.path, self.folder)?;
                 self.register_file(&shown.name, &path).await?;
@@ -208,5 +215,6 @@ fn target(made: &SchemaRef, contract: Option<&Contract>) -> (SchemaRef, Vec<Stri
     let fields = contract.plain_schema();
     let fields = fields.fields().iter().filter(|field| made.field_with_name(field.name()).is_ok());
     let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
-    (nullable(&Arc::new(schema)), contract.primary_key.clone())
+    let order = if contract.order.is_empty() { &contract.primary_key } else { &contract.order };
+    (nullable(&Arc::new(schema)), order.clone())
 }

@@ -263,7 +263,7 @@ impl Changelog<'_> {
                 Some(built) => built,
                 None => builder.select(name, contract).await?,
             };
-            assemble::write(contract, &built, &release)?;
+            assemble::write(job.pipeline, contract, &built, &release)?;
         }
         Ok(release)
     }

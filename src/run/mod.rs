@@ -26,6 +26,7 @@ pub mod project;
 mod read_back;
 mod record;
 mod reference;
+mod rejects;
 mod reproduce;
 mod sample;
 mod scratch;

@@ -1,27 +1,29 @@
 //! From snapshot bytes to an intermediate table: rows by contract, places, a look for personal values, duplicates out.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::{filter_record_batch, nullif};
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchReader as _, StringArray};
+use arrow::compute::{concat_batches, filter_record_batch, nullif};
 use arrow::datatypes::{Schema, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
 use super::error::RunError;
 use super::ledger::{Ledger, LedgerCounts};
+use super::rejects::Rejects;
 use super::scratch::{self, ScratchWriter};
-use crate::config::pipeline::{Keep, Secret, ShownTable, TableSpec};
+use crate::config::pipeline::{Keep, RejectTable, Secret, ShownTable, TableSpec};
+use crate::config::reading::spelled;
 use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::erase::Erased;
-use crate::normalise::reject::DUPLICATE;
 use crate::normalise::{
-    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, ROW, Reject, Remark, SinkError, staged_schema,
+    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, RAW, ROW, Reference, Reject, Remark, SinkError, staged_schema,
 };
 use crate::quality::drift::Change;
 use crate::territory::Cog;
@@ -95,6 +97,8 @@ struct StageSink<'a> {
     /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
     beaten: BTreeMap<u64, Reject>,
     lines: Lines,
+    /// The table of rejects, where the pipeline has one.
+    rejects: Option<Rejects>,
 }
 
 /// Lines at which rows start: a row and its line wherever their distance changes, which is after cells of several lines.
@@ -125,10 +129,13 @@ impl ChunkSink for StageSink<'_> {
             self.lines.take(row_numbers(&chunk.batch), &chunk.lines);
         }
         for reject in chunk.rejects {
-            if reject.reason == DUPLICATE && reject.raw.is_empty() {
+            if reject.reason == self.table.duplicate_reason() && reject.raw.is_empty() {
                 self.beaten.insert(reject.row, Reject { line: self.lines.of(reject.row), ..reject });
-            } else {
-                self.ledger.reject(&reject)?;
+                continue;
+            }
+            self.ledger.reject(&reject)?;
+            if let Some(rejects) = &mut self.rejects {
+                rejects.take(&reject)?;
             }
         }
         for cell in &chunk.unfit {
@@ -251,14 +258,19 @@ pub(super) fn stage(
         empty: BTreeMap::new(),
         beaten: BTreeMap::new(),
         lines: Lines::default(),
+        rejects: table.reject_table.as_ref().map(|spec| Rejects::create(spec, folder)).transpose()?,
     };
     let summary = Normaliser::new(table, key)
         .without(erased)
+        .matching(reference(table, folder)?)
         .run(parts, &mut sink)
         .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
-    let StageSink { writer, mut ledger, methods, empty, beaten, .. } = sink;
+    let StageSink { writer, mut ledger, methods, empty, beaten, mut rejects, .. } = sink;
     let (path, _) = writer.finish()?;
-    let path = if beaten.is_empty() { path } else { without_beaten(table, &path, beaten, &mut ledger)? };
+    if !beaten.is_empty() {
+        without_beaten(table, &path, beaten, &mut ledger, rejects.as_mut())?;
+    }
+    rejects.map(Rejects::finish).transpose()?;
     let (counts, files) = ledger.finish(table.name.as_str())?;
     Ok(Staged {
         name: table.name.clone(),
@@ -278,13 +290,26 @@ pub(super) fn stage(
     })
 }
 
-/// A copy of an intermediate table without the rows that a newer one beat; these go to the rejects with their cells.
+/// The rows of another table that rows of this one belong to: that table was staged before.
+fn reference(table: &TableSpec, folder: &Path) -> Result<Option<Reference>, RunError> {
+    let Some(spec) = &table.matched else { return Ok(None) };
+    let arrow = |source| RunError::Arrow { table: spec.table.clone(), source };
+    let path = folder.join(format!("{}.parquet", spec.table));
+    let reader = scratch::read(&path, Some(&Reference::columns(spec)))?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(arrow)?;
+    let rows = concat_batches(&schema, &batches).map_err(arrow)?;
+    Reference::new(spec, rows).map(Some).map_err(arrow)
+}
+
+/// Takes the rows out of an intermediate table that another with their key beat; these go to the rejects with their cells.
 fn without_beaten(
     table: &TableSpec,
     path: &Path,
     mut beaten: BTreeMap<u64, Reject>,
     ledger: &mut Ledger,
-) -> Result<PathBuf, RunError> {
+    mut rejects: Option<&mut Rejects>,
+) -> Result<(), RunError> {
     let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
     let target = path.with_extension("unique.parquet");
     let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
@@ -297,11 +322,25 @@ fn without_beaten(
             if let Some(mut reject) = reject {
                 reject.raw = cells(&batch, at).map_err(arrow)?;
                 ledger.beaten(&reject)?;
+                if let (Some(rejects), Some(spec)) = (rejects.as_deref_mut(), &table.reject_table) {
+                    reject.raw = raw_cells(spec, &batch, at);
+                    rejects.take(&reject)?;
+                }
             }
         }
         writer.write(&filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(arrow)?)?;
     }
-    Ok(writer.finish()?.0)
+    let (unique, _) = writer.finish()?;
+    fs::rename(&unique, path).map_err(|source| RunError::Scratch { path: unique, source: Box::new(source) })
+}
+
+/// Cells of a row as its source has them, by source column.
+fn raw_cells(spec: &RejectTable, batch: &RecordBatch, row: usize) -> Vec<(String, String)> {
+    let cells = spec.columns.iter().filter_map(|(name, source)| {
+        let texts = batch.column_by_name(&format!("{RAW}{name}"))?.as_string_opt::<i32>()?;
+        texts.is_valid(row).then(|| (spelled(source), texts.value(row).to_owned()))
+    });
+    cells.collect()
 }
 
 /// Columns and cells of a row, without those that are empty.
@@ -311,7 +350,7 @@ fn cells(batch: &RecordBatch, row: usize) -> Result<Vec<(String, String)>, Arrow
         .fields()
         .iter()
         .zip(batch.columns())
-        .filter(|(field, column)| field.name() != ROW && column.is_valid(row));
+        .filter(|(field, column)| field.name() != ROW && !field.name().starts_with(RAW) && column.is_valid(row));
     shown.map(|(field, column)| Ok((field.name().clone(), array_value_to_string(column, row)?))).collect()
 }
 

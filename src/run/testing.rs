@@ -255,6 +255,9 @@ fn spec(name: &TableName, contract: &Contract, given: &BTreeSet<&str>) -> TableS
         place: None,
         rejects: Vec::new(),
         keep: Keep::First,
+        duplicate: None,
+        matched: None,
+        reject_table: None,
         drift: Drift::Stop,
         consent: None,
     }

@@ -1,11 +1,12 @@
 //! `[table.<name>.columns]`: how each column of a contract is filled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::dates::check_format;
 use super::unknown_column;
 use crate::config::compile::Scope;
-use crate::config::pipeline::{Lookup, Mapping, OptionColumns, PLACE_COLUMNS, Ticks};
+use crate::config::pipeline::{Lookup, Mapping, Match, OptionColumns, PLACE_COLUMNS, Ticks};
 use crate::contract::fold::fold;
 use crate::contract::{Column, Contract, Kind};
 use crate::diagnostic::document::{Fields, Node, Value};
@@ -14,11 +15,26 @@ use crate::diagnostic::{Problem, Problems, Spanned};
 /// Code of the option that takes free text.
 const OTHER: &str = "autre";
 
+/// Columns that something else than the table's own source fills.
+pub(super) struct Filled<'a> {
+    /// Whether the lookup of places fills those that it knows.
+    pub(super) place: bool,
+    /// Rows of another table.
+    pub(super) matched: Option<&'a Match>,
+}
+
+impl Filled<'_> {
+    fn has(&self, at: usize, name: &str) -> bool {
+        let matched = self.matched.is_some_and(|matched| matched.columns.iter().any(|(filled, _)| *filled == at));
+        matched || (self.place && PLACE_COLUMNS.contains(&name))
+    }
+}
+
 /// The mappings of all columns: the declared ones, and for the others the source column of the same name.
 pub(super) fn mappings(
     columns: Option<&Node>,
     contract: &Contract,
-    place: bool,
+    filled: &Filled<'_>,
     keys: bool,
     scope: &Scope<'_>,
 ) -> Vec<Mapping> {
@@ -32,12 +48,16 @@ pub(super) fn mappings(
                 name.problem("file::duplicate_key", format!("`{}` is filled twice", name.value), "the second time")
                     .help("keep one of the two"),
             ),
+            Some(at) if filled.matched.is_some_and(|matched| matched.columns.iter().any(|(by, _)| *by == at)) => {
+                let message = format!("`{}` is filled from another table", name.value);
+                let problem = name.problem("pipeline::match", message, "and here from the source");
+                problems.push(problem.help("keep one of the two"));
+            }
             Some(at) => mappings.extend(mapping(at, name, node, contract, scope)),
         }
     }
     for (at, column) in contract.columns.iter().enumerate() {
-        let by_place = place && PLACE_COLUMNS.contains(&column.name.as_str());
-        if !by_place && !mappings.iter().any(|mapping| mapping.column == at) {
+        if !filled.has(at, &column.name) && !mappings.iter().any(|mapping| mapping.column == at) {
             mappings.push(Mapping { from: vec![column.name.clone()], ..empty_mapping(at) });
         }
     }
@@ -79,13 +99,15 @@ fn mapping(at: usize, name: &Spanned<String>, node: &Node, contract: &Contract, 
     for format in &formats {
         check_format(format, column, problems);
     }
+    let decimal = decimal_marks(&fields, column, problems);
     let mapping = Mapping {
         from,
         constant,
         html: fields.flag("html").unwrap_or(false),
         keyed: keyed(name, &fields, column, problems),
         formats: formats.into_iter().map(|text| text.value).collect(),
-        decimal_comma: decimal_comma(&fields, column, problems),
+        decimal_comma: decimal.contains(&','),
+        decimal_either: decimal.len() > 1,
         units: units(&fields, column, problems),
         lookup: lookup(&fields, column, scope),
         not_shown: not_shown(&fields, column, problems),
@@ -118,15 +140,21 @@ fn keyed(name: &Spanned<String>, fields: &Fields<'_>, column: &Column, problems:
     keyed
 }
 
-fn decimal_comma(fields: &Fields<'_>, column: &Column, problems: &Problems) -> bool {
-    let Some(mark) = fields.text("decimal") else { return false };
-    if !matches!(mark.value.as_str(), "," | ".") {
-        problems.push(mark.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here").help("write \",\""));
-    } else if !column.may_be(&[Kind::Integer, Kind::Number]) {
-        let message = format!("`{}` is not a number: it has no decimal mark", column.name);
-        problems.push(mismatch(&mark, message, "remove `decimal`, or declare the column `number` in its contract"));
+/// The decimal marks of a column's numbers: one, or both.
+fn decimal_marks(fields: &Fields<'_>, column: &Column, problems: &Problems) -> BTreeSet<char> {
+    let mut marks = BTreeSet::new();
+    for typed in fields.texts("decimal") {
+        if !matches!(typed.value.as_str(), "," | ".") {
+            let problem = typed.problem("pipeline::mapping", "a decimal mark is `,` or `.`", "here");
+            problems.push(problem.help("write \",\", or [\",\", \".\"] where the source has both"));
+        } else if !column.may_be(&[Kind::Integer, Kind::Number]) {
+            let message = format!("`{}` is not a number: it has no decimal mark", column.name);
+            let help = "remove `decimal`, or declare the column `number` in its contract";
+            problems.push(mismatch(&typed, message, help));
+        }
+        marks.extend(typed.value.chars().next());
     }
-    mark.value == ","
+    marks
 }
 
 fn separator(fields: &Fields<'_>, column: &Column, problems: &Problems) -> Option<String> {

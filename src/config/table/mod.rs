@@ -4,6 +4,7 @@ mod columns;
 mod dates;
 mod geocode;
 mod lookup;
+mod matching;
 mod reader;
 mod rows;
 
@@ -19,6 +20,7 @@ use crate::diagnostic::{Problems, Spanned, nearest};
 use crate::id::{SourceId, TableName};
 
 pub(super) use lookup::{Lookups, lookups};
+pub use matching::REJECT_COLUMNS;
 
 /// Reads all tables of a pipeline file.
 pub(super) fn tables(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
@@ -73,8 +75,8 @@ fn table_spec(
     let derived = rows::derived(&fields, scope.problems);
     let mut place = fields.table("place").map(|place| place_spec(place, scope.problems));
     let geocode = fields.table("geocode");
-    let rejects =
-        fields.tables("reject").into_iter().filter_map(|rule| rows::reject_rule(rule, scope.problems)).collect();
+    let rules = fields.tables("reject");
+    let (matched, rejected) = (fields.table("match"), fields.table("rejects"));
     let consent = fields.table("consent");
     let columns = fields.get("columns");
     let duplicates = fields.table("duplicates");
@@ -100,9 +102,14 @@ fn table_spec(
         }
     }
     let keys = matches!(reader, Some(ReaderSpec::YesWiki(_)));
-    let mappings = columns::mappings(columns, &contract, place.is_some(), keys, scope);
+    let matched = matched.and_then(|fields| matching::matched(fields, &contract, source.as_ref(), pipeline, scope));
+    let reject_table = rejected.and_then(|fields| matching::reject_table(fields, pipeline, scope));
+    let filled = columns::Filled { place: place.is_some(), matched: matched.as_ref() };
+    let mappings = columns::mappings(columns, &contract, &filled, keys, scope);
+    let rejects = rules.into_iter().filter_map(|rule| rows::reject_rule(rule, &contract, scope.problems)).collect();
     let consent = consent.and_then(|fields| consent_rule(fields, &contract, scope.problems));
-    let keep = duplicates.map_or(Keep::First, |rule| keep_rule(rule, &contract, scope.problems));
+    let (keep, duplicate) =
+        duplicates.map_or((Keep::First, None), |rule| rows::keep_rule(rule, &contract, scope.problems));
     fields.finish();
     Some(TableSpec {
         name: table,
@@ -117,6 +124,9 @@ fn table_spec(
         place,
         rejects,
         keep,
+        duplicate,
+        matched,
+        reject_table,
         drift,
         consent,
     })
@@ -225,33 +235,6 @@ fn consent_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) ->
         }
     };
     Some(Consent { row: row.and_then(boolean)?, answers: answers.and_then(boolean)? })
-}
-
-fn keep_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Keep {
-    let newest = fields.text("newest");
-    fields.finish();
-    let Some(newest) = newest else { return Keep::First };
-    match contract.columns.iter().position(|column| column.name == newest.value) {
-        Some(at) if contract.columns[at].may_be(&[Kind::Date, Kind::DateTime, Kind::Integer, Kind::Number]) => {
-            Keep::Newest(at)
-        }
-        Some(_) => {
-            problems.push(
-                newest
-                    .problem(
-                        "pipeline::type_mismatch",
-                        format!("`{}` has no order", newest.value),
-                        "neither date nor number",
-                    )
-                    .help("name a column of dates or numbers"),
-            );
-            Keep::First
-        }
-        None => {
-            unknown_column(&newest, contract, problems);
-            Keep::First
-        }
-    }
 }
 
 fn unknown_column(name: &Spanned<String>, contract: &Contract, problems: &Problems) {

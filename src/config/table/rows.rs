@@ -2,8 +2,10 @@
 
 use regex::Regex;
 
-use crate::config::pipeline::{Derivation, Derived, Drift, Explode, ReaderSpec, RejectRule};
+use super::unknown_column;
+use crate::config::pipeline::{Derivation, Derived, Drift, Explode, Keep, ReaderSpec, RejectRule};
 use crate::config::reading::spelled;
+use crate::contract::{Contract, Kind};
 use crate::diagnostic::document::Fields;
 use crate::diagnostic::{Problems, Spanned};
 
@@ -133,7 +135,17 @@ pub(super) fn drift(fields: &Fields<'_>, problems: &Problems) -> Drift {
 }
 
 /// `[[table.<name>.reject]]`.
-pub(super) fn reject_rule(fields: Fields<'_>, problems: &Problems) -> Option<RejectRule> {
+pub(super) fn reject_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> Option<RejectRule> {
+    if let Some(unread) = fields.text("unread") {
+        let reason = fields.required_text("reason");
+        fields.finish();
+        let at = contract.columns.iter().position(|column| column.name == unread.value);
+        if at.is_none() {
+            unknown_column(&unread, contract, problems);
+        }
+        let column = unread.value;
+        return Some(RejectRule { column, unread: Some(at?), reason: reason?.value, ..RejectRule::default() });
+    }
     let (column, reason) = (fields.required_text("column"), fields.required_text("reason"));
     let (listed, unlisted) = (fields.texts("is"), fields.texts("is_not"));
     let (matches, unmatched) = (fields.text("matches"), fields.text("matches_not"));
@@ -158,10 +170,43 @@ pub(super) fn reject_rule(fields: Fields<'_>, problems: &Problems) -> Option<Rej
     let values = if listed.is_empty() { unlisted } else { listed };
     Some(RejectRule {
         column: column?.value,
+        unread: None,
         values: values.into_iter().map(|text| text.value).collect(),
         matches,
         negated,
         reason: reason?.value,
         optional,
     })
+}
+
+/// `duplicates = { newest = "…", reason = "…" }`, or `oldest`.
+pub(super) fn keep_rule(fields: Fields<'_>, contract: &Contract, problems: &Problems) -> (Keep, Option<String>) {
+    let (newest, oldest, reason) = (fields.text("newest"), fields.text("oldest"), fields.text("reason"));
+    fields.finish();
+    let keep = match (newest, oldest) {
+        (None, None) => Keep::First,
+        (Some(by), None) => ordered(&by, contract, problems).map_or(Keep::First, Keep::Newest),
+        (None, Some(by)) => ordered(&by, contract, problems).map_or(Keep::First, Keep::Oldest),
+        (Some(_), Some(oldest)) => {
+            let problem = oldest.problem("pipeline::duplicates", "one row of a key stays, not two", "the other way round");
+            problems.push(problem.help("keep one of `newest` and `oldest`"));
+            Keep::First
+        }
+    };
+    (keep, reason.map(|reason| reason.value))
+}
+
+/// Index of a column whose values have an order.
+fn ordered(by: &Spanned<String>, contract: &Contract, problems: &Problems) -> Option<usize> {
+    let Some(at) = contract.columns.iter().position(|column| column.name == by.value) else {
+        unknown_column(by, contract, problems);
+        return None;
+    };
+    let has_order = contract.columns[at].may_be(&[Kind::Date, Kind::DateTime, Kind::Integer, Kind::Number]);
+    if !has_order {
+        let message = format!("`{}` has no order", by.value);
+        let problem = by.problem("pipeline::type_mismatch", message, "neither date nor number");
+        problems.push(problem.help("name a column of dates or numbers"));
+    }
+    has_order.then_some(at)
 }

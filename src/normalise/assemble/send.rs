@@ -6,13 +6,15 @@ use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 
 use super::Assembler;
 use crate::normalise::chunk::{BATCH_ROWS, Chunk};
-use crate::normalise::decode::{ColumnDecoder, PlaceText};
+use crate::normalise::decode::{ColumnDecoder, PlaceText, RawText};
 use crate::normalise::error::NormaliseError;
+use crate::normalise::matching::Matcher;
 
 impl Assembler<'_> {
     pub(super) fn text_bytes(&self) -> usize {
         let places: usize = self.places.iter().map(PlaceText::bytes).sum();
-        self.columns.iter().map(ColumnDecoder::bytes).sum::<usize>() + places
+        let raw: usize = self.raw.iter().map(RawText::bytes).sum();
+        self.columns.iter().map(ColumnDecoder::bytes).sum::<usize>() + places + raw
     }
 
     /// Hands on the lists, and the rows when `rows` says so.
@@ -51,6 +53,9 @@ impl Assembler<'_> {
             shape.count(&array);
             arrays.push(array);
         }
+        for (at, filled) in self.matcher.iter_mut().map(Matcher::finish).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+            arrays[at] = filled;
+        }
         for column in &mut self.columns {
             if let Some(statuses) = column.finish_statuses() {
                 arrays.push(statuses?);
@@ -61,6 +66,9 @@ impl Assembler<'_> {
         arrays.push(Arc::new(UInt64Array::from(numbers)));
         for place in &mut self.places {
             arrays.push(place.finish()?);
+        }
+        for raw in &mut self.raw {
+            arrays.push(raw.finish()?);
         }
         Ok(arrays)
     }

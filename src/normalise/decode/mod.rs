@@ -7,12 +7,14 @@ mod list;
 pub(super) mod notes;
 mod numbers;
 mod place;
+mod raw;
 pub(super) mod store;
 mod text;
 
 pub(super) use column::ColumnDecoder;
 pub use gather::listed_items;
 pub(super) use place::{PlaceForm, PlaceText};
+pub(super) use raw::RawText;
 
 use self::notes::Notes;
 use super::row::RawCell;

@@ -9,6 +9,8 @@ use crate::normalise::scalar::{Unreadable, number, text};
 #[derive(Debug)]
 pub(super) struct Numbers {
     comma: bool,
+    /// A comma is decimal where there is one, a point elsewhere.
+    either: bool,
     /// Units and their factors, the longest first.
     units: Vec<(String, f64)>,
 }
@@ -18,12 +20,17 @@ impl Numbers {
         let mut units = mapping.map_or_else(Vec::new, |mapping| mapping.units.clone());
         units.sort_by_key(|(unit, _)| std::cmp::Reverse(unit.len()));
         let comma = column.decimal_comma || mapping.is_some_and(|mapping| mapping.decimal_comma);
-        Self { comma, units }
+        Self { comma, either: mapping.is_some_and(|mapping| mapping.decimal_either), units }
+    }
+
+    /// Whether a text has a decimal comma.
+    fn comma(&self, text: &[u8]) -> bool {
+        if self.either { text.contains(&b',') } else { self.comma }
     }
 
     /// A whole number.
     pub(super) fn integer(&self, trimmed: &[u8], cell: &mut Cell<'_>) -> Result<i64, Unreadable> {
-        let read = number::integer(trimmed, self.comma && !cell.typed);
+        let read = number::integer(trimmed, self.comma(trimmed) && !cell.typed);
         if read.is_ok() || self.units.is_empty() {
             return read;
         }
@@ -33,7 +40,7 @@ impl Numbers {
 
     /// A decimal number.
     pub(super) fn number(&self, trimmed: &[u8], cell: &mut Cell<'_>) -> Result<f64, Unreadable> {
-        let read = number::number(trimmed, self.comma && !cell.typed);
+        let read = number::number(trimmed, self.comma(trimmed) && !cell.typed);
         if read.is_ok() || self.units.is_empty() {
             return read;
         }
@@ -46,7 +53,7 @@ impl Numbers {
         let lower = text.to_lowercase();
         let (unit, factor) = self.units.iter().find(|(unit, _)| lower.ends_with(&unit.to_lowercase()))?;
         let rest = text.get(..text.len().checked_sub(unit.len())?)?;
-        let value = number::number(text::trim(rest.as_bytes()), self.comma).ok()? * factor;
+        let value = number::number(text::trim(rest.as_bytes()), self.comma(rest.as_bytes())).ok()? * factor;
         if (factor - 1.0).abs() > f64::EPSILON {
             cell.notes.corrected(cell.column, text, "unite", &value.to_string());
         }

@@ -3,6 +3,7 @@
 mod cells;
 mod csv;
 mod figures;
+mod matching;
 mod readers;
 mod roundtrip;
 mod rows;
@@ -62,6 +63,9 @@ fn table(fields: &str, rest: &str, lists: &[(&str, &str)], reader: ReaderSpec) -
         place: None,
         rejects: Vec::new(),
         keep: Keep::First,
+        duplicate: None,
+        matched: None,
+        reject_table: None,
         drift: Drift::Stop,
         consent: None,
     }

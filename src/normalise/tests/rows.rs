@@ -107,12 +107,11 @@ fn a_key_that_does_not_fit_rejects_its_row() {
 fn a_declared_rule_rejects_rows_under_its_reason() {
     let mut table = keyed_table("", &[]);
     table.rejects = vec![RejectRule {
-        matches: None,
         column: "accord".into(),
         values: vec!["oui".into()],
         negated: true,
         reason: "sans_accord".into(),
-        optional: false,
+        ..RejectRule::default()
     }];
     let (summary, out) = run_csv(&table, "id,accord\n1,Oui\n2,non\n3,\n");
     assert_eq!(out.rejects(), [(2, Some(3), "sans_accord"), (3, Some(4), "sans_accord")]);
@@ -127,12 +126,10 @@ fn a_declared_rule_rejects_rows_under_its_reason() {
 fn a_rule_whose_column_is_gone_stops_the_run() {
     let mut table = keyed_table("", &[]);
     table.rejects = vec![RejectRule {
-        matches: None,
         column: "statut".into(),
         values: vec!["test".into()],
-        negated: false,
         reason: "essai".into(),
-        optional: false,
+        ..RejectRule::default()
     }];
     let error = fail_csv(&table, "id,satut\n1,x\n");
     assert_eq!(

@@ -347,6 +347,7 @@ fn contract_of(
         version: String::new(),
         columns,
         primary_key,
+        order: Vec::new(),
         foreign_keys: Vec::new(),
         missing_values: vec![String::new()],
         cell: None,

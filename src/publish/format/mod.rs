@@ -55,6 +55,10 @@ pub struct FormatOptions {
     pub zstd_level: i32,
     /// Most rows of a row group of Parquet, which is also what is held in memory.
     pub row_group_rows: usize,
+    /// Whether there is a CSV for spreadsheets set to French.
+    pub excel_fr: bool,
+    /// Whether the Parquet file of a table with places has them as shapes too (GeoParquet).
+    pub geoparquet: bool,
     /// Who wrote a Parquet file.
     pub created_by: String,
 }
@@ -64,6 +68,8 @@ impl Default for FormatOptions {
         Self {
             zstd_level: 9,
             row_group_rows: 100_000,
+            excel_fr: true,
+            geoparquet: true,
             created_by: concat!("essaim version ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -134,7 +140,7 @@ pub struct Cell {
 /// A table that was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// Its files: Parquet, CSV, CSV for spreadsheets, and GeoJSON when rows have a place.
+    /// Its files: Parquet, CSV, CSV for spreadsheets unless it is not wanted, and GeoJSON when rows have a place.
     pub files: Vec<WrittenFile>,
     /// Number of rows.
     pub rows: u64,
@@ -191,7 +197,7 @@ struct Writers {
     names: Vec<String>,
     parquet: ParquetFile,
     csv: CsvFile,
-    excel: CsvFile,
+    excel: Option<CsvFile>,
     geojson: Option<GeoJsonFile>,
 }
 
@@ -205,9 +211,16 @@ impl Writers {
             None => None,
         };
         Ok(Self {
-            parquet: ParquetFile::create(&path(Content::Parquet), contract, place, options)?,
+            parquet: ParquetFile::create(
+                &path(Content::Parquet),
+                contract,
+                place.filter(|_| options.geoparquet),
+                options,
+            )?,
             csv: CsvFile::create(&path(Content::Csv), Style::Canonical, &names)?,
-            excel: CsvFile::create(&path(Content::ExcelFr), Style::French, &names)?,
+            excel: (options.excel_fr)
+                .then(|| CsvFile::create(&path(Content::ExcelFr), Style::French, &names))
+                .transpose()?,
             geojson,
             names,
         })
@@ -217,7 +230,9 @@ impl Writers {
         self.parquet.write(rows)?;
         let columns: Vec<Cells<'_>> = rows.batch.columns().iter().filter_map(Cells::of).collect();
         self.csv.write(&self.names, &columns, rows.batch.num_rows(), rows.first_row)?;
-        self.excel.write(&self.names, &columns, rows.batch.num_rows(), rows.first_row)?;
+        if let Some(excel) = &mut self.excel {
+            excel.write(&self.names, &columns, rows.batch.num_rows(), rows.first_row)?;
+        }
         match &mut self.geojson {
             Some(geojson) => geojson.write(&columns, &rows.places),
             None => Ok(()),
@@ -237,12 +252,11 @@ impl Writers {
         };
         let parquet = self.parquet.finish(&extent)?;
         let (bytes, digest, flaws) = self.csv.finish()?;
-        let (excel_bytes, excel_digest, _) = self.excel.finish()?;
-        let mut files = vec![
-            written(Content::Parquet, parquet),
-            written(Content::Csv, (bytes, digest)),
-            written(Content::ExcelFr, (excel_bytes, excel_digest)),
-        ];
+        let mut files = vec![written(Content::Parquet, parquet), written(Content::Csv, (bytes, digest))];
+        if let Some(excel) = self.excel {
+            let (bytes, digest, _) = excel.finish()?;
+            files.push(written(Content::ExcelFr, (bytes, digest)));
+        }
         if let Some(geojson) = self.geojson {
             files.push(written(Content::GeoJson, geojson.finish(extent.bounds)?));
         }

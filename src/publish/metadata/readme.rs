@@ -187,14 +187,16 @@ fn opening_section(text: &mut String, context: &Context<'_>, tables: &[TableFile
         );
         code(text, "text", &address(placed, Content::GeoJson));
     }
-    paragraph(
-        text,
-        format_args!(
-            "Tableur (Excel ou LibreOffice en français) : téléchargez ce fichier et ouvrez-le. Pour garder le zéro en tête \
-             des codes (`01`), passez par l'import et donnez à ces colonnes le type texte."
-        ),
-    );
-    code(text, "text", &address(first, Content::ExcelFr));
+    if first.files.iter().any(|file| file.content == Content::ExcelFr) {
+        paragraph(
+            text,
+            format_args!(
+                "Tableur (Excel ou LibreOffice en français) : téléchargez ce fichier et ouvrez-le. Pour garder le zéro en tête \
+                 des codes (`01`), passez par l'import et donnez à ces colonnes le type texte."
+            ),
+        );
+        code(text, "text", &address(first, Content::ExcelFr));
+    }
 }
 
 fn code(text: &mut String, language: &str, lines: &str) {

@@ -72,13 +72,14 @@ fn rejected(code: &str, table: &TableSpec, visible: &Visible) -> (String, String
             "Une cellule commence par un guillemet, et aucun ne la ferme devant un séparateur ou la fin de la ligne. La \
              ligne est écartée, pour que celles qui la suivent ne soient pas lues comme une partie de son texte.",
         ),
-        reject::DUPLICATE => {
+        code if code == table.duplicate_reason() => {
             let which = match table.keep {
                 Keep::First => "La première est gardée.",
                 Keep::Newest(_) => "La plus récente est gardée.",
+                Keep::Oldest(_) => "La plus ancienne est gardée.",
             };
             let keys = visible.key_names();
-            return ("doublon".to_owned(), format!("Plusieurs lignes ont le même identifiant ({keys}). {which}"));
+            return (code.replace('_', " "), format!("Plusieurs lignes ont le même identifiant ({keys}). {which}"));
         }
         reject::BLANK => ("ligne vide", "La ligne ne contient aucune valeur."),
         reject::UNREADABLE => ("ligne illisible", "La ligne ne se lit pas : sa syntaxe n’est pas celle du format."),
@@ -91,6 +92,9 @@ fn rejected(code: &str, table: &TableSpec, visible: &Visible) -> (String, String
 
 /// A rule that the pipeline declares.
 fn declared(code: &str, table: &TableSpec) -> String {
+    if table.matched.as_ref().is_some_and(|matched| matched.missing.as_deref() == Some(code)) {
+        return "Ce que la ligne désigne n’a pas été trouvé dans la liste à laquelle elle se rapporte.".to_owned();
+    }
     let rules: Vec<String> = table.rejects.iter().filter(|rule| rule.reason == code).map(condition).collect();
     format!(
         "Choix de ce jeu de données, et non une erreur : n’y entrent pas les lignes dont {}.",
@@ -100,6 +104,9 @@ fn declared(code: &str, table: &TableSpec) -> String {
 
 fn condition(rule: &RejectRule) -> String {
     let column = &rule.column;
+    if rule.unread.is_some() {
+        return format!("la colonne « {column} » est vide ou ne se lit pas");
+    }
     if let Some(pattern) = &rule.matches {
         let not = if rule.negated { "n’a pas" } else { "a" };
         return format!("la colonne « {column} » {not} la forme {pattern}");

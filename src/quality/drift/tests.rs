@@ -71,6 +71,9 @@ fn table(kind: &str, visibility: &str, codes: &str) -> TableSpec {
         place: None,
         rejects: Vec::new(),
         keep: Keep::First,
+        duplicate: None,
+        matched: None,
+        reject_table: None,
         drift: Drift::Stop,
         consent: None,
     }

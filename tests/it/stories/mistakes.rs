@@ -6,6 +6,7 @@ mod files;
 mod gate;
 mod many;
 mod mapping;
+mod matching;
 mod meaning;
 mod sql;
 

@@ -9,6 +9,7 @@ mod drift;
 mod gate;
 mod independence;
 mod init;
+mod matching;
 mod mistakes;
 mod owner;
 mod query;

@@ -1,0 +1,1 @@
+SELECT siret_brut, denomination_brute, motif FROM rejets_registre
