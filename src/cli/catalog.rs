@@ -1,6 +1,7 @@
 //! `essaim catalog`: what is derived from the logs, made again.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -8,7 +9,10 @@ use super::Exit;
 use super::printer::Printer;
 use super::project;
 use super::releases::public_store;
+use super::run::now;
+use crate::id::DatasetId;
 use crate::publish::commit::log;
+use crate::publish::gc::{Age, collect_assets};
 use crate::publish::latest;
 
 /// Arguments of `essaim catalog`.
@@ -36,12 +40,12 @@ pub(super) async fn catalog(arguments: &CatalogArguments, folder: &Path, printer
 async fn rebuild(dataset: Option<&str>, folder: &Path, printer: &Printer) -> Result<(), Exit> {
     let checked = project::open(folder, printer)?;
     let store = public_store(&checked, printer)?;
+    let failed = |error| {
+        printer.failure(&error);
+        Exit::Failed
+    };
     for at in checked.selected(dataset, printer)? {
         let dataset = &checked.project.pipelines[at].id;
-        let failed = |error| {
-            printer.failure(&error);
-            Exit::Failed
-        };
         let entries = log(&store, dataset).await.map_err(failed)?;
         if entries.is_empty() {
             printer.talk(&format!("{dataset}: no release yet; `essaim run {dataset}` makes one\n"));
@@ -49,6 +53,14 @@ async fn rebuild(dataset: Option<&str>, folder: &Path, printer: &Printer) -> Res
         }
         latest::rebuild(&store, dataset, &entries).await.map_err(failed)?;
         printer.talk(&format!("{dataset}: pages, releases.json and latest/ are as the log says\n"));
+    }
+    if dataset.is_none() {
+        let own: Vec<DatasetId> = checked.project.pipelines.iter().map(|pipeline| pipeline.id.clone()).collect();
+        let age = Age { now: now(), at_least: Duration::from_hours(24) };
+        let gone = collect_assets(&store, &own, age).await.map_err(failed)?;
+        if gone > 0 {
+            printer.talk(&format!("removed {gone} files in assets/ that no page names any more\n"));
+        }
     }
     Ok(())
 }

@@ -53,10 +53,10 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
     let mut project = essaim_toml(&mut scope)?;
     for (name, file) in files.folder("pipelines", ".toml") {
         match name.parse::<DatasetId>() {
-            Ok(id) if name != "en" => project.pipelines.extend(pipeline(id, file, &project, &scope)),
+            Ok(id) if taken(name).is_none() => project.pipelines.extend(pipeline(id, file, &project, &scope)),
             other => {
-                let why = other.map_or_else(|why| why.to_string(), |_| "`en` is the site's English folder".to_owned());
-                let problem = Problem::of_file("pipeline::name", why, file);
+                let what = |_| format!("`{name}` is {}", taken(name).unwrap_or_default());
+                let problem = Problem::of_file("pipeline::name", other.map_or_else(|why| why.to_string(), what), file);
                 problems.push(problem.help("rename the file: it names the dataset"));
             }
         }
@@ -77,6 +77,16 @@ pub fn compile(files: &ProjectFiles, env: &Env, problems: &Problems) -> Option<P
         }
     }
     Some(project)
+}
+
+/// What has the place of a dataset's folder already, when something has.
+fn taken(name: &str) -> Option<&'static str> {
+    match name {
+        "en" => Some("the site's English folder"),
+        "assets" => Some("the folder of the site's scripts"),
+        "api" | "sql" | "healthz" | "readyz" | "metrics" => Some("an address of `essaim serve`"),
+        _ => None,
+    }
 }
 
 fn code_lists(files: &ProjectFiles, problems: &Problems) -> CodeLists {
@@ -362,38 +372,7 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
         return;
     };
     for name in fields.texts("tables") {
-        let Ok(table) = name.value.parse::<TableName>() else {
-            unknown_table(&name, pipeline, scope.problems);
-            continue;
-        };
-        if name.value == "indicateurs_groupes" {
-            scope.problems.push(
-                name.problem(
-                    "disclosure::grouping",
-                    "groupings of a survey are not published",
-                    "this table breaks answers down by group",
-                )
-                .help("design.md section 7: no grouping before secondary suppression and its attack test are in place"),
-            );
-        } else if pipeline.published.contains(&table) {
-            scope.problems.push(
-                name.problem("pipeline::duplicate_name", format!("`{table}` is published twice"), "the second time")
-                    .help("remove one of the two"),
-            );
-        } else if !is_table(&name.value, pipeline) {
-            unknown_table(&name, pipeline, scope.problems);
-        } else if !scope.has_contract(&name.value) {
-            scope.problems.push(
-                name.problem(
-                    "pipeline::no_contract",
-                    format!("`{table}` has no contract, so nothing of it is public"),
-                    "published here",
-                )
-                .help(format!("write schemas/{table}.schema.json")),
-            );
-        } else {
-            pipeline.published.push(table);
-        }
+        published(&name, pipeline, scope);
     }
     for name in fields.texts("exempt") {
         match name.value.parse::<TableName>() {
@@ -426,6 +405,54 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
         }
     }
     fields.finish();
+}
+
+/// Files of a release that are named as a table of that name would name its own.
+const OWN_FILES: [&str; 2] = ["changes", "dictionary"];
+
+/// Takes a table into what is published.
+fn published(name: &Spanned<String>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
+    let Ok(table) = name.value.parse::<TableName>() else {
+        unknown_table(name, pipeline, scope.problems);
+        return;
+    };
+    if name.value == "indicateurs_groupes" {
+        scope.problems.push(
+            name.problem(
+                "disclosure::grouping",
+                "groupings of a survey are not published",
+                "this table breaks answers down by group",
+            )
+            .help("design.md section 7: no grouping before secondary suppression and its attack test are in place"),
+        );
+    } else if OWN_FILES.contains(&name.value.as_str()) {
+        scope.problems.push(
+            name.problem(
+                "pipeline::table_name",
+                format!("a published table cannot be called `{table}`"),
+                "every release has files of that name",
+            )
+            .help("rename the table, with its contract and its SQL"),
+        );
+    } else if pipeline.published.contains(&table) {
+        scope.problems.push(
+            name.problem("pipeline::duplicate_name", format!("`{table}` is published twice"), "the second time")
+                .help("remove one of the two"),
+        );
+    } else if !is_table(&name.value, pipeline) {
+        unknown_table(name, pipeline, scope.problems);
+    } else if !scope.has_contract(&name.value) {
+        scope.problems.push(
+            name.problem(
+                "pipeline::no_contract",
+                format!("`{table}` has no contract, so nothing of it is public"),
+                "published here",
+            )
+            .help(format!("write schemas/{table}.schema.json")),
+        );
+    } else {
+        pipeline.published.push(table);
+    }
 }
 
 fn is_table(name: &str, pipeline: &Pipeline) -> bool {

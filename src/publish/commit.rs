@@ -1,6 +1,10 @@
 //! The commit: claim an id, write the files, the manifest and the sums, read all of it back, and last create the next
 //! log entry. That last create makes the release visible; nothing else does.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -14,7 +18,7 @@ use crate::quality::gate::Bound;
 use crate::release::{
     LogEntry, LogKind, Manifest, ReleaseState, Turn, current, fence, of_slot, parse_log, sums, taken_back,
 };
-use crate::store::{Created, Store, StoreError, StoreKey};
+use crate::store::{Created, Store, StoreError, StoreFolder, StoreKey};
 
 /// How often a lost race for the next log entry is run again.
 pub(super) const ATTEMPTS: u32 = 50;
@@ -396,6 +400,8 @@ pub async fn write(
     let sums_digest = Digest::of(&sums);
     store.put(&target, sums).await.map_err(|source| failed(dataset, source))?;
     written.push((target, "SHA256SUMS".to_owned(), sums_digest));
+    let known: BTreeSet<&str> = written.iter().map(|(_, path, _)| path.as_str()).collect();
+    remove_others(store, dataset, release, &known).await?;
     let keys: Vec<StoreKey> = written.iter().map(|(key, _, _)| key.clone()).collect();
     store.sync(&keys).await.map_err(|source| failed(dataset, source))?;
     for (key, path, digest) in written {
@@ -405,6 +411,27 @@ pub async fn write(
         }
     }
     Ok(manifest_digest)
+}
+
+/// Takes away what an earlier turn of the same attempt left in the claimed folder. It compared with the release that was
+/// current then, which may be withdrawn now.
+async fn remove_others(
+    store: &Store,
+    dataset: &DatasetId,
+    release: &ReleaseId,
+    written: &BTreeSet<&str>,
+) -> Result<(), PublishError> {
+    let folder = StoreFolder::Release { dataset: dataset.clone(), release: release.clone() };
+    let prefix = format!("{}/", folder.path());
+    let listed = store.list(&folder).await.map_err(|source| failed(dataset, source))?;
+    for path in listed.iter().filter_map(|(path, _)| path.strip_prefix(&prefix)) {
+        if !written.contains(path) {
+            let other =
+                StoreKey::ReleaseFile { dataset: dataset.clone(), release: release.clone(), path: path.to_owned() };
+            store.delete(&other).await.map_err(|source| failed(dataset, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// Pretty JSON with a line end.

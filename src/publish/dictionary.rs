@@ -10,6 +10,7 @@ use minijinja::context;
 use serde::Serialize;
 
 use super::page::environment;
+use super::words::{self, Language, whole};
 
 const TEMPLATE: &str = include_str!("../../web/dictionary.html");
 const HEADER: [&str; 8] = ["table", "colonne", "type", "titre", "description", "unite", "obligatoire", "codes"];
@@ -176,6 +177,12 @@ pub(super) fn told(bytes: u64, sha256: &str) -> String {
     format!("{}</td><td><code title=\"{sha256}\">{start}…", size(bytes))
 }
 
+/// The page without the line of a file that is no more.
+pub(super) fn without_file(page: &str, path: &str) -> String {
+    let is_of = |line: &&str| line.starts_with("<tr><td><a ") && line.contains(&format!(">{path}</a></td>"));
+    page.split_inclusive('\n').filter(|line| !is_of(line)).collect()
+}
+
 /// The page with another number of rows of a table.
 pub(super) fn with_rows(page: &str, table: &str, before: u64, after: u64) -> String {
     let listed = |rows: u64| format!("<code>{table}</code>, {} ligne{},", whole(rows), if rows > 1 { "s" } else { "" });
@@ -268,29 +275,10 @@ impl Lines {
     }
 }
 
-/// A number with narrow no-break spaces between thousands.
-pub(super) fn whole(number: u64) -> String {
-    let digits = number.to_string();
-    let mut written = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            written.push('\u{202F}');
-        }
-        written.push(digit);
-    }
-    written
-}
-
-/// A size as people read it, in powers of 1000, with one decimal, rounded half up.
+/// A size as people read it; below a kilo-octet, octets are counted.
 fn size(bytes: u64) -> String {
-    let bytes = u128::from(bytes);
-    for (name, unit) in [("Go", 1_000_000_000_u128), ("Mo", 1_000_000), ("ko", 1_000)] {
-        let tenths = (bytes * 10 + unit / 2) / unit;
-        // 999,95 ko is already 1,0 Mo; below a kilo-octet, octets are counted.
-        if tenths >= 10 && bytes >= 1000 {
-            let number = whole(u64::try_from(tenths / 10).unwrap_or(u64::MAX));
-            return format!("{number},{}\u{A0}{name}", tenths % 10);
-        }
+    if bytes >= 1000 {
+        return words::size(Language::French, bytes);
     }
     format!("{bytes}\u{A0}octet{}", if bytes > 1 { "s" } else { "" })
 }
@@ -410,6 +398,17 @@ mod tests {
         assert!(page.contains("<dd>Licence Ouverte 2.0</dd>"));
         assert!(!page.contains("href=\"javascript"));
         assert!(page.contains("href=\"./javascript%3Aalert%281%29\""));
+    }
+
+    #[test]
+    fn a_file_that_is_no_more_has_no_line_and_its_neighbours_keep_theirs() {
+        let mut given = dictionary(vec![column("a", Kind::String)]);
+        let file = |path: &str| File { path: path.to_owned(), ..given.tables[0].files[0].clone() };
+        given.tables[0].files = vec![file("lieux.csv"), file("lieux.svg"), file("autres_lieux.svg")];
+        let whole = page_of(&given);
+        let page = without_file(&whole, "lieux.svg");
+        assert!(page.contains(">lieux.csv</a>") && page.contains(">autres_lieux.svg</a>"), "{page}");
+        assert!(!page.contains("./lieux.svg") && page.lines().count() == whole.lines().count() - 1, "{page}");
     }
 
     #[test]

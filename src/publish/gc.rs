@@ -1,4 +1,4 @@
-//! Collecting what killed runs left behind, and nothing else.
+//! Collecting what killed runs and other builds of the program left behind, and nothing else.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -62,6 +62,29 @@ pub async fn collect(store: &Store, dataset: &DatasetId, age: Age, dry_run: bool
         }
     }
     Ok(Collected { files, unfinished })
+}
+
+/// Collects scripts and styles of the site that this program does not have and that are old enough; gives how many. Pages
+/// name them: those of the datasets in `own` were made by this program, and a store that has others keeps everything.
+pub async fn collect_assets(store: &Store, own: &[DatasetId], age: Age) -> Result<u64, PublishError> {
+    let Some(first) = own.first() else { return Ok(0) };
+    let fail = |source: StoreError| PublishError::Store { dataset: first.clone(), source: Box::new(source) };
+    let names = store.folders(&StoreFolder::Root).await.map_err(fail)?;
+    for dataset in names.iter().filter_map(|name| name.parse::<DatasetId>().ok()) {
+        let log = StoreFolder::Log { dataset: dataset.clone() };
+        if !own.contains(&dataset) && !store.numbers(&log).await.map_err(fail)?.is_empty() {
+            return Ok(0);
+        }
+    }
+    let known: BTreeSet<String> = super::site::assets().collect();
+    let mut gone = 0;
+    for (path, changed) in store.list_dated(&StoreFolder::Assets).await.map_err(fail)? {
+        if !known.contains(&path) && age.is_reached(changed) {
+            store.delete(&StoreKey::Page { path }).await.map_err(fail)?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
 }
 
 /// Files of release folders that were never published, when the youngest file of the folder is old enough.

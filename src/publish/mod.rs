@@ -16,5 +16,6 @@ mod page;
 mod site;
 pub mod verify;
 pub mod withdraw;
+mod words;
 
 pub use error::{ChangesError, PublishError};

@@ -2,7 +2,7 @@
 
 use minijinja::{Environment, Error, UndefinedBehavior};
 
-use super::dictionary::whole;
+use super::words::whole;
 
 /// The style of all pages.
 pub(super) const STYLE: &str = include_str!("../../web/base.css");

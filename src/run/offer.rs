@@ -15,6 +15,9 @@ use crate::publish::format::Content;
 use crate::publish::metadata::{Distribution, Offer, file_title, other_title, sha512};
 use crate::release::FileRecord;
 
+/// Times a year that are no more told apart: clearly more than one an hour.
+const MANY: u32 = 10_000;
+
 /// The end of a GeoJSON that its box stands in.
 const TAIL: u64 = 256;
 
@@ -101,7 +104,7 @@ fn frequency(pipeline: &Pipeline) -> &'static str {
     let mut times = 0_u32;
     for cron in &pipeline.schedule.crons {
         let mut at = start;
-        while times < 9000 {
+        while times < MANY {
             let Ok(next) = cron.find_next_occurrence(&at, false) else { break };
             if next >= end {
                 break;
@@ -110,21 +113,61 @@ fn frequency(pipeline: &Pipeline) -> &'static str {
             times += 1;
         }
     }
+    term(times)
+}
+
+/// The European term for a number of times a year: the next rarer one that has a term, so that nobody waits for what does not
+/// come. Terms that harvesters may not know yet, such as those of minutes, are left out.
+fn term(times: u32) -> &'static str {
     match times {
         0 => "IRREG",
-        1..=3 => "ANNUAL",
-        4..=11 => "QUARTERLY",
-        12..=49 => "MONTHLY",
-        50..=249 => "WEEKLY",
-        250..=599 => "DAILY",
-        600..=7999 => "CONT",
-        _ => "HOURLY",
+        1 => "ANNUAL",
+        2 => "ANNUAL_2",
+        3 => "ANNUAL_3",
+        4..=5 => "QUARTERLY",
+        6..=11 => "BIMONTHLY",
+        12..=23 => "MONTHLY",
+        24..=25 => "MONTHLY_2",
+        26..=35 => "BIWEEKLY",
+        36..=51 => "MONTHLY_3",
+        52..=103 => "WEEKLY",
+        104..=155 => "WEEKLY_2",
+        156..=249 => "WEEKLY_3",
+        // On working days, too.
+        250..=729 => "DAILY",
+        730..=1094 => "DAILY_2",
+        // Several times a day.
+        1095..=2919 => "CONT",
+        2920..=4379 => "TRIHOURLY",
+        4380..=8759 => "BIHOURLY",
+        8760..MANY => "HOURLY",
+        _ => "UPDATE_CONT",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+
+    #[rstest]
+    #[case::by_hand(0, "IRREG")]
+    #[case::twice_a_year(2, "ANNUAL_2")]
+    #[case::every_quarter(4, "QUARTERLY")]
+    #[case::every_other_month(6, "BIMONTHLY")]
+    #[case::every_month(12, "MONTHLY")]
+    #[case::every_week(52, "WEEKLY")]
+    #[case::in_a_year_of_fifty_three_weeks(53, "WEEKLY")]
+    #[case::on_working_days(261, "DAILY")]
+    #[case::every_night(365, "DAILY")]
+    #[case::twice_a_day(730, "DAILY_2")]
+    #[case::every_six_hours(1460, "CONT")]
+    #[case::every_hour(8760, "HOURLY")]
+    #[case::every_five_minutes(MANY, "UPDATE_CONT")]
+    fn how_often_is_said_in_terms_of_the_european_list(#[case] times: u32, #[case] expected: &str) {
+        assert_eq!(term(times), expected);
+    }
 
     #[test]
     #[expect(clippy::float_cmp, reason = "numbers are taken over, not computed")]

@@ -160,6 +160,8 @@ pub enum StoreKey {
 pub enum StoreFolder {
     /// The whole store.
     Root,
+    /// Public: the scripts of the site, and their style.
+    Assets,
     /// A source's snapshots, without their parts.
     Snapshots {
         /// The source.
@@ -337,6 +339,7 @@ impl StoreFolder {
     pub fn path(&self) -> String {
         match self {
             Self::Root => String::new(),
+            Self::Assets => "assets".to_owned(),
             Self::Snapshots { source } => format!("snapshots/{source}"),
             Self::SnapshotParts { source } => format!("snapshots/{source}/parts"),
             Self::Runs => "runs".to_owned(),

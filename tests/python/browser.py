@@ -117,6 +117,7 @@ class Site(unittest.TestCase):
         with self.visit() as visit:
             page = visit.page(f"{self.dataset}/index.html")
             map_ready(page)
+            expect(page.locator(".map-app")).to_contain_text(re.compile(r"Contours\s: IGN, Admin Express, Licence Ouverte 2\.0\."))
             self.picture(page.locator("[data-map]"), "map")
             for box in page.locator(".kinds label").filter(has_not_text="Fabriques").all():
                 box.locator("input").uncheck()
@@ -149,7 +150,7 @@ class Site(unittest.TestCase):
             page.get_by_text("Filtrer par réponse").click()
             page.get_by_role("button", name="Tout voir").click()
             for column, code in (("statut_juridique", "association"), ("reseaux", "tiers_lieux")):
-                page.locator(f"#map-{column}").select_option(code)
+                page.locator(f"#map-is-{column}").select_option(code)
             fits = [
                 row["nom"]
                 for row in rows

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::list::Change;
 use crate::publish::PublishError;
 use crate::publish::page::environment;
+use crate::publish::words::{self, Language, shortened};
 use crate::release::diff::Incomparable;
 use crate::release::{ChangeKind, ChangeSummary, NotTold, TableChanges, TableState};
 
@@ -88,8 +89,8 @@ fn section<'a>(counts: &'a TableChanges, shown: &'a [Change]) -> Section<'a> {
             ChangeKind::Changed => "modifiée",
         },
         column: line.column.as_deref(),
-        before: line.before.as_deref().map(shortened),
-        after: line.after.as_deref().map(shortened),
+        before: line.before.as_deref().map(|cell| shortened(cell, LONGEST)),
+        after: line.after.as_deref().map(|cell| shortened(cell, LONGEST)),
         cause: cause_in_french(&line.cause),
     });
     Section {
@@ -131,7 +132,7 @@ fn reason_not_told(reason: NotTold) -> &'static str {
     }
 }
 
-fn word(cause: &str) -> &str {
+fn word(cause: &str) -> &'static str {
     match cause {
         "source" => "source",
         "project" => "projet (requêtes, listes de codes, contrats)",
@@ -143,16 +144,7 @@ fn word(cause: &str) -> &str {
 
 /// The name of a cause in words: `project_or_source` is "projet ou source".
 pub fn cause_in_french(name: &str) -> String {
-    let short = |cause: &str| word(cause).split(" (").next().unwrap_or_default().to_owned();
-    let step = |step: &str| step.split("_or_").map(short).collect::<Vec<_>>().join(" ou ");
-    name.split("_and_").map(step).collect::<Vec<_>>().join(" et ")
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    words::cause(Language::French, name, word)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 mod rows;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -23,9 +23,10 @@ use super::error::PublishError;
 use super::withdraw::{Stores, private_key, public_key};
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::release::{
-    ErasureRecord, FileRecord, LogEntry, LogKind, Manifest, ReleaseState, content_digest, replaced, states, sums,
+    ErasureRecord, FileRecord, LogEntry, LogKind, Manifest, ReleaseState, TableRecord, content_digest, replaced,
+    states, sums,
 };
-use crate::store::{Created, Store, StoreError, StoreKey, media_type_of};
+use crate::store::{Created, Store, StoreError, StoreKey};
 
 /// Rewrites releases without a record.
 #[derive(Debug, Clone, Copy)]
@@ -53,19 +54,56 @@ struct Old<'a> {
     manifest: Manifest,
 }
 
+/// A release that holds the record, and what comes in its place.
+struct Held<'a> {
+    old: Old<'a>,
+    state: ReleaseState<'a>,
+    /// Its files that hold the record, without it.
+    files: Vec<Rewritten>,
+    attempt: String,
+    new: ReleaseId,
+    claim: Digest,
+}
+
+/// Ids that were replaced, each with what took its place, in the order of the log.
+fn replacements(entries: &[(u64, LogEntry)]) -> impl Iterator<Item = (&ReleaseId, &ReleaseId)> {
+    replaced(entries).into_iter().filter_map(|(old, entry)| Some((old, entry.release.as_ref()?)))
+}
+
+/// What a release is called now.
+fn present<'a>(
+    release: Option<&'a ReleaseId>,
+    renamed: impl Iterator<Item = (&'a ReleaseId, &'a ReleaseId)>,
+) -> Option<&'a ReleaseId> {
+    renamed.fold(release, |now, (old, new)| if now == Some(old) { Some(new) } else { now })
+}
+
 impl Rewriter<'_> {
-    /// Rewrites every release that holds the record, the oldest first; gives old and new ids.
+    /// Rewrites every release that holds the record; gives old and new ids, the oldest first.
+    ///
+    /// The newest one is written first: lines of its changes may be told to be the record's by the release before alone, which
+    /// must be there still, also for whoever goes on after a kill.
     pub async fn rewrite_all(&self) -> Result<Vec<(ReleaseId, ReleaseId)>, PublishError> {
         let entries = log(self.stores.public, self.dataset).await?;
-        let mut rewritten = Vec::new();
+        let mut held = Vec::new();
         for state in states(&entries) {
-            let Some(release) = state.release() else { continue };
-            if let Some(new) = self.rewrite(release).await? {
-                info!(release.id = %release, "Rewrote release {release} as {new}");
-                rewritten.push((release.clone(), new));
+            let Some(release) = &state.published.release else { continue };
+            let old = self.old(state, release).await?;
+            let files = self.without(&old, &entries).await?;
+            if !files.is_empty() {
+                let attempt = format!("{}-{release}", self.attempt);
+                let (new, claim) = self.claim(release, &attempt).await?;
+                held.push(Held { old, state, files, attempt, new, claim });
             }
         }
-        Ok(rewritten)
+        let renamed: Vec<(ReleaseId, ReleaseId)> =
+            held.iter().map(|held| (held.old.release.clone(), held.new.clone())).collect();
+        for held in held.iter().rev() {
+            self.rewrite(held, &entries, &renamed).await?;
+            let (release, new) = (held.old.release, &held.new);
+            info!(release.id = %release, "Rewrote release {release} as {new}");
+        }
+        Ok(renamed)
     }
 
     /// Whether any release holds the record.
@@ -74,7 +112,7 @@ impl Rewriter<'_> {
         for state in states(&entries) {
             let Some(release) = state.release() else { continue };
             let old = self.old(state, release).await?;
-            if !self.without(&old).await?.is_empty() {
+            if !self.without(&old, &entries).await?.is_empty() {
                 return Ok(true);
             }
         }
@@ -109,37 +147,66 @@ impl Rewriter<'_> {
     }
 
     /// The files of a release that hold the record, written without it; none when it does not hold it.
-    async fn without(&self, old: &Old<'_>) -> Result<Vec<Rewritten>, PublishError> {
+    async fn without(&self, old: &Old<'_>, entries: &[(u64, LogEntry)]) -> Result<Vec<Rewritten>, PublishError> {
         let mut rewritten = Vec::new();
-        for table in &old.manifest.tables {
-            let groups = self.traces.of(table);
-            let path = format!("{}.parquet", table.name);
-            if groups.is_empty() || !old.manifest.files.iter().any(|file| file.path == path) {
-                continue;
-            }
+        for (table, groups, path) in self.suspects(old) {
             let local = self.fetch(old, &path).await?;
             rewritten.extend(rows::without(&local, table, &groups, self.traces, &self.scratch(old, "new")?)?);
             let known = |file: &FileRecord| rewritten.iter().any(|new: &Rewritten| new.path == file.path);
             if rewritten.iter().any(|new| new.path == path) {
-                // Other forms of the same rows, which nobody here can write.
-                let forms = old.manifest.files.iter().filter(|file| {
-                    file.path.starts_with(&format!("{}.", table.name))
-                        && media_type_of(&file.path) != "image/svg+xml"
-                        && !known(file)
-                });
+                // Other forms of the same rows, which nobody here can write: drawings show a bar for each.
+                let forms = old
+                    .manifest
+                    .files
+                    .iter()
+                    .filter(|file| file.path.starts_with(&format!("{}.", table.name)) && !known(file));
                 let dropped: Vec<Rewritten> = forms.map(|file| Rewritten::dropped(&file.path)).collect();
                 rewritten.extend(dropped);
             }
         }
         if old.manifest.files.iter().any(|file| file.path == rows::CHANGES) {
             let local = self.fetch(old, rows::CHANGES).await?;
-            let cut = rows::changes_without(&local, self.traces, &old.manifest, &self.scratch(old, "new")?)?;
+            let mut gone = self.keys(old).await?;
+            if let Some(before) = self.before(old, entries).await? {
+                gone.extend(self.keys(&before).await?);
+            }
+            let cut = rows::changes_without(&local, self.traces, &old.manifest, &gone, &self.scratch(old, "new")?)?;
             if let Some(cut) = cut {
                 rewritten.push(cut);
                 rewritten.push(Rewritten::dropped("changes.html"));
             }
         }
         Ok(rewritten)
+    }
+
+    /// Tables of a release that may hold the record, with what tells it and the path of their rows.
+    fn suspects<'r>(&self, old: &'r Old<'_>) -> Vec<(&'r TableRecord, Vec<Group>, String)> {
+        let suspect = |table: &'r TableRecord| {
+            let (groups, path) = (self.traces.of(table), format!("{}.parquet", table.name));
+            let is_there = old.manifest.files.iter().any(|file| file.path == path);
+            (is_there && !groups.is_empty()).then_some((table, groups, path))
+        };
+        old.manifest.tables.iter().filter_map(suspect).collect()
+    }
+
+    /// Table and key, as lists of changes write it, of every row of a release that is the record's.
+    async fn keys(&self, old: &Old<'_>) -> Result<BTreeSet<(String, String)>, PublishError> {
+        let mut keys = BTreeSet::new();
+        for (table, groups, path) in self.suspects(old) {
+            let found = rows::keys(&self.fetch(old, &path).await?, table, &groups)?;
+            keys.extend(found.into_iter().map(|key| (table.name.clone(), key)));
+        }
+        Ok(keys)
+    }
+
+    /// The release that another one was compared with, under its present id; none when it is not there any more.
+    async fn before<'e>(&self, old: &Old<'_>, entries: &'e [(u64, LogEntry)]) -> Result<Option<Old<'e>>, PublishError> {
+        let previous = present(old.manifest.previous.as_ref(), replacements(entries));
+        let found = states(entries).into_iter().find(|state| previous.is_some() && state.release() == previous);
+        match found.and_then(|state| Some((state, state.published.release.as_ref()?))) {
+            Some((state, release)) => Ok(Some(self.old(state, release).await?)),
+            None => Ok(None),
+        }
     }
 
     fn scratch(&self, old: &Old<'_>, name: &str) -> Result<PathBuf, PublishError> {
@@ -152,37 +219,36 @@ impl Rewriter<'_> {
     async fn fetch(&self, old: &Old<'_>, path: &str) -> Result<PathBuf, PublishError> {
         let (store, key) = self.place(old.withdrawn, old.release, path);
         let target = self.scratch(old, "old")?.join(path.replace('/', "-"));
+        if target.exists() {
+            return Ok(target);
+        }
         let copied = store.get_file(&key, &target).await.map_err(self.failed())?;
         copied.ok_or_else(|| PublishError::ReadBack { path: path.to_owned() })?;
         Ok(target)
     }
 
-    /// Rewrites a release; `None` when it does not hold the record.
-    async fn rewrite(&self, release: &ReleaseId) -> Result<Option<ReleaseId>, PublishError> {
-        let entries = log(self.stores.public, self.dataset).await?;
-        let found = states(&entries).into_iter().find(|state| state.release() == Some(release));
-        let Some(state) = found else { return Ok(None) };
-        let old = self.old(state, release).await?;
-        let files = self.without(&old).await?;
-        if files.is_empty() {
-            return Ok(None);
-        }
-        let attempt = format!("{}-{release}", self.attempt);
-        let (new, claim) = self.claim(release, &attempt).await?;
-        let (digest, content) = self.write(&old, &new, &files, &entries).await?;
+    /// Writes a release without the record, and the log entry that puts it in the place of the old one.
+    async fn rewrite(
+        &self,
+        held: &Held<'_>,
+        entries: &[(u64, LogEntry)],
+        renamed: &[(ReleaseId, ReleaseId)],
+    ) -> Result<(), PublishError> {
+        let (old, release) = (&held.old, held.old.release);
+        let (digest, content) = self.write(held, self.manifest(held, entries, renamed)).await?;
         let entry = LogEntry {
             kind: LogKind::Erase,
-            release: Some(new.clone()),
+            release: Some(held.new.clone()),
             manifest: Some(digest),
             content: Some(content),
-            attempt,
+            attempt: held.attempt.clone(),
             at: self.at.to_owned(),
             verified_at: Some(self.at.to_owned()),
             reason: Some(self.reason.to_owned()),
             replaces: Some(release.clone()),
             before: None,
-            claim: Some(claim),
-            version: state.published.version.clone(),
+            claim: Some(held.claim),
+            version: held.state.published.version.clone(),
             token: None,
             slot: None,
             withdrawal: None,
@@ -197,8 +263,8 @@ impl Rewriter<'_> {
                 Some(_) => Err(PublishError::Contended { dataset: self.dataset.clone(), attempts: 1 }),
             }
         })
-        .await?;
-        Ok(Some(new))
+        .await
+        .map(|_| ())
     }
 
     /// Takes the next free id of the rewritten release. The same demand takes the same one again.
@@ -216,16 +282,9 @@ impl Rewriter<'_> {
     }
 
     /// Writes all files of the rewritten release and reads them back; gives the digests of its manifest and content.
-    async fn write(
-        &self,
-        old: &Old<'_>,
-        new: &ReleaseId,
-        files: &[Rewritten],
-        entries: &[(u64, LogEntry)],
-    ) -> Result<(Digest, Digest), PublishError> {
-        let manifest = self.manifest(old, new, files, entries);
+    async fn write(&self, held: &Held<'_>, mut manifest: Manifest) -> Result<(Digest, Digest), PublishError> {
+        let Held { old, new, files, .. } = held;
         let patch = Patch::new(&old.manifest, &manifest);
-        let mut manifest = manifest;
         let mut written: BTreeMap<String, Digest> = BTreeMap::new();
         for file in &mut manifest.files {
             let (store, target) = self.place(old.withdrawn, new, &file.path);
@@ -273,7 +332,8 @@ impl Rewriter<'_> {
     }
 
     /// The manifest of the rewritten release, before its metadata files are known.
-    fn manifest(&self, old: &Old<'_>, new: &ReleaseId, files: &[Rewritten], entries: &[(u64, LogEntry)]) -> Manifest {
+    fn manifest(&self, held: &Held<'_>, entries: &[(u64, LogEntry)], renamed: &[(ReleaseId, ReleaseId)]) -> Manifest {
+        let Held { old, new, files, .. } = held;
         let mut manifest = Manifest { release: new.clone(), ..old.manifest.clone() };
         for written in files {
             match &written.local {
@@ -293,12 +353,9 @@ impl Rewriter<'_> {
                 }
             }
         }
-        // The release before may have been rewritten, more than once.
-        for (replaced, entry) in replaced(entries) {
-            if manifest.previous.as_ref() == Some(replaced) {
-                manifest.previous.clone_from(&entry.release);
-            }
-        }
+        // The release before may have been rewritten, more than once, and will be now.
+        let renamed = replacements(entries).chain(renamed.iter().map(|(old, new)| (old, new)));
+        manifest.previous = present(old.manifest.previous.as_ref(), renamed).cloned();
         manifest.erasure = Some(ErasureRecord {
             replaces: old.release.clone(),
             at: self.at.to_owned(),

@@ -22,11 +22,14 @@ use crate::contract::{Column, Contract, Geometry, Kind, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{Digest, Hasher, InvalidId};
 use crate::publish::error::PublishError;
-use crate::publish::format::{FormatOptions, write_table};
+use crate::publish::format::{FormatOptions, cell_text, write_table};
 use crate::release::{Manifest, TableRecord};
 
 /// The list of changes of a release.
 pub(super) const CHANGES: &str = "changes.parquet";
+
+/// What stands between the cells of a key in it.
+const KEY_SEPARATOR: &str = "|";
 
 /// Most words of a cell that are looked at one by one.
 const WORDS: usize = 8;
@@ -141,11 +144,29 @@ pub(super) fn without(
     Ok(rewritten.collect())
 }
 
-/// The list of changes without those of a record; none when it has none of them.
+/// The keys of a table's rows that are those of a record, joined as the list of changes joins them.
+pub(super) fn keys(parquet: &Path, table: &TableRecord, groups: &[Group]) -> Result<BTreeSet<String>, PublishError> {
+    let failed = failed(parquet);
+    let mut keys = BTreeSet::new();
+    for batch in batches(parquet).map_err(&failed)? {
+        let batch = batch.map_err(|error| failed(error.into()))?;
+        let keep = keep(&batch, groups).map_err(|error| failed(error.into()))?;
+        for row in (0..batch.num_rows()).filter(|row| !keep.value(*row)) {
+            let cell =
+                |name: &String| batch.column_by_name(name).and_then(|cells| cell_text(cells, row)).unwrap_or_default();
+            keys.insert(table.key.iter().map(cell).collect::<Vec<_>>().join(KEY_SEPARATOR));
+        }
+    }
+    Ok(keys)
+}
+
+/// The list of changes without those of a record; none when it has none of them. `gone` are tables and keys of rows that
+/// are the record's, whatever their key says.
 pub(super) fn changes_without(
     parquet: &Path,
     traces: &Traces,
     manifest: &Manifest,
+    gone: &BTreeSet<(String, String)>,
     folder: &Path,
 ) -> Result<Option<Rewritten>, PublishError> {
     let failed = failed(parquet);
@@ -158,9 +179,10 @@ pub(super) fn changes_without(
         };
         let mut kept = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
-            let (table, key) = (array_value_to_string(tables, row)?, array_value_to_string(keys, row)?);
-            let groups = groups.get(&table).map_or(&[][..], Vec::as_slice);
-            kept.push(!groups.iter().any(|group| group.columns.iter().all(|(_, test)| names(&key, test))));
+            let about = (array_value_to_string(tables, row)?, array_value_to_string(keys, row)?);
+            let groups = groups.get(&about.0).map_or(&[][..], Vec::as_slice);
+            let tells = |group: &Group| group.columns.iter().all(|(_, test)| is_in_key(&about.1, test));
+            kept.push(!gone.contains(&about) && !groups.iter().any(tells));
         }
         Ok(BooleanArray::from(kept))
     };
@@ -255,6 +277,11 @@ fn names(cell: &str, test: &Test) -> bool {
         && words.iter().enumerate().any(|(at, first)| {
             words.iter().skip(at).any(|last| cell.get(first.start..last.end).is_some_and(|part| test(part)))
         })
+}
+
+/// Whether one of the cells of a joined key names what is looked for, or all of them together do.
+fn is_in_key(key: &str, test: &Test) -> bool {
+    names(key, test) || key.split(KEY_SEPARATOR).any(|cell| names(cell, test))
 }
 
 /// Runs of letters and digits.
@@ -371,5 +398,15 @@ mod tests {
     fn a_key_is_found_as_a_whole_word(#[case] cell: &str, #[case] found: bool) {
         let test: Test = Arc::new(|text| text == "TL-0101");
         assert_eq!(names(cell, &test), found);
+    }
+
+    #[rstest]
+    #[case::alone("TL-0101", true)]
+    #[case::beside_a_long_text("TL-0101|un nom qui a bien plus que huit mots en tout", true)]
+    #[case::after_a_long_text("un nom qui a bien plus que huit mots en tout|tl:TL-0101", true)]
+    #[case::another("TL-01011|un nom qui a bien plus que huit mots en tout", false)]
+    fn a_key_is_found_beside_cells_of_many_words(#[case] key: &str, #[case] found: bool) {
+        let test: Test = Arc::new(|text| text == "TL-0101");
+        assert_eq!(is_in_key(key, &test), found);
     }
 }

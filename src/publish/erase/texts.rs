@@ -113,6 +113,10 @@ impl<'a> Patch<'a> {
     }
 
     fn dictionary(&self, mut text: String) -> String {
+        let gone = |file: &&FileRecord| !self.new.files.iter().any(|known| known.path == file.path);
+        for file in self.old.files.iter().filter(gone) {
+            text = dictionary::without_file(&text, &file.path);
+        }
         for (before, after) in &self.files {
             let told = |file: &FileRecord| dictionary::told(file.bytes, &file.sha256.to_string());
             text = text.replace(&told(before), &told(after));

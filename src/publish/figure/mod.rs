@@ -18,6 +18,7 @@ mod words;
 mod tests;
 
 pub use picture::{PictureError, png};
+pub(super) use text::escape;
 
 /// A bar chart and all that is printed with it.
 #[derive(Debug, Clone, PartialEq)]

@@ -164,7 +164,7 @@ fn cut(word: &str, width: f64, font: Font) -> Vec<String> {
 }
 
 /// `text` fit for XML content and attributes; characters that XML 1.0 does not know become U+FFFD.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::publish) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,6 +1,6 @@
 //! The scripts of the site: what `npm run build` made in `web/app` when the program was built. They lie in `assets/` of the
 //! public store, with the digest of their bytes in their names: a page names those that it was made with, and older ones
-//! stay for pages that a browser still holds.
+//! stay for pages that a browser still holds, until `essaim catalog rebuild` collects them.
 
 use bytes::Bytes;
 

@@ -93,10 +93,7 @@ fn word(language: Language, cause: &str) -> &'static str {
 
 /// The name of a cause in words: `project_or_source` is "le projet ou les sources".
 fn cause(language: Language, name: &str) -> String {
-    let (or, and) = (language.of([" ou ", " or "]), language.of([" et ", " and "]));
-    let short = |cause: &str| word(language, cause).split(" (").next().unwrap_or_default().to_owned();
-    let step = |step: &str| step.split("_or_").map(short).collect::<Vec<_>>().join(or);
-    name.split("_and_").map(step).collect::<Vec<_>>().join(and)
+    words::cause(language, name, |cause| word(language, cause))
 }
 
 /// What made the changes, in words; nothing when nothing is known.

@@ -6,7 +6,7 @@ use crate::id::{Digest, ReleaseId};
 use crate::release::{LogEntry, replaced, states};
 
 /// Shown releases that the page of a dataset lists; withdrawn and erased ones are always there.
-pub(super) const LISTED: usize = 20;
+const LISTED: usize = 20;
 
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -20,7 +20,7 @@ pub(super) struct Edition {
     pub(super) ended: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) replaced_by: Option<String>,
-    /// Whether it is known to have a page of changes.
+    /// Whether it is known what changed with it, which its page tells.
     pub(super) changes: bool,
     /// Digest of its manifest.
     #[serde(skip)]

@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError, StoreKey};
 /// Name of the file.
 pub(super) const PATH: &str = "feed.atom";
 /// The newest events that a feed holds.
-const EVENTS: usize = 40;
+pub(super) const EVENTS: usize = 40;
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> PublishError {
     PublishError::Page { page: PATH, source: Box::new(error) }

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::publish::figure::escape;
 use crate::territory::shipped_outlines;
 
 /// Size of the drawing.
@@ -244,7 +245,7 @@ pub(super) fn look(at: usize) -> &'static str {
 
 /// The drawing of all layers.
 pub(super) fn svg(layers: &[Layer], title: &str, synthetic: bool) -> String {
-    let title = escaped(title);
+    let title = escape(title);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xml:lang=\"fr\" lang=\"fr\" role=\"img\" aria-labelledby=\"title\" \
          viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\">\n\
@@ -274,7 +275,7 @@ pub(super) fn svg(layers: &[Layer], title: &str, synthetic: bool) -> String {
     let mut order: Vec<(usize, &Layer)> = layers.iter().enumerate().collect();
     order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.spots.len()));
     for (at, layer) in order {
-        let (look, id, spots) = (look(at), escaped(&layer.table), dots(&layer.spots));
+        let (look, id, spots) = (look(at), escape(&layer.table), dots(&layer.spots));
         let (colour, end) = LIGHT[at % LIGHT.len()];
         line(format_args!("<defs><path id=\"{id}\" d=\"{spots}\"/></defs>"));
         line(format_args!(
@@ -294,10 +295,6 @@ fn dots(spots: &BTreeSet<(i32, i32)>) -> String {
         last = (*x, *y);
     }
     path
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

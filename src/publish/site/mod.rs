@@ -20,7 +20,6 @@ mod read;
 mod release;
 mod sheet;
 mod texts;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -29,13 +28,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tracing::warn;
 
 use self::read::Facts;
 use self::release::{Leaf, Told};
-use self::words::Language;
 use super::commit::{ATTEMPTS, log};
 use super::error::PublishError;
 use super::page::STYLE;
+use super::words::{self, Language};
 use crate::id::{DatasetId, ReleaseId};
 use crate::release::LogEntry;
 use crate::store::{Store, StoreError, StoreFolder, StoreKey};
@@ -59,12 +59,19 @@ fn failed(dataset: &DatasetId) -> impl Fn(StoreError) -> PublishError + '_ {
 #[derive(Debug)]
 struct Site {
     facts: Facts,
+    /// Style and scripts, which pages name.
+    assets: Vec<(StoreKey, Bytes)>,
     pages: Vec<(StoreKey, Bytes)>,
     catalogue: Vec<(StoreKey, Bytes)>,
     /// Whether the dataset is the first one of the catalogue.
     first: bool,
     /// What should not be there.
     gone: Vec<StoreKey>,
+}
+
+/// Paths of the scripts of this program, and of their style.
+pub(super) fn assets() -> impl Iterator<Item = String> {
+    app::files().map(|(key, _)| key.path())
 }
 
 fn own(dataset: &DatasetId, path: &str) -> StoreKey {
@@ -89,10 +96,9 @@ async fn site(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -
     }
     let news = feed::of_dataset(&facts, entries)?;
     let harvested = harvest::catalogue(store, &facts, &cards).await?;
-    let mut catalogue = vec![
-        (top(CSS), Bytes::from([STYLE, include_str!("../../../web/site/site.css")].concat())),
-        (top(feed::PATH), feed::of_all(store, &facts, &news, &cards).await?),
-    ];
+    let style = Bytes::from([STYLE, include_str!("../../../web/site/site.css")].concat());
+    let assets = std::iter::once((top(CSS), style)).chain(app::files()).collect();
+    let mut catalogue = vec![(top(feed::PATH), feed::of_all(store, &facts, &news, &cards).await?)];
     for language in Language::ALL {
         pages.push((own(dataset, language.page()), Bytes::from(page::dataset(language, &facts)?)));
         let console = own(dataset, console::path(language));
@@ -103,14 +109,13 @@ async fn site(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -
         let bytes = page::catalogue(language, &cards, harvested.is_some())?;
         catalogue.push((top(language.page()), Bytes::from(bytes)));
     }
-    catalogue.extend(app::files());
     pages.push((own(dataset, feed::PATH), feed::written(&news)?));
     match harvested {
         Some(bytes) => catalogue.push((top(harvest::PATH), bytes)),
         None => gone.push(top(harvest::PATH)),
     }
     let first = cards.iter().map(|card| &card.dataset).min().is_none_or(|name| name == dataset.as_str());
-    Ok(Site { facts, pages, catalogue, first, gone })
+    Ok(Site { facts, assets, pages, catalogue, first, gone })
 }
 
 /// Brings the pages of a dataset and the catalogue in line with what is published. A page of a release that says what it was
@@ -164,6 +169,9 @@ async fn write(
     let site = site(store, dataset, entries).await?;
     // One that cannot be written keeps no other from being right.
     let mut done = Ok(());
+    for (key, bytes) in site.assets {
+        done = done.and(put(store, &key, bytes).await.map_err(&fail));
+    }
     for leaf in due(store, &site.facts, whole).await? {
         match leaf_pages(store, &site.facts, leaf).await {
             Ok(pages) => {
@@ -171,7 +179,12 @@ async fn write(
                     done = done.and(put(store, &key, bytes).await.map_err(&fail));
                 }
             }
-            Err(error) => done = done.and(Err(error)),
+            Err(error) if whole => done = done.and(Err(error)),
+            // A damaged file of an old release is no reason to fail whoever publishes another one.
+            Err(error) => {
+                let release = leaf.edition.release.as_str();
+                warn!(release.id = release, error = %error, "The page of release {release} could not be made");
+            }
         }
     }
     for (key, bytes) in site.pages.into_iter().chain(site.catalogue) {
@@ -249,7 +262,7 @@ pub(super) async fn stale(
         pages.extend(leaf_pages(store, &site.facts, leaf).await?);
     }
     pages.extend(site.pages);
-    pages.extend(site.catalogue.into_iter().filter(|_| site.first));
+    pages.extend(site.assets.into_iter().chain(site.catalogue).filter(|_| site.first));
     let mut stale = Vec::new();
     for (key, bytes) in pages {
         if store.get(&key).await.map_err(&fail)?.as_ref() != Some(&bytes) {

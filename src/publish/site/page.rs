@@ -12,12 +12,15 @@ use crate::publish::metadata::page_url;
 use crate::publish::{PublishError, page};
 use crate::release::FileRecord;
 
-/// The templates: four pages, and what two of them share.
-pub(super) const TEMPLATES: [(&str, &str); 6] = [
+/// The templates: four pages, what they are built on, and what some of them share.
+pub(super) const TEMPLATES: [(&str, &str); 9] = [
+    ("base.html", include_str!("../../../web/site/base.html")),
     ("dataset.html", include_str!("../../../web/site/dataset.html")),
     ("release.html", include_str!("../../../web/site/release.html")),
     ("catalogue.html", include_str!("../../../web/site/catalogue.html")),
     ("sql.html", include_str!("../../../web/site/sql.html")),
+    ("cells.html", include_str!("../../../web/site/cells.html")),
+    ("licence.html", include_str!("../../../web/site/licence.html")),
     ("quality.html", include_str!("../../../web/site/quality.html")),
     ("provenance.html", include_str!("../../../web/site/provenance.html")),
 ];
@@ -111,10 +114,11 @@ struct Use {
 
 /// An environment for one of the pages, with the words and filters of a language.
 pub(super) fn environment(language: Language, name: &'static str) -> Result<Environment<'static>, Error> {
-    let template = TEMPLATES.iter().find(|(known, _)| *known == name).map_or("", |(_, template)| *template);
+    let is_it = |known: &str| known == name;
+    let template = TEMPLATES.iter().find(|(known, _)| is_it(known)).map_or("", |(_, template)| *template);
     let mut environment = page::environment(name, template)?;
-    for (part, template) in &TEMPLATES[4..] {
-        environment.add_template(part, template)?;
+    for (other, template) in TEMPLATES.iter().filter(|(known, _)| !is_it(known)) {
+        environment.add_template(other, template)?;
     }
     environment.add_filter("number", move |value: minijinja::Value| words::number(language, &value.to_string()));
     environment.add_filter("size", move |bytes: u64| words::size(language, bytes));
@@ -122,8 +126,21 @@ pub(super) fn environment(language: Language, name: &'static str) -> Result<Envi
     environment.add_filter("minute", move |time: String| words::minute(language, &time));
     environment.add_global("t", minijinja::Value::from_serialize(texts::of(language)));
     environment.add_global("lang", language.tag());
-    environment.add_global("up", language.up());
-    environment.add_global("app", app::loader());
+    // From the page to its folder, to that of the dataset, and to the top of the site.
+    let up = language.up();
+    let (home, top) = match name {
+        "catalogue.html" => ("", ""),
+        "release.html" => ("../../", "../../../"),
+        _ => ("", "../"),
+    };
+    environment.add_global("up", up);
+    environment.add_global("home", format!("{up}{home}"));
+    environment.add_global("top", format!("{up}{top}"));
+    // Pages of this language in their folder, and this one in French.
+    environment.add_global("page", language.page());
+    environment.add_global("here", if is_it("sql.html") { "sql.html" } else { "index.html" });
+    // What runs on a page.
+    environment.add_global("app", app::loader().filter(|_| is_it("dataset.html") || is_it("sql.html")));
     Ok(environment)
 }
 
@@ -140,7 +157,6 @@ pub(super) fn catalogue(language: Language, cards: &[Card], harvested: bool) -> 
             publisher => publisher.unwrap_or_default(),
             synthetic => cards.iter().any(|card| card.synthetic),
             all_synthetic => cards.iter().all(|card| card.synthetic),
-            page => language.page(),
             harvested,
         })
     };

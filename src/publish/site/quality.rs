@@ -160,7 +160,9 @@ pub(super) fn freshness(facts: &Facts) -> Vec<Fresh> {
 pub(super) fn sources(release: &Release) -> Vec<Source<'_>> {
     let cited = release.package["sources"].as_array().map(Vec::as_slice).unwrap_or_default();
     let sources = release.manifest.sources.iter().map(|source| {
-        let cited = cited.iter().find(|cited| text(&cited["title"]).starts_with(&source.title));
+        // The publisher stands behind the title.
+        let is_it = |title: &str| title == source.title || title.starts_with(&format!("{}, ", source.title));
+        let cited = cited.iter().find(|cited| is_it(&text(&cited["title"])));
         Source {
             title: cited.map_or_else(|| source.title.clone(), |cited| text(&cited["title"])),
             homepage: cited.map(|cited| text(&cited["path"])).filter(|url| url.starts_with("http")),

@@ -8,6 +8,7 @@ use futures::TryStreamExt as _;
 use serde_json::Value;
 
 use super::editions::{self, Edition};
+use super::feed;
 use super::map::Layer;
 use super::sheet::Sheet;
 use crate::id::{DatasetId, Digest, ReleaseId};
@@ -216,7 +217,7 @@ pub(super) async fn facts(
     let shown = release.as_ref().map(|release| release.manifest.release.clone());
     let mut editions = editions::all(entries, shown.as_ref());
     let mut summaries = BTreeMap::new();
-    for edition in editions.iter_mut().filter(|edition| edition.is_shown()).take(editions::LISTED) {
+    for edition in editions.iter_mut().filter(|edition| edition.is_shown()).take(feed::EVENTS) {
         let Ok(id) = edition.release.parse::<ReleaseId>() else { continue };
         let bytes = store.get(&key_of(dataset, &id, SUMMARY)).await.map_err(failed(dataset))?;
         if let Some(summary) = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::editions::Edition;
 use super::map::Layer;
 use super::read::{Card, Facts, Release, TableFacts};
+use super::release::{Told, leaves};
 use super::sheet::Sheet;
 use super::words::Language;
-use super::{console, page};
+use super::{console, page, quality, release};
 use crate::release::{DatasetFreshness, Manifest};
 
 fn manifest() -> Manifest {
@@ -207,8 +208,58 @@ fn a_catalogue_lists_what_is_published_and_what_is_not() {
     assert!(french.contains("marqués «\u{A0}données synthétiques\u{A0}»"), "one of them is not invented");
     let english = page::catalogue(Language::English, &cards, true).unwrap();
     assert!(
-        english.contains("No release is published at present.") && english.contains("/en/index.html\""),
+        english.contains("No release is published at present.") && english.contains("/en&#x2f;index.html\""),
         "{english}"
     );
     assert!(page::catalogue(Language::French, &[], false).unwrap().contains("Aucun jeu de données"));
+}
+
+#[test]
+fn a_source_is_cited_under_its_own_title_and_not_under_one_that_begins_alike() {
+    let mut release = facts().release.unwrap();
+    release.manifest.sources[0].title = "Communes".to_owned();
+    release.package["sources"] = json!([
+        { "title": "Communes associées, Insee", "path": "https://a.example.org/" },
+        { "title": "Communes, Insee", "path": "https://b.example.org/" },
+    ]);
+    let cited = |release: &Release| serde_json::to_value(quality::sources(release)).unwrap()[0].clone();
+    let told = cited(&release);
+    assert_eq!((&told["title"], &told["homepage"]), (&json!("Communes, Insee"), &json!("https://b.example.org/")));
+    release.package["sources"][1]["title"] = json!("Communes");
+    assert_eq!(cited(&release)["homepage"], json!("https://b.example.org/"), "one without a publisher");
+}
+
+#[test]
+fn a_release_with_nothing_to_compare_is_the_first_one_only_when_there_was_none() {
+    let mut facts = facts();
+    let withdrawn = facts.editions[0].clone();
+    let current = Edition { release: "2026-12-01".to_owned(), state: "current", ..withdrawn.clone() };
+    let told = Told { release: facts.release.take().unwrap(), summary: None };
+    let page = |editions: Vec<Edition>, language: Language| {
+        let facts = Facts { editions, ..self::facts() };
+        release::page(language, &facts, leaves(&facts.editions)[0], Some(&told)).unwrap()
+    };
+    let first = page(vec![current.clone()], Language::French);
+    assert!(first.contains("C’est la première version publiée"), "{first}");
+    let second = page(vec![current, withdrawn], Language::French);
+    assert!(second.contains("Aucune version visible ne la précédait") && !second.contains("la première"), "{second}");
+}
+
+#[test]
+fn every_page_of_a_dataset_says_in_both_languages_what_it_has_in_common_with_the_others() {
+    let facts = facts();
+    for (language, invented) in [(Language::French, "Données synthétiques"), (Language::English, "Synthetic data")] {
+        let sql = console::page(language, &facts).unwrap().unwrap();
+        for page in [page::dataset(language, &facts).unwrap(), sql] {
+            let document = parsed(&page);
+            let banners = document.descendants().filter(|node| node.attribute("class") == Some("banner"));
+            assert_eq!(
+                banners.filter(|banner| banner.text().is_some_and(|text| text.starts_with(invented))).count(),
+                2
+            );
+            assert_eq!(page.contains("as they were published"), language == Language::English);
+            let feed = document.descendants().find(|node| node.attribute("type") == Some("application/atom+xml"));
+            assert_eq!(feed.unwrap().attribute("href"), Some([language.up(), "feed.atom"].concat().as_str()));
+        }
+    }
 }

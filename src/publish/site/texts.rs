@@ -170,6 +170,11 @@ const TEXTS: &[[&str; 3]] = &[
     ["none_published", "Aucune version n’est publiée actuellement.", "No release is published at present."],
     ["none_yet", "Aucun jeu de données n’est encore publié.", "No dataset has been published yet."],
     ["not_apart", "Ces causes n’ont pas pu être séparées.", "These causes could not be told apart."],
+    [
+        "nothing_before",
+        "Aucune version visible ne la précédait\u{A0}: il n’y a rien à comparer.",
+        "No visible release came before it: there is nothing to compare it with.",
+    ],
     ["notice", "Avis de retrait, pour les machines", "Notice, for machines"],
     ["number", "Nombre", "Number"],
     ["of_dataset", "le jeu de données", "the dataset"],

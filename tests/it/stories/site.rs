@@ -1,5 +1,6 @@
 //! The site in the public store: pages that anyone opens, without a server and without a script.
 
+mod assets;
 mod followed;
 mod pictures;
 mod releases;

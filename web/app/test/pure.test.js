@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { table } from "../src/console/api.js";
 import { asked } from "../src/console/index.js";
 import { pointed, position } from "../src/console/problem.js";
 import { spelled } from "../src/console/result.js";
 import { told } from "../src/map/card.js";
 import { folded, Places } from "../src/map/data.js";
-import { chosen, open, questions } from "../src/map/filters.js";
+import { answerId, chosen, open, questions } from "../src/map/filters.js";
 import { read, written } from "../src/map/link.js";
 import { packed, unpacked } from "../src/outlines.js";
 
@@ -86,6 +87,11 @@ test("filters leave what fits, and who gave no answer fits no answer", () => {
   ]);
 });
 
+test("no list of answers is called as another part of the map", () => {
+  const taken = ["region", "text", "list", "card", "help"].map((name) => `map-${name}`);
+  for (const name of ["region", "text", "list", "card", "help", "is-region"]) assert.ok(!taken.includes(answerId(name)));
+});
+
 test("a card tells what is published and no more", () => {
   const all = places();
   assert.deepEqual(
@@ -145,6 +151,16 @@ test("a caret stands below the letter that is meant", () => {
 
 test("cells are spelled as they are", () => {
   assert.deepEqual([null, 0, false, ["a"], "<b>"].map(spelled), ["", "0", "false", '["a"]', "<b>"]);
+});
+
+test("a document that is no table is no answer of a server that runs SQL", () => {
+  const answer = { columns: [{ name: "n" }], rows: [[1]] };
+  assert.deepEqual(table({ ok: true, status: 200 }, answer), { ...answer, releases: [] });
+  const wrong = [[true, 200, null], [true, 200, []], [true, 200, { rows: 3 }], [false, 404, { message: "?" }], [false, 404, answer]];
+  for (const [ok, status, other] of wrong) {
+    assert.throws(() => table({ ok, status }, other), (error) => error.kind === "none", JSON.stringify(other));
+  }
+  assert.throws(() => table({ ok: false, status: 502 }, {}), (error) => error.kind === "lost");
 });
 
 test("a link holds any query", () => {

@@ -1,6 +1,7 @@
 //! Mistakes that need no meaning to be seen: keys, types, syntax, encoding.
 
 use insta::assert_snapshot;
+use rstest::rstest;
 
 use super::{DIRECTORY, PIPELINE, checked, seen};
 use crate::harness::Project;
@@ -162,4 +163,22 @@ fn an_unknown_pipeline_on_the_command_line_names_the_nearest() {
 fn a_pipeline_that_is_like_no_other_is_answered_with_those_that_exist() {
     let project = Project::shipped();
     assert_snapshot!(seen(&project, &["check", "zzz"]).snapshot());
+}
+
+#[rstest]
+#[case("en", "the site's English folder")]
+#[case("assets", "the folder of the site's scripts")]
+#[case("api", "an address of `essaim serve`")]
+#[case("sql", "an address of `essaim serve`")]
+#[case("healthz", "an address of `essaim serve`")]
+#[case("readyz", "an address of `essaim serve`")]
+#[case("metrics", "an address of `essaim serve`")]
+fn a_pipeline_with_a_name_that_the_site_needs_is_reported(#[case] name: &str, #[case] what: &str) {
+    let output = checked(|p| p.write(&format!("pipelines/{name}.toml"), "title = \"Essai\"\n"));
+    assert!(output.stderr.contains(&format!("`{name}` is {what}")), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("rename the file") && output.stderr.ends_with("1 problem found\n"),
+        "{}",
+        output.stderr
+    );
 }

@@ -1,8 +1,9 @@
 //! Mistakes in what project files mean: names, types, licences, keys of the environment.
 
 use insta::assert_snapshot;
+use rstest::rstest;
 
-use super::{FUNDING, PIPELINE, checked, model, seen, texts};
+use super::{FUNDING, PIPELINE, checked, model, published, seen, texts};
 use crate::harness::Project;
 
 #[test]
@@ -283,4 +284,13 @@ fn a_model_may_have_a_contract_without_being_published() {
     let project = Project::shipped();
     change(&project);
     project.essaim(&["check"]).expect(0);
+}
+
+#[rstest]
+#[case("changes")]
+#[case("dictionary")]
+fn a_published_table_with_the_name_of_a_file_of_every_release_is_reported(#[case] name: &str) {
+    let output = checked(|p| published(p, name, "SELECT id FROM fabriques\n", &texts(&["id"])));
+    assert!(output.stderr.contains(&format!("a published table cannot be called `{name}`")), "{}", output.stderr);
+    assert!(output.stderr.contains("rename the table"), "{}", output.stderr);
 }

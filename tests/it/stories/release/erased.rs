@@ -1,6 +1,7 @@
 //! A legal demand to erase a record: it is nowhere afterwards, and everything else is as it was.
 
 mod elsewhere;
+mod forms;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -144,6 +144,44 @@ fn an_erasure_can_die_at_any_write(#[case] place: Place) {
     println!("erase, {place:?}: {tried} points of {last} tried and survived");
 }
 
+/// A page that is there names a style and scripts that are there, whenever the one who writes them is killed.
+#[test]
+fn a_page_never_stands_without_the_style_and_the_scripts_that_it_names() {
+    let bench = Bench::new(Place::Folder);
+    let project = &bench.project;
+    project.run();
+    let public = project.path("data/public");
+    for file in ["index.html", "site.css", "lieux/index.html", "lieux/sql.html"] {
+        std::fs::remove_file(public.join(file)).unwrap();
+    }
+    for folder in ["en", "assets", "lieux/en", "lieux/versions"] {
+        // A program that was built without scripts has no assets.
+        drop(std::fs::remove_dir_all(public.join(folder)));
+    }
+    bench.keep();
+    let named = regex::Regex::new(r#"(?:href|src)="([^"]*(?:\.css|\.js))""#).unwrap();
+    let (mut seen, mut n) = (0, 1);
+    loop {
+        bench.go_back();
+        if !bench.killed_at(n, &["run"]) {
+            break;
+        }
+        crate::harness::walk(&public, &mut |path| {
+            if !path.extension().is_some_and(|extension| extension == "html") {
+                return;
+            }
+            let text = std::fs::read_to_string(path).unwrap().replace("&#x2f;", "/");
+            for name in named.captures_iter(&text).map(|found| found[1].to_owned()) {
+                seen += 1;
+                let aim = path.parent().unwrap().join(&name);
+                assert!(aim.is_file(), "killed at {n}: {} names {name}", path.display());
+            }
+        });
+        n += step().min(3);
+    }
+    assert!(seen > 0, "no page was ever there");
+}
+
 /// Files below release folders beyond those of one release: a killed publication left some.
 fn orphans(stores: &Path) -> usize {
     let mut folders = std::collections::BTreeSet::new();

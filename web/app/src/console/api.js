@@ -43,12 +43,22 @@ export async function run(endpoint, query, signal) {
   if (type.includes("problem+json")) throw new Refused("problem", await response.json());
   // A host of plain files answers with a page of its own.
   if (!type.includes("json")) throw new Refused(response.status >= 500 ? "lost" : "none", { detail: `${response.status}` });
+  let answer;
   try {
-    const { columns, rows, releases = [] } = parsed(await response.text());
-    return { columns, rows, releases };
+    answer = parsed(await response.text());
   } catch (error) {
     if (error.name === "AbortError") throw error;
     // An answer that was cut off under way.
     throw new Refused("lost", { detail: error.message });
   }
+  return table(response, answer);
+}
+
+/** The table in an answer. Another host may answer every address with a document of its own. */
+export function table({ ok, status }, answer) {
+  const { columns, rows, releases = [] } = answer ?? {};
+  if (!ok || ![columns, rows, releases].every(Array.isArray)) {
+    throw new Refused(status >= 500 ? "lost" : "none", { detail: `${status}` });
+  }
+  return { columns, rows, releases };
 }

@@ -55,6 +55,11 @@ export function questions(places, t) {
   return [...found.values()].filter(({ counts }) => counts.size > 0);
 }
 
+/** The id of the list of a column's answers: no column is called as another part of the map is. */
+export function answerId(name) {
+  return `map-is-${name}`;
+}
+
 function select(id, label, first, options, value, heard) {
   const list = element(
     "select",
@@ -146,7 +151,7 @@ export class Filters {
     const lists = this.questions.map(({ name, title, labels, counts }) => {
       const options = [...labels].filter(([code]) => counts.has(code));
       const texts = options.map(([code, { text, lang }]) => [code, `${text} (${this.number(counts.get(code))})`, lang]);
-      return select(`map-${name}`, title, t.any, texts, choice.answers.get(name) ?? "", (code) => {
+      return select(answerId(name), title, t.any, texts, choice.answers.get(name) ?? "", (code) => {
         if (code) choice.answers.set(name, code);
         else choice.answers.delete(name);
         changed();

@@ -82,6 +82,8 @@ class App {
       ),
       this.status,
       element("p", { class: "soft", id: "map-help", text: touch ? t.help_touch : t.help_mouse }),
+      // The drawn map says so too, and is hidden where there is script.
+      element("p", { class: "soft", text: t.outlines }),
     );
   }
 
@@ -106,6 +108,8 @@ class App {
     else this.view.part("Métropole");
     this.view.outline(outlines);
     this.view.show(this.left);
+    // A dataset of another part of the world would open on an empty list.
+    if (!asked.view && this.view.visible().length === 0) this.view.fit(this.left);
     this.moved();
     if (asked.open) this.reopen(asked.open);
     addEventListener("hashchange", () => this.follow());

@@ -44,6 +44,10 @@ const WORDS = {
   nowhere: ["sans position", "without a position"],
   of: ["sur", "of"],
   out: ["Dézoomer", "Zoom out"],
+  outlines: [
+    "Contours\u00a0: IGN, Admin Express, Licence Ouverte 2.0.",
+    "Outlines: IGN, Admin Express, Licence Ouverte 2.0.",
+  ],
   pages: ["Pages de la liste", "Pages of the list"],
   place: ["lieu", "place"],
   places: ["lieux", "places"],

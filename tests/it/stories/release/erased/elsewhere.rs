@@ -58,7 +58,7 @@ fn the_list_of_changes_loses_the_lines_of_an_erased_record_and_no_other() {
     assert!(printed.trim_end().ends_with(", 0 failed"), "{printed}");
 }
 
-const SEVENTH: [&str; 7] = ["releases", "erase", DATASET, "--key", "7", "--because", "Essai."];
+pub(super) const SEVENTH: [&str; 7] = ["releases", "erase", DATASET, "--key", "7", "--because", "Essai."];
 
 /// Twenty places, of which the seventh has a state of its own.
 fn states(state: &str) -> String {

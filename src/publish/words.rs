@@ -1,4 +1,4 @@
-//! How the pages say numbers, sizes and times, in either language.
+//! How pages say numbers, sizes, times and causes, in either language.
 
 /// A language of the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub(super) fn number(language: Language, text: &str) -> String {
         written.push(digit);
     }
     written
+}
+
+/// A whole number as French writes it.
+pub(super) fn whole(count: u64) -> String {
+    number(Language::French, &count.to_string())
 }
 
 /// A size in powers of 1000, with one decimal, rounded half up.
@@ -144,6 +149,15 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
+}
+
+/// The name of a cause of changes in words, of which `word` gives those of each part: `project_or_source` is "projet ou
+/// source". What a word says in brackets is left out.
+pub(super) fn cause(language: Language, name: &str, word: impl Fn(&str) -> &'static str) -> String {
+    let (or, and) = (language.of([" ou ", " or "]), language.of([" et ", " and "]));
+    let short = |cause: &str| word(cause).split(" (").next().unwrap_or_default();
+    let step = |step: &str| step.split("_or_").map(short).collect::<Vec<_>>().join(or);
+    name.split("_and_").map(step).collect::<Vec<_>>().join(and)
 }
 
 #[cfg(test)]
