@@ -282,7 +282,7 @@ pub(super) fn whole(number: u64) -> String {
 }
 
 /// A size as people read it, in powers of 1000, with one decimal, rounded half up.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let bytes = u128::from(bytes);
     for (name, unit) in [("Go", 1_000_000_000_u128), ("Mo", 1_000_000), ("ko", 1_000)] {
         let tenths = (bytes * 10 + unit / 2) / unit;
