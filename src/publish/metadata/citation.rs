@@ -81,8 +81,8 @@ fn quoted(text: &str) -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::super::tests::Sample;
     use super::*;
+    use crate::publish::metadata::tests::Sample;
 
     #[test]
     fn the_citation_names_title_edition_licence_and_publisher() {

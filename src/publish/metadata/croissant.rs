@@ -234,8 +234,8 @@ fn data_type(kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{PLACED, PLAIN, Sample, contract, files, other};
     use super::*;
+    use crate::publish::metadata::tests::{PLACED, PLAIN, Sample, contract, files, other};
 
     fn described(sample: &Sample) -> Value {
         let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));
@@ -265,8 +265,10 @@ mod tests {
             "email": "contact@example.org",
         });
         assert_eq!(dataset["creator"], organisation);
-        let cited = "Les Exemples, « Coopérations (données synthétiques) », édition 2026-11-22, Licence Ouverte / Open \
-                     Licence 2.0, https://data.example.org/cooperations/versions/2026-11-22/";
+        let licence = "Licence Ouverte / Open Licence 2.0";
+        let page = "https://data.example.org/cooperations/versions/2026-11-22/";
+        let title = "« Coopérations (données synthétiques) »";
+        let cited = format!("Les Exemples, {title}, édition 2026-11-22, {licence}, {page}");
         assert_eq!(dataset["citeAs"], cited);
         assert_eq!(dataset["isBasedOn"][0]["license"], "https://creativecommons.org/licenses/by/4.0/");
         assert!(dataset.get("temporalCoverage").is_none());

@@ -199,8 +199,8 @@ fn dictionary(path: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{PLACED, PLAIN, Sample, files, other};
     use super::*;
+    use crate::publish::metadata::tests::{PLACED, PLAIN, Sample, files, other};
 
     fn described(sample: &Sample) -> Value {
         let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));

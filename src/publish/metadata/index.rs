@@ -181,9 +181,9 @@ fn searched(context: &Context<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{PLACED, PLAIN, Sample, files, other};
     use super::*;
     use crate::config::pipeline::Period;
+    use crate::publish::metadata::tests::{PLACED, PLAIN, Sample, files, other};
 
     fn page(sample: &Sample, synthetic: bool) -> String {
         let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));
