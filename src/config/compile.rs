@@ -12,7 +12,9 @@ use super::load::ProjectFiles;
 use super::network::Network;
 use super::pipeline::{DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread};
 use super::table::Lookups;
-use super::{REFERENCE_TABLES, alarm, check, figure, keys, questionnaire, schedule, source, sql, table, testing};
+use super::{
+    REFERENCE_TABLES, alarm, check, coverage, figure, keys, questionnaire, schedule, source, sql, table, testing,
+};
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
 use crate::diagnostic::document::{Fields, parse_toml};
@@ -213,6 +215,8 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         time_zone: chrono_tz::Europe::Paris,
         schedule: schedule::schedule(&top, scope),
         keywords: top.texts("keywords").into_iter().map(|text| text.value).collect(),
+        themes: coverage::themes(&top, scope.problems),
+        period: coverage::period(&top, scope.problems),
         notes: top.texts("notes").into_iter().map(|text| text.value).collect(),
         sources: Vec::new(),
         tables: Vec::new(),

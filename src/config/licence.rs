@@ -135,6 +135,11 @@ pub fn licence_ids() -> impl Iterator<Item = &'static str> {
     LICENCES.iter().map(|licence| licence.spdx)
 }
 
+/// The licence's identifier as SPDX writes it.
+pub fn licence_id(spdx: &str) -> Option<&'static str> {
+    find(spdx).map(|licence| licence.spdx)
+}
+
 /// The licence's name for people.
 pub fn licence_title(spdx: &str) -> Option<&'static str> {
     find(spdx).map(|licence| licence.title)

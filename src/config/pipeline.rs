@@ -14,6 +14,7 @@ use crate::id::{DatasetId, SourceId, TableName};
 
 pub use super::alarm::{AlarmSettings, Mail, MailSecurity};
 pub use super::check::{Check, Severity};
+pub use super::coverage::{Period, Theme};
 pub use super::gate::{OnFailure, SourceGate, TableGate, table_gate};
 pub use super::reading::{
     Consent, CsvSpec, Derivation, Derived, Drift, Encoding, Explode, Geocode, JsonSpec, Keep, Layout, Lookup, Mapping,
@@ -213,6 +214,10 @@ pub struct Pipeline {
     pub schedule: Schedule,
     /// Words to find it by.
     pub keywords: Vec<String>,
+    /// Data themes that it belongs to.
+    pub themes: Vec<Theme>,
+    /// The time that its data speak of.
+    pub period: Option<Period>,
     /// Notes of the dictionary: readings and thresholds of this project.
     pub notes: Vec<String>,
     /// Upstream resources.

@@ -189,6 +189,8 @@ pub struct Contract {
     pub name: TableName,
     /// Title for people.
     pub title: String,
+    /// The same in English, when the contract has it.
+    pub title_en: Option<String>,
     /// What a row is.
     pub description: String,
     /// Semantic version of the contract.

@@ -42,6 +42,7 @@ pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, proble
     let mut contract = Contract {
         name: name.clone(),
         title: text_or(&top, "title", name.as_str()),
+        title_en: None,
         description: text_or(&top, "description", ""),
         version: text_or(&top, "version", "1.0.0"),
         columns: Vec::new(),
@@ -76,6 +77,7 @@ pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, proble
             let problem = first.problem("contract::order", "a table with a primaryKey is in its order", "another order");
             problems.push(problem.help("remove `order`, or `primaryKey` where several rows may bear it"));
         }
+        contract.title_en = ours.text("title_en").map(|text| text.value);
         contract.cell = ours.table("cell").and_then(|cell| parse_cell(&contract, cell, problems));
         contract.geometry = ours.table("geometry").and_then(|shape| parse_geometry(&contract, shape, problems));
         ours.finish();

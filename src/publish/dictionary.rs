@@ -276,7 +276,7 @@ impl Lines {
 }
 
 /// A size as people read it; below a kilo-octet, octets are counted.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     if bytes >= 1000 {
         return words::size(Language::French, bytes);
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Job;
 use super::assemble::{Assembled, Table};
-use crate::config::pipeline::{Pipeline, Source, shown_name};
+use crate::config::pipeline::{Period, Pipeline, Source, shown_name};
 use crate::contract::{CodeList, Column, Contract, Kind as ContractKind};
 use crate::engine::lineage::How;
 use crate::id::ReleaseId;
@@ -50,6 +50,8 @@ pub(super) fn context<'a>(
         licence: &pipeline.licence,
         synthetic: pipeline.synthetic,
         keywords: &pipeline.keywords,
+        themes: &pipeline.themes,
+        period: pipeline.period,
         release,
         issued: &assembled.issued,
         publisher: &assembled.job.project.publisher,
@@ -75,7 +77,7 @@ fn citation(source: &Source) -> Citation<'_> {
 pub(super) fn texts(assembled: &Assembled<'_>) -> Value {
     let pipeline = assembled.job.pipeline;
     let publisher = &assembled.job.project.publisher;
-    json!({
+    let mut texts = json!({
         "title": pipeline.title,
         "description": pipeline.description,
         "version": pipeline.version.to_string(),
@@ -88,7 +90,15 @@ pub(super) fn texts(assembled: &Assembled<'_>) -> Value {
         "sources": pipeline.sources.iter().map(|source| [&source.title, &source.licence]).collect::<Vec<_>>(),
         "codes": code_lists(assembled),
         "contracts": assembled.tables.iter().map(|table| &table.contract.file.text).collect::<Vec<_>>(),
-    })
+    });
+    // What is not declared is no text: without it a dataset says what it said before there was a word for it.
+    if !pipeline.themes.is_empty() {
+        texts["themes"] = pipeline.themes.iter().map(|theme| theme.code).collect();
+    }
+    if let Some(Period { from, to }) = pipeline.period {
+        texts["period"] = json!([from.map(|day| day.to_string()), to.map(|day| day.to_string())]);
+    }
+    texts
 }
 
 /// Codes and labels of the published closed columns, by list.

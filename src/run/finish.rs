@@ -10,7 +10,9 @@ use crate::id::ReleaseId;
 use crate::publish::PublishError;
 use crate::publish::commit::{Finished, Previous, json_bytes};
 use crate::publish::dictionary;
-use crate::publish::metadata::{datapackage, dcat, licence_notice, readme, schema_path, table_schema};
+use crate::publish::metadata::{
+    citation_file, croissant, csvw, datapackage, dcat, index, licence_notice, readme, schema_path, table_schema,
+};
 use crate::quality::gate::Bound;
 use crate::release::{FileRecord, Manifest};
 
@@ -87,12 +89,18 @@ fn metadata(
     let page = dictionary::html(&dictionary)
         .map_err(|error| PublishError::Page { page: "dictionary.html", source: Box::new(error) })?;
     let offer = offer::offer(assembled, &others, &columns, changes.list)?;
+    let index = index(&context, &tables, offer.bounds)
+        .map_err(|error| PublishError::Page { page: "index.html", source: Box::new(error) })?;
     let mut metadata = vec![
+        ("CITATION.cff".to_owned(), text(citation_file(&context))),
         ("catalog.jsonld".to_owned(), json_bytes(&dcat(&context, &offer))),
+        ("croissant.json".to_owned(), json_bytes(&croissant(&context, &tables))),
+        ("csv-metadata.json".to_owned(), json_bytes(&csvw(&context, &tables))),
         ("datapackage.json".to_owned(), json_bytes(&datapackage(&context, &tables))),
         ("dictionary.csv".to_owned(), columns),
         ("dictionary.html".to_owned(), text(page)),
         ("gate.json".to_owned(), json_bytes(&describe::gate(assembled, previous, bounds))),
+        ("index.html".to_owned(), text(index)),
         ("LICENSE".to_owned(), text(licence_notice(&context))),
         ("README.md".to_owned(), text(readme(&context, &tables, &manifest.contract_changes))),
     ];

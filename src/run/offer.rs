@@ -12,7 +12,7 @@ use crate::config::pipeline::Pipeline;
 use crate::publish::PublishError;
 use crate::publish::changes::LIST;
 use crate::publish::format::Content;
-use crate::publish::metadata::{Distribution, Offer, file_title, other_title, sha512};
+use crate::publish::metadata::{Distribution, Offer, file_title, file_title_en, other_title, sha512};
 use crate::release::FileRecord;
 
 /// Times a year that are no more told apart: clearly more than one an hour.
@@ -41,6 +41,7 @@ pub(super) fn offer(
             files.push(Distribution {
                 path: file.path.clone(),
                 title: file_title(table.contract, file),
+                title_en: file_title_en(table.contract, file),
                 media_type: file.media_type.to_owned(),
                 bytes: file.bytes,
                 sha512: digest(&local)?,
@@ -58,6 +59,7 @@ pub(super) fn offer(
         files.push(Distribution {
             path: file.path.clone(),
             title: other_title(file).to_owned(),
+            title_en: None,
             media_type: file.media_type.clone(),
             bytes: file.bytes,
             sha512,

@@ -363,6 +363,11 @@ impl StoreFolder {
 pub fn media_type_of(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match name {
+        "croissant.json" => return "application/ld+json",
+        "csv-metadata.json" => return "application/csvm+json",
+        _ => {}
+    }
     match extension.to_ascii_lowercase().as_str() {
         "csv" => "text/csv; charset=utf-8",
         "parquet" => "application/vnd.apache.parquet",
@@ -418,6 +423,9 @@ mod tests {
     #[case::geojson("structures.geojson", "application/geo+json")]
     #[case::figure("figure_1.svg", "image/svg+xml")]
     #[case::page("index.html", "text/html; charset=utf-8")]
+    #[case::croissant("croissant.json", "application/ld+json")]
+    #[case::csv_metadata("csv-metadata.json", "application/csvm+json")]
+    #[case::citation("CITATION.cff", "application/yaml")]
     #[case::schema("schemas/structures.schema.json", "application/json")]
     #[case::licence("LICENSE", "text/plain; charset=utf-8")]
     #[case::other("a.bin", "application/octet-stream")]

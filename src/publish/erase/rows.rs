@@ -370,6 +370,7 @@ fn contract_of(
     Ok(Contract {
         name: table.name.parse()?,
         title: table.title.clone(),
+        title_en: None,
         description: String::new(),
         version: String::new(),
         columns,

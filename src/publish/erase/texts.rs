@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::publish::dictionary;
+use crate::publish::metadata::{told, with_dataset};
 use crate::release::{FileRecord, Manifest};
 
 /// Turns the texts of a release into those of the rewritten one.
@@ -25,8 +26,18 @@ impl<'a> Patch<'a> {
 
     /// Whether a file tells of others.
     pub(super) fn is_about(path: &str) -> bool {
-        ["LICENSE", "README.md", "catalog.jsonld", "datapackage.json", "dictionary.html"].contains(&path)
-            || path.starts_with("schemas/")
+        const ABOUT: [&str; 9] = [
+            "CITATION.cff",
+            "LICENSE",
+            "README.md",
+            "catalog.jsonld",
+            "croissant.json",
+            "csv-metadata.json",
+            "datapackage.json",
+            "dictionary.html",
+            "index.html",
+        ];
+        ABOUT.contains(&path) || path.starts_with("schemas/")
     }
 
     pub(super) fn apply(&self, path: &str, bytes: &Bytes) -> Bytes {
@@ -38,7 +49,9 @@ impl<'a> Patch<'a> {
         let text = match path {
             "README.md" => self.readme(&text),
             "catalog.jsonld" => self.catalogue(&text),
+            "croissant.json" => self.croissant(&text),
             "datapackage.json" => self.datapackage(&text),
+            "index.html" => self.index(&text),
             "dictionary.html" => self.dictionary(text),
             _ => text,
         };
@@ -110,6 +123,48 @@ impl<'a> Patch<'a> {
         let mut text = serde_json::to_string_pretty(&catalogue).unwrap_or_else(|_| text.to_owned());
         text.push('\n');
         text
+    }
+
+    fn croissant(&self, text: &str) -> String {
+        let Ok(mut dataset) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+        self.downloads(&mut dataset);
+        let mut text = serde_json::to_string_pretty(&dataset).unwrap_or_else(|_| text.to_owned());
+        text.push('\n');
+        text
+    }
+
+    /// Sizes and digests of files that are others now, as schema.org has them.
+    fn downloads(&self, dataset: &mut Value) {
+        let Some(files) = dataset.get_mut("distribution").and_then(Value::as_array_mut) else { return };
+        files.retain(|file| self.new.files.iter().any(|known| file["name"] == known.path.as_str()));
+        for file in files {
+            let about = |(_, known): &&(&FileRecord, FileRecord)| file["name"] == known.path.as_str();
+            let Some((_, known)) = self.files.iter().find(about) else { continue };
+            file["contentSize"] = format!("{} B", known.bytes).into();
+            file["sha256"] = known.sha256.to_string().into();
+        }
+    }
+
+    /// The page of the folder, without lines of files that are gone, nor the box around all places.
+    fn index(&self, text: &str) -> String {
+        let page = with_dataset(text, |dataset| {
+            self.downloads(dataset);
+            if let Some(members) = dataset.as_object_mut() {
+                members.shift_remove("spatialCoverage");
+            }
+        });
+        let line = |line: &str| {
+            let about = |file: &FileRecord| {
+                line.starts_with(&format!("<tr><th scope=\"row\"><a href=\"{0}\">{0}</a>", file.path))
+            };
+            let gone = self.old.files.iter().any(about) && !self.new.files.iter().any(about);
+            match self.files.iter().find(|(before, _)| about(before)) {
+                _ if gone => String::new(),
+                Some((before, after)) => line.replace(&told(before.rows, before.bytes), &told(after.rows, after.bytes)),
+                None => line.to_owned(),
+            }
+        };
+        page.split_inclusive('\n').map(line).collect()
     }
 
     fn dictionary(&self, mut text: String) -> String {

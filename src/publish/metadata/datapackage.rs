@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::table_schema::{Dialect, foreign_keys, schema_fields, table_description};
-use super::{Context, SYNTHETIC, TableFiles, keywords, licence_entry, other_title, source_entries};
+use super::{Context, SYNTHETIC, TableFiles, bare, keywords, licence_entry, other_title, source_entries};
 use crate::contract::Contract;
 use crate::publish::format::{Content, WrittenFile};
 use crate::release::FileRecord;
@@ -57,7 +57,7 @@ fn other_resource(file: &FileRecord, context: &Context<'_>) -> Value {
         "title": title,
         "description": if context.synthetic { format!("{SYNTHETIC} {title}.") } else { format!("{title}.") },
         "format": if extension == "parquet" { "apache-parquet" } else { extension },
-        "mediatype": file.media_type.split(';').next().unwrap_or(&file.media_type),
+        "mediatype": bare(&file.media_type),
     });
     if extension != "parquet" {
         resource["bytes"] = json!(file.bytes);
@@ -77,6 +77,18 @@ pub fn file_title(contract: &Contract, file: &WrittenFile) -> String {
     format!("{} ({form})", contract.title)
 }
 
+/// The same in English, of a table that has an English title.
+pub fn file_title_en(contract: &Contract, file: &WrittenFile) -> Option<String> {
+    let title = contract.title_en.as_ref()?;
+    let form = match file.content {
+        Content::Csv => return Some(title.clone()),
+        Content::ExcelFr => "CSV for French spreadsheets",
+        Content::Parquet => "Parquet",
+        Content::GeoJson => "GeoJSON",
+    };
+    Some(format!("{title} ({form})"))
+}
+
 fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> Value {
     let (suffix, format) = match file.content {
         Content::Csv => ("", "csv"),
@@ -85,14 +97,13 @@ fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> V
         Content::GeoJson => ("-geojson", "geojson"),
     };
     let title = file_title(contract, file);
-    let media_type = file.media_type.split(';').next().unwrap_or(file.media_type);
     let mut resource = json!({
         "name": format!("{}{suffix}", contract.name),
         "path": file.path,
         "title": title,
         "description": table_description(contract, context),
         "format": format,
-        "mediatype": media_type,
+        "mediatype": bare(file.media_type),
     });
     if file.content != Content::Parquet {
         resource["bytes"] = json!(file.bytes);
@@ -112,6 +123,9 @@ fn resource(contract: &Contract, file: &WrittenFile, context: &Context<'_>) -> V
             "doubleQuote": true,
             "header": true,
         });
+        if let Some(english) = contract.title_en.as_ref().filter(|_| dialect == Dialect::Package) {
+            resource["essaim"] = json!({ "title_en": english });
+        }
         let mut schema = schema_fields(contract, dialect);
         let keys = foreign_keys(contract, context);
         if !keys.is_empty() && dialect == Dialect::Package {

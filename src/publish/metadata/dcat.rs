@@ -12,7 +12,8 @@ use std::io::Read;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use super::{Context, keywords, licence_title, licence_url, schema_path};
+use super::{Context, bare, keywords, licence_address, licence_title, schema_path};
+use crate::config::pipeline::{Period, Theme};
 use crate::id::TableName;
 
 /// Prefix of the European code lists.
@@ -25,6 +26,8 @@ pub struct Distribution {
     pub path: String,
     /// Title for people.
     pub title: String,
+    /// The same in English, when its table has one.
+    pub title_en: Option<String>,
     /// Media type.
     pub media_type: String,
     /// Size in bytes.
@@ -83,6 +86,25 @@ pub fn french(text: &str) -> Value {
     json!({ "@value": text, "@language": "fr" })
 }
 
+/// A title in French, and in English where there is one.
+fn titles(title: &str, english: Option<&str>) -> Value {
+    match english {
+        Some(english) => json!([french(title), { "@value": english, "@language": "en" }]),
+        None => french(title),
+    }
+}
+
+/// The time that the data speak of. Harvesters would fetch a period that is an address.
+fn temporal(period: Period) -> Value {
+    let mut time = json!({ "@type": "dct:PeriodOfTime" });
+    for (key, day) in [("dcat:startDate", period.from), ("dcat:endDate", period.to)] {
+        if let Some(day) = day {
+            time[key] = typed(&day.to_string(), "date");
+        }
+    }
+    time
+}
+
 fn typed(value: &str, kind: &str) -> Value {
     json!({ "@value": value, "@type": format!("xsd:{kind}") })
 }
@@ -98,9 +120,8 @@ fn concept(list: &str, name: &str, label: &str) -> Value {
 }
 
 fn licence(spdx: &str) -> Value {
-    let known = licence_url(spdx).map(str::to_owned);
-    let url = known.unwrap_or_else(|| format!("https://spdx.org/licenses/{spdx}.html"));
-    json!({ "@id": url, "@type": "dct:LicenseDocument", "dct:title": french(licence_title(spdx).unwrap_or(spdx)) })
+    let title = french(licence_title(spdx).unwrap_or(spdx));
+    json!({ "@id": licence_address(spdx), "@type": "dct:LicenseDocument", "dct:title": title })
 }
 
 fn publisher(context: &Context<'_>) -> Value {
@@ -148,13 +169,13 @@ fn sources(context: &Context<'_>) -> String {
 
 fn distribution(context: &Context<'_>, file: &Distribution) -> Value {
     let address = format!("{}{}", context.latest_url, file.path);
-    let media_type = file.media_type.split(';').next().unwrap_or(&file.media_type);
+    let media_type = bare(&file.media_type);
     let ending = file.path.rsplit('.').next().unwrap_or_default();
     let mut distribution = json!({
         "@id": format!("{address}#distribution"),
         "@type": "dcat:Distribution",
         "dct:identifier": file.path,
-        "dct:title": french(&file.title),
+        "dct:title": titles(&file.title, file.title_en.as_deref()),
         "dcat:accessURL": { "@id": context.homepage },
         "dcat:downloadURL": { "@id": address },
         "dct:license": licence(context.licence),
@@ -208,6 +229,13 @@ pub fn dcat(context: &Context<'_>, offer: &Offer<'_>) -> Value {
         "adms:versionNotes": french(&format!("Édition {}.", context.release)),
         "prov:wasGeneratedBy": { "@type": "prov:Activity", "rdfs:label": offer.engine },
     });
+    if !context.themes.is_empty() {
+        let theme = |theme: &Theme| concept("data-theme", theme.code, theme.name);
+        dataset["dcat:theme"] = context.themes.iter().map(theme).collect();
+    }
+    if let Some(period) = context.period {
+        dataset["dct:temporal"] = temporal(period);
+    }
     if let Some(contact) = contact(context) {
         dataset["dcat:contactPoint"] = contact;
     }

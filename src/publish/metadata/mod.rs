@@ -1,9 +1,14 @@
-//! What a release says about itself: Table Schemas, `datapackage.json`, DCAT, licence notice, README.
+//! What a release says about itself: Table Schemas, `datapackage.json`, DCAT, Croissant, CSVW, `CITATION.cff`, licence notice,
+//! README, and the page of its folder.
 //!
 //! Pure functions of a [`Context`]: the same release described at the same `issued` gives the same bytes.
 
+mod citation;
+mod croissant;
+mod csvw;
 mod datapackage;
 mod dcat;
+mod index;
 mod readme;
 mod table_schema;
 
@@ -12,15 +17,20 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use crate::config::pipeline::Publisher;
+use crate::config::pipeline::{Period, Publisher, Theme};
 use crate::contract::Contract;
 use crate::id::{DatasetId, ReleaseId, TableName};
 use crate::publish::format::WrittenFile;
 use crate::release::FileRecord;
 
-pub use crate::config::licence::{licence_text, licence_title, licence_url};
-pub use datapackage::{datapackage, file_title};
+pub use crate::config::licence::{licence_id, licence_text, licence_title, licence_url};
+pub use citation::citation_file;
+pub use croissant::croissant;
+pub use csvw::csvw;
+pub use datapackage::{datapackage, file_title, file_title_en};
 pub use dcat::{Distribution, Offer, dcat, dcat_context, french, sha512};
+pub use index::index;
+pub(super) use index::{told, with_dataset};
 pub use readme::{licence_notice, readme};
 pub use table_schema::table_schema;
 
@@ -41,6 +51,10 @@ pub struct Context<'a> {
     pub synthetic: bool,
     /// Words to find it by.
     pub keywords: &'a [String],
+    /// Data themes that it belongs to.
+    pub themes: &'a [Theme],
+    /// The time that its data speak of.
+    pub period: Option<Period>,
     /// The release.
     pub release: &'a ReleaseId,
     /// When it was issued: RFC 3339, the only clock of a release.
@@ -145,6 +159,13 @@ impl Context<'_> {
         page_url(self.homepage, self.release.as_str())
     }
 
+    /// Who publishes, what, which edition, under which licence, and where it stays.
+    pub fn citation(&self) -> String {
+        let licence = licence_title(self.licence).unwrap_or(self.licence);
+        let (publisher, title) = (&self.publisher.name, self.full_title());
+        format!("{publisher}, « {title} », édition {}, {licence}, {}", self.release, self.page_url())
+    }
+
     /// The day of issue.
     fn day(&self) -> &str {
         self.issued.split('T').next().unwrap_or(self.issued)
@@ -169,6 +190,34 @@ fn keywords(context: &Context<'_>) -> Vec<String> {
         words.push(context.dataset.to_string());
     }
     words
+}
+
+/// An organisation as schema.org has it.
+fn organisation(publisher: &Publisher) -> Value {
+    let mut organisation = json!({ "@type": "Organization", "name": publisher.name });
+    if let Some(url) = &publisher.url {
+        organisation["url"] = json!(url);
+    }
+    if let Some(email) = &publisher.email {
+        organisation["email"] = json!(email);
+    }
+    organisation
+}
+
+/// A period as schema.org has it: two days with `/` between, `..` for an open end.
+fn interval(period: Period) -> String {
+    let day = |day: Option<chrono::NaiveDate>| day.map_or_else(|| "..".to_owned(), |day| day.to_string());
+    format!("{}/{}", day(period.from), day(period.to))
+}
+
+/// The address of the licence, which is one that data.gouv.fr knows where there is one.
+fn licence_address(spdx: &str) -> String {
+    licence_url(spdx).map_or_else(|| format!("https://spdx.org/licenses/{spdx}.html"), str::to_owned)
+}
+
+/// A media type without its parameters.
+fn bare(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or(media_type)
 }
 
 fn licence_entry(spdx: &str) -> Value {

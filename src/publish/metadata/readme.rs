@@ -29,7 +29,7 @@ pub fn readme(context: &Context<'_>, tables: &[TableFiles<'_>], changes: &[Contr
     changes_section(&mut text, changes);
     licence_section(&mut text, context);
     paragraph(&mut text, format_args!("## Citer ces données"));
-    paragraph(&mut text, format_args!("> {}", citation(context)));
+    paragraph(&mut text, format_args!("> {}", context.citation()));
     sources_section(&mut text, context);
     files_section(&mut text, context, tables);
     opening_section(&mut text, context, tables);
@@ -65,7 +65,7 @@ pub fn licence_notice(context: &Context<'_>) -> String {
     if let Some(url) = licence_url(context.licence) {
         paragraph(&mut text, format_args!("Le texte de la licence fait foi : {url}"));
     }
-    paragraph(&mut text, format_args!("Mention de la source :\n{}", citation(context)));
+    paragraph(&mut text, format_args!("Mention de la source :\n{}", context.citation()));
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -79,17 +79,6 @@ fn paragraph(text: &mut String, content: std::fmt::Arguments<'_>) {
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     text.write_fmt(content).expect("a text takes what it is given");
     text.push('\n');
-}
-
-fn citation(context: &Context<'_>) -> String {
-    let licence = licence_title(context.licence).unwrap_or(context.licence);
-    format!(
-        "{}, « {} », édition {}, {licence}, {}",
-        context.publisher.name,
-        context.full_title(),
-        context.release,
-        context.page_url(),
-    )
 }
 
 fn licence_section(text: &mut String, context: &Context<'_>) {
@@ -120,18 +109,23 @@ fn sources_section(text: &mut String, context: &Context<'_>) {
     text.push('\n');
 }
 
+/// What a file of a table is, in a list that names the table.
+pub(super) fn form(content: Content) -> &'static str {
+    match content {
+        Content::Parquet => "Parquet",
+        Content::Csv => "CSV (UTF-8, virgules)",
+        Content::ExcelFr => "CSV pour tableur français (points-virgules, virgules décimales)",
+        Content::GeoJson => "GeoJSON (WGS 84)",
+    }
+}
+
 fn files_section(text: &mut String, context: &Context<'_>, tables: &[TableFiles<'_>]) {
     paragraph(text, format_args!("## Fichiers"));
     line(text, format_args!("| Fichier | Contenu | Lignes | Octets |"));
     line(text, format_args!("|---|---|---:|---:|"));
     for table in tables {
         for file in table.files {
-            let what = match file.content {
-                Content::Parquet => "Parquet",
-                Content::Csv => "CSV (UTF-8, virgules)",
-                Content::ExcelFr => "CSV pour tableur français (points-virgules, virgules décimales)",
-                Content::GeoJson => "GeoJSON (WGS 84)",
-            };
+            let what = form(file.content);
             let title = table.contract.title.replace('|', "\\|");
             line(text, format_args!("| [{0}]({0}) | {title}, {what} | {1} | {2} |", file.path, file.rows, file.bytes));
         }
@@ -145,8 +139,9 @@ fn files_section(text: &mut String, context: &Context<'_>, tables: &[TableFiles<
         text,
         format_args!(
             "Une ligne par observation. Une case vide est une valeur absente. Dans les CSV, les valeurs d'une liste sont \
-             séparées par `|`. Les colonnes sont décrites dans `datapackage.json` et dans le dossier `schemas/`. Pour \
-             vérifier les fichiers téléchargés : `sha256sum -c SHA256SUMS`."
+             séparées par `|`. Les colonnes sont décrites dans `datapackage.json` et dans le dossier `schemas/`, et pour les \
+             outils qui les attendent ailleurs dans `csv-metadata.json` (CSVW) et `croissant.json` (Croissant). \
+             `CITATION.cff` dit comment citer. Pour vérifier les fichiers téléchargés : `sha256sum -c SHA256SUMS`."
         ),
     );
 }

@@ -166,7 +166,8 @@ fn type_options(kind: Kind, dialect: Dialect) -> Vec<(&'static str, Value)> {
     }
 }
 
-fn description(contract: &Contract, column: &Column, dialect: Dialect) -> String {
+/// What a column means, with its unit and, where the format has no other place for them, the labels of its codes.
+pub(super) fn description(contract: &Contract, column: &Column, dialect: Dialect) -> String {
     let mut text = column.description.clone();
     if text.is_empty() {
         text.clone_from(&column.title);
@@ -241,7 +242,7 @@ fn constraints(column: &Column) -> Map<String, Value> {
 }
 
 /// The pattern as it was declared: standards anchor it themselves.
-fn pattern(column: &Column) -> Option<String> {
+pub(super) fn pattern(column: &Column) -> Option<String> {
     match (&column.pattern, column.kind) {
         (_, Kind::Codes | Kind::Texts) => None,
         (Some(regex), _) => {

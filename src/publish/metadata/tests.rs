@@ -12,6 +12,7 @@ use crate::publish::format::Content;
 const STRUCTURES: &str = r#"{
   "title": "Structures",
   "description": "Une ligne par structure",
+  "essaim": {"title_en": "Organisations"},
   "fields": [
     {"name": "id", "title": "Identifiant", "example": "a1", "type": "string",
      "constraints": {"required": true, "pattern": "[a-z][0-9]"}, "essaim": {"visibility": "public"}},
@@ -20,11 +21,12 @@ const STRUCTURES: &str = r#"{
     {"name": "statuts", "title": "Statuts", "type": "list",
      "essaim": {"visibility": "public", "codes": "statut", "multi": true}},
     {"name": "effectif", "title": "Effectif", "type": "integer", "constraints": {"minimum": 0},
-     "essaim": {"visibility": "public", "unit": "personnes"}},
+     "essaim": {"visibility": "public", "unit": "personnes", "title_en": "Staff"}},
     {"name": "part", "title": "Part", "type": "number", "constraints": {"maximum": 0.5}, "essaim": {"visibility": "public"}},
     {"name": "ouvert", "title": "Ouvert", "type": "boolean", "essaim": {"visibility": "public"}},
     {"name": "depuis", "title": "Depuis", "type": "date", "essaim": {"visibility": "public"}},
-    {"name": "code_region", "title": "Région", "type": "string", "essaim": {"visibility": "public"}}
+    {"name": "code_region", "title": "Région", "type": "string", "constraints": {"required": true},
+     "essaim": {"visibility": "public"}}
   ],
   "primaryKey": ["id"],
   "foreignKeys": [
@@ -43,7 +45,7 @@ const REGIONS: &str = r#"{
   "essaim": {"geometry": {"column": "geometrie"}}
 }"#;
 
-fn contract(table: &str, json: &str) -> Contract {
+pub(super) fn contract(table: &str, json: &str) -> Contract {
     let problems = Problems::default();
     let codes = SourceFile::new("seeds/codes/statut.csv", "code,label\nassociation,Association\nscic.1,SCIC\n");
     let list: Arc<CodeList> = CodeList::parse("statut", &codes, &problems).unwrap();
@@ -53,17 +55,17 @@ fn contract(table: &str, json: &str) -> Contract {
 }
 
 /// Everything that a context borrows.
-struct Sample {
+pub(super) struct Sample {
     dataset: DatasetId,
     release: ReleaseId,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     keywords: Vec<String>,
-    structures: Contract,
-    regions: Contract,
+    pub(super) structures: Contract,
+    pub(super) regions: Contract,
 }
 
 impl Sample {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             dataset: "cooperations".parse().unwrap(),
             release: "2026-11-22".parse().unwrap(),
@@ -78,7 +80,7 @@ impl Sample {
         }
     }
 
-    fn context(&self, synthetic: bool) -> Context<'_> {
+    pub(super) fn context(&self, synthetic: bool) -> Context<'_> {
         Context {
             dataset: &self.dataset,
             title: "Coopérations",
@@ -87,6 +89,8 @@ impl Sample {
             licence: "etalab-2.0",
             synthetic,
             keywords: &self.keywords,
+            themes: &[],
+            period: None,
             release: &self.release,
             issued: "2026-11-22T10:00:00+01:00",
             publisher: &self.publisher,
@@ -105,7 +109,7 @@ impl Sample {
     }
 }
 
-fn files(table: &str, contents: &[Content]) -> Vec<WrittenFile> {
+pub(super) fn files(table: &str, contents: &[Content]) -> Vec<WrittenFile> {
     let file = |content: &Content| WrittenFile {
         path: content.file_name(&table.parse().unwrap()),
         content: *content,
@@ -118,8 +122,8 @@ fn files(table: &str, contents: &[Content]) -> Vec<WrittenFile> {
     contents.iter().map(file).collect()
 }
 
-const PLAIN: [Content; 3] = [Content::Parquet, Content::Csv, Content::ExcelFr];
-const PLACED: [Content; 4] = [Content::Parquet, Content::Csv, Content::ExcelFr, Content::GeoJson];
+pub(super) const PLAIN: [Content; 3] = [Content::Parquet, Content::Csv, Content::ExcelFr];
+pub(super) const PLACED: [Content; 4] = [Content::Parquet, Content::Csv, Content::ExcelFr, Content::GeoJson];
 
 fn package(sample: &Sample, synthetic: bool) -> Value {
     let (structures, regions) = (files("structures", &PLAIN), files("regions", &PLACED));
@@ -268,21 +272,25 @@ fn the_readme_has_the_addresses_of_its_release() {
     assert!(text.ends_with("excel-fr.csv\n```\n"), "{text}");
 }
 
-#[test]
-fn files_that_are_no_tables_are_named_too() {
-    let sample = Sample::new();
-    let file = |path: &str, rows| FileRecord {
+/// A file that is no table's.
+pub(super) fn other(path: &str, rows: Option<u64>) -> FileRecord {
+    FileRecord {
         path: path.to_owned(),
         media_type: crate::store::media_type_of(path).to_owned(),
         bytes: 77,
         sha256: Digest::of(b"changes"),
         rows,
-    };
+    }
+}
+
+#[test]
+fn files_that_are_no_tables_are_named_too() {
+    let sample = Sample::new();
     let others = [
-        file("dictionary.csv", None),
-        file("changes.parquet", Some(3)),
-        file("changes.json", None),
-        file("changes.html", None),
+        other("dictionary.csv", None),
+        other("changes.parquet", Some(3)),
+        other("changes.json", None),
+        other("changes.html", None),
     ];
     let context = Context { others: &others, ..sample.context(false) };
     let package = datapackage(&context, &[]);
@@ -307,4 +315,64 @@ fn the_licence_file_names_the_licence_and_the_source() {
     assert!(text.contains("Licence Ouverte / Open Licence 2.0 (etalab-2.0)"));
     assert!(text.contains("https://www.etalab.gouv.fr/licence-ouverte-open-licence"));
     assert!(text.contains("Les Exemples, « Coopérations », édition 2026-11-22"));
+}
+
+fn dcat_of(sample: &Sample, context: &Context<'_>) -> Value {
+    let files = files("structures", &PLAIN);
+    let offered = files.iter().map(|file| Distribution {
+        path: file.path.clone(),
+        title: file_title(&sample.structures, file),
+        title_en: file_title_en(&sample.structures, file),
+        media_type: file.media_type.to_owned(),
+        bytes: file.bytes,
+        sha512: String::new(),
+        schema: None,
+    });
+    let offer = Offer { frequency: "DAILY", bounds: None, engine: "essaim", files: offered.collect() };
+    dcat(context, &offer)["dcat:dataset"][0].clone()
+}
+
+#[test]
+fn a_catalogue_names_the_themes_and_the_time_that_are_declared() {
+    let sample = Sample::new();
+    let plain = dcat_of(&sample, &sample.context(false));
+    assert!(plain.get("dcat:theme").is_none() && plain.get("dct:temporal").is_none(), "{plain}");
+    let themes =
+        [Theme { code: "SOCI", name: "Population et société" }, Theme { code: "REGI", name: "Régions et villes" }];
+    let period = Period { from: chrono::NaiveDate::from_ymd_opt(2024, 1, 17), to: None };
+    let context = Context { themes: &themes, period: Some(period), ..sample.context(false) };
+    let dataset = dcat_of(&sample, &context);
+    let theme = |code: &str, name: &str| {
+        json!({
+            "@id": format!("http://publications.europa.eu/resource/authority/data-theme/{code}"),
+            "@type": "skos:Concept",
+            "skos:prefLabel": {"@value": name, "@language": "fr"},
+        })
+    };
+    let expected = json!([theme("SOCI", "Population et société"), theme("REGI", "Régions et villes")]);
+    assert_eq!(dataset["dcat:theme"], expected);
+    let expected = json!({
+        "@type": "dct:PeriodOfTime",
+        "dcat:startDate": {"@value": "2024-01-17", "@type": "xsd:date"},
+    });
+    assert_eq!(dataset["dct:temporal"], expected);
+}
+
+#[test]
+fn files_of_a_table_with_an_english_title_bear_it_too() {
+    let sample = Sample::new();
+    let dataset = dcat_of(&sample, &sample.context(false));
+    let titles: Vec<&Value> =
+        dataset["dcat:distribution"].as_array().unwrap().iter().map(|f| &f["dct:title"]).collect();
+    let both = |french: &str, english: &str| json!([{"@value": french, "@language": "fr"}, {"@value": english, "@language": "en"}]);
+    let expected = [
+        both("Structures (Parquet)", "Organisations (Parquet)"),
+        both("Structures", "Organisations"),
+        both("Structures (CSV pour tableur français)", "Organisations (CSV for French spreadsheets)"),
+    ];
+    assert_eq!(titles, expected.iter().collect::<Vec<_>>());
+    let package = package(&sample, false);
+    assert_eq!(resource(&package, "structures")["essaim"], json!({"title_en": "Organisations"}));
+    let regions = &files("regions", &PLACED)[1];
+    assert_eq!(file_title_en(&sample.regions, regions), None);
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod changelog;
 mod changes;
+mod described;
 mod erased;
 mod killed;
 mod large;
@@ -181,7 +182,9 @@ fn manifest_and_sums_say_what_is_in_the_release() {
         assert!(files.contains_key(&format!("schemas/{name}.schema.json")));
         assert_eq!(table["rows"], json!(project.csv(SHIPPED, name).len()));
     }
-    for name in ["LICENSE", "README.md", "datapackage.json", "dictionary.csv", "dictionary.html", "gate.json"] {
+    let said = ["CITATION.cff", "LICENSE", "README.md", "catalog.jsonld", "croissant.json", "csv-metadata.json"];
+    let more = ["datapackage.json", "dictionary.csv", "dictionary.html", "gate.json", "index.html"];
+    for name in said.into_iter().chain(more) {
         assert!(files.contains_key(name), "{name} is missing");
     }
     for table in ["structures", "reseaux_implantations", "maillage_regions", "maillage_departements"] {
