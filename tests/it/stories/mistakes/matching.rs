@@ -3,7 +3,6 @@
 use insta::assert_snapshot;
 
 use super::seen;
-use crate::harness::Project;
 use crate::stories::matching::{PIPELINE, project};
 
 /// What is said when a text of a file is another.
