@@ -6,6 +6,7 @@ mod alarm;
 pub mod check;
 pub mod compile;
 mod connector;
+mod crosstab;
 pub mod crs;
 pub mod env;
 mod figure;
