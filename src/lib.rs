@@ -7,7 +7,7 @@
 //! - [`config`], [`engine`]: project files and what they mean; SQL (the only user of DataFusion)
 //! - [`source`]: fetching, and snapshots of what was fetched
 //! - [`normalise`]: from bytes to rows of a contract, nothing lost
-//! - [`territory`], [`survey`]: where a row is; what a questionnaire says
+//! - [`territory`], [`survey`]: where a row is; how often each answer is given
 //! - [`model`], [`draft`]: SQL models, their order and their promises; a project drafted from a file
 //! - [`quality`], [`disclosure`]: checks; confidentiality
 //! - [`release`]: manifest and log, without I/O

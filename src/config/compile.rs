@@ -13,7 +13,8 @@ use super::network::Network;
 use super::pipeline::{DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread};
 use super::table::Lookups;
 use super::{
-    REFERENCE_TABLES, alarm, check, coverage, figure, keys, questionnaire, schedule, source, sql, table, testing,
+    REFERENCE_TABLES, alarm, check, coverage, crosstab, figure, keys, questionnaire, schedule, source, sql, table,
+    testing,
 };
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
@@ -221,6 +222,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         sources: Vec::new(),
         tables: Vec::new(),
         questionnaire: None,
+        crosstabs: Vec::new(),
         models: Vec::new(),
         indicators: scope.contracts.get("indicateurs").cloned(),
         published: Vec::new(),
@@ -254,6 +256,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
     if let Some(fields) = top.table("questionnaire") {
         pipeline.questionnaire = questionnaire::questionnaire(fields, &mut pipeline, scope.problems);
     }
+    crosstab::crosstabs(&top, &mut pipeline, scope.problems);
     check_demo_key(&pipeline, project, &top, scope.problems);
     publish(&top, &mut pipeline, scope);
     keys::check(&pipeline, scope);
@@ -467,6 +470,13 @@ fn is_table(name: &str, pipeline: &Pipeline) -> bool {
 }
 
 fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) {
+    if pipeline.crosstabs.iter().any(|crosstab| crosstab.name.as_str() == name.value) {
+        problems.push(
+            name.problem("pipeline::crosstab", format!("`{}` is a cross-table", name.value), "published here")
+                .help("publish a model that reads it, under a name and a contract of its own"),
+        );
+        return;
+    }
     let tables = pipeline.tables.iter().map(|table| table.name.as_str());
     let models = pipeline.models.iter().map(|model| model.name.as_str());
     let known: Vec<&str> = tables.chain(models).chain(["indicateurs"]).collect();

@@ -7,6 +7,7 @@ pub mod check;
 pub mod compile;
 mod connector;
 mod coverage;
+mod crosstab;
 pub mod crs;
 pub mod env;
 mod figure;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::contract::{Contract, Visibility};
+use crate::contract::{Column, Contract, Visibility};
 use crate::diagnostic::SourceFile;
 use crate::id::{DatasetId, SourceId, TableName};
 
@@ -150,6 +150,36 @@ pub struct Questionnaire {
     pub groupings: Vec<Grouping>,
 }
 
+/// A declared cross-table: how often each option of questions is ticked in each group of rows.
+#[derive(Debug, Clone)]
+pub struct Crosstab {
+    /// Its name in SQL.
+    pub name: TableName,
+    /// Table whose rows are counted.
+    pub table: TableName,
+    /// What that table promises.
+    pub contract: Arc<Contract>,
+    /// Indexes in the contract of the columns whose values make the groups; none is the whole table.
+    pub by: Vec<usize>,
+    /// Indexes in the contract of the closed columns that are counted.
+    pub questions: Vec<usize>,
+}
+
+/// Columns of a cross-table, after those that its rows are grouped by.
+pub const CROSSTAB_COLUMNS: [&str; 6] = ["question", "modalite", "rang", "n", "base", "ensemble"];
+
+impl Crosstab {
+    /// Columns whose values make the groups.
+    pub fn by_columns(&self) -> impl Iterator<Item = &Column> {
+        self.by.iter().map(|at| &self.contract.columns[*at])
+    }
+
+    /// Columns that are counted.
+    pub fn question_columns(&self) -> impl Iterator<Item = &Column> {
+        self.questions.iter().map(|at| &self.contract.columns[*at])
+    }
+}
+
 /// One SELECT that builds one table.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -226,6 +256,8 @@ pub struct Pipeline {
     pub tables: Vec<TableSpec>,
     /// The questionnaire.
     pub questionnaire: Option<Questionnaire>,
+    /// Cross-tables, in the order of the file.
+    pub crosstabs: Vec<Crosstab>,
     /// SQL models, by name.
     pub models: Vec<Model>,
     /// What the table `indicateurs` promises, when the project says so.
@@ -250,6 +282,19 @@ pub struct Pipeline {
     pub tests: Vec<TestCase>,
     /// What is declared and could not be read; empty in a project without mistakes.
     pub unread: Unread,
+}
+
+impl Pipeline {
+    /// Whether the rows of a table are answers of people: that of the questionnaire, and those that ask for consent.
+    pub fn is_survey(&self, table: &TableName) -> bool {
+        let counted = self.questionnaire.as_ref().is_some_and(|questionnaire| questionnaire.table == *table);
+        counted || self.tables.iter().any(|spec| spec.name == *table && spec.consent.is_some())
+    }
+
+    /// Cross-tables of answers of people.
+    pub fn survey_crosstabs(&self) -> impl Iterator<Item = &Crosstab> {
+        self.crosstabs.iter().filter(|crosstab| self.is_survey(&crosstab.table))
+    }
 }
 
 /// Names that are declared with a mistake. Nothing is known behind them, so that nothing about them is reported twice.

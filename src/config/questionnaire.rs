@@ -93,7 +93,8 @@ fn compile(fields: Fields<'_>, pipeline: &Pipeline, whole: &mut bool, problems: 
     Some(compiled)
 }
 
-fn column(name: &Spanned<String>, contract: &Contract, problems: &Problems) -> Option<usize> {
+/// Index of a column of a contract.
+pub(super) fn column(name: &Spanned<String>, contract: &Contract, problems: &Problems) -> Option<usize> {
     let found = contract.columns.iter().position(|column| column.name == name.value);
     if found.is_none() {
         problems.push(
@@ -156,7 +157,8 @@ fn fits(kind: QuestionKind, column: &Column) -> bool {
     })
 }
 
-fn describe(column: &Column) -> &'static str {
+/// What a column holds, in words.
+pub(super) fn describe(column: &Column) -> &'static str {
     match column.kind {
         Kind::Code => "one code of a list",
         Kind::Codes => "several codes of a list",

@@ -19,7 +19,14 @@ const RULE: &str = "design.md section 7";
 /// The table of indicators by group.
 const GROUPINGS: &str = "indicateurs_groupes";
 
-/// Checks every published model of a pipeline.
+/// Tables that break the answers of a survey down by group.
+fn groupings(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
+    let crossed = pipeline.survey_crosstabs().filter(|crosstab| !crosstab.by.is_empty());
+    std::iter::once(GROUPINGS).chain(crossed.map(|crosstab| crosstab.name.as_str()))
+}
+
+/// Checks every published model of a pipeline. A cross-table is followed like a model that counts; one of a survey is a
+/// grouping when it has groups, and aggregates answers when it has none.
 pub fn check(pipeline: &Pipeline, plan: &ModelPlan) -> Vec<Problem> {
     let mut problems = Vec::new();
     for model in &pipeline.models {
@@ -130,10 +137,10 @@ fn check_tables(
     summed: bool,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if reads.contains(GROUPINGS) {
+    for grouping in groupings(pipeline).filter(|grouping| reads.contains(*grouping)) {
         let message = format!("`{model}` publishes a grouping of a survey");
-        let problem = match file.text.find(GROUPINGS) {
-            Some(at) => Problem::at("disclosure::grouping", message, file, at..at + GROUPINGS.len(), "read here"),
+        let problem = match file.text.find(grouping) {
+            Some(at) => Problem::at("disclosure::grouping", message, file, at..at + grouping.len(), "read here"),
             None => Problem::of_file("disclosure::grouping", format!("{message}, by way of another model"), file),
         };
         problems.push(
@@ -145,7 +152,9 @@ fn check_tables(
         let rejects = table.reject_table.as_ref().map(|rejects| rejects.table.as_str());
         [Some(table.name.as_str()), rejects].into_iter().flatten()
     });
-    let aggregates = reads.contains("indicateurs") || answers.into_iter().any(|table| reads.contains(table));
+    let whole = pipeline.survey_crosstabs().filter(|crosstab| crosstab.by.is_empty());
+    let mut counted = whole.map(|crosstab| crosstab.name.as_str()).chain(["indicateurs"]).chain(answers);
+    let aggregates = counted.any(|table| reads.contains(table));
     if aggregates && summed && contract.cell.is_none() {
         problems.push(
             Problem::of_file(
@@ -170,9 +179,19 @@ struct Refusal {
 /// Every reason against publishing a column, each with all ways that lead to it.
 fn refusals(pipeline: &Pipeline, plan: &ModelPlan, model: &Model, column: &Lineage) -> Vec<Problem> {
     let mut ways: BTreeMap<Refusal, Vec<String>> = BTreeMap::new();
-    for origin in &column.origins {
+    // By way of a grouping nothing is published: that is said once, for the whole table.
+    let grouped = |step: &String| {
+        let table = step.split_once('.').map_or(step.as_str(), |(table, _)| table);
+        groupings(pipeline).any(|grouping| grouping == table)
+    };
+    for origin in column.origins.iter().filter(|origin| !origin.path.iter().any(grouped)) {
         if let Some(refusal) = refusal(pipeline, origin) {
-            ways.entry(refusal).or_default().push(origin.path.join(" <- "));
+            let ways = ways.entry(refusal).or_default();
+            let way = origin.path.join(" <- ");
+            // A key of GROUP BY is a value and a choice of rows by one way.
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
         }
     }
     let problem = |(refusal, ways): (Refusal, Vec<String>)| {

@@ -56,6 +56,8 @@ fn not_given(pipeline: &Pipeline, table: &Spanned<String>) -> Problem {
     let models = pipeline.models.iter().filter(|model| model.contract.is_some()).map(|model| model.name.as_str());
     let counted = name.starts_with("indicateurs").then_some(pipeline.questionnaire.as_ref()).flatten();
     let made = from.or_else(|| counted.map(|questionnaire| questionnaire.table.to_string()));
+    let crossed = pipeline.crosstabs.iter().find(|crosstab| crosstab.name.as_str() == name);
+    let made = made.or_else(|| crossed.map(|crosstab| crosstab.table.to_string()));
     let problem = table.problem("pipeline::not_given", format!("`{name}` cannot be given to a test"), "not this table");
     match made {
         Some(table) => problem.help(format!("it is made from `{table}`: give rows of that")),

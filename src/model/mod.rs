@@ -94,6 +94,9 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
         plan.schemas.insert(name.to_string(), Arc::clone(&schema));
         engine.register_empty(&name, schema)?;
     }
+    for crosstab in &pipeline.crosstabs {
+        plan.lineage.insert(crosstab.name.to_string(), reference::lineage(crosstab));
+    }
     // What is declared with a mistake: it exists, and nothing is known of its columns.
     let mut unread: BTreeSet<String> = pipeline.unread.tables.clone();
     known.extend(unread.iter().cloned());

@@ -1,17 +1,21 @@
-//! Tables that every pipeline can read in SQL: the official geography, the code lists, the indicators.
+//! Tables that are there without SQL: the official geography, the code lists, the indicators, the cross-tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::config::pipeline::{Pipeline, REJECT_COLUMNS, RejectTable};
-use crate::contract::CodeList;
+use crate::config::pipeline::{CROSSTAB_COLUMNS, Crosstab, Pipeline, REJECT_COLUMNS, RejectTable};
+use crate::contract::{CodeList, Column};
+use crate::engine::lineage::{How, Origin, TableLineage};
 use crate::id::TableName;
-use crate::survey::indicator_schema;
+use crate::survey::{crosstab_schema, indicator_schema};
 use crate::territory::{Cog, Departement, Kind, Region, Seeds, TerritoryError};
+
+/// Columns of a cross-table that answers are counted in; the others name options of code lists.
+const COUNTS: [&str; 3] = ["n", "base", "ensemble"];
 
 fn table(name: &str) -> TableName {
     name.parse().expect("the names of reference tables follow the rule for tables")
@@ -76,7 +80,35 @@ pub fn schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
         schemas.push((table("indicateurs"), indicator_schema(false)));
         schemas.push((table("indicateurs_groupes"), indicator_schema(true)));
     }
+    schemas.extend(pipeline.crosstabs.iter().map(|crosstab| (crosstab.name.clone(), crosstab_schema(crosstab))));
     schemas
+}
+
+/// Where the columns of a cross-table come from: it is what `count` and `GROUP BY` would make of the table. It stands for
+/// itself among the tables that are read, so that it can be told from a model that reads the table.
+pub(super) fn lineage(crosstab: &Crosstab) -> TableLineage {
+    let by: Vec<&Column> = crosstab.by_columns().collect();
+    let counted: Vec<&Column> = crosstab.question_columns().chain(crosstab.by_columns()).collect();
+    let count = How::Aggregated("count".to_owned());
+    let groups = by.iter().map(|column| (column.name.clone(), origins(crosstab, &column.name, &[column], &How::Raw)));
+    let numbers = CROSSTAB_COLUMNS.iter().map(|name| {
+        let from = if COUNTS.contains(name) { counted.as_slice() } else { &[] };
+        ((*name).to_owned(), origins(crosstab, name, from, &count))
+    });
+    let columns = groups.chain(numbers).collect();
+    let rows = origins(crosstab, "*", &by, &How::Predicate);
+    TableLineage::new(crosstab.name.as_str(), columns, rows, BTreeSet::from([crosstab.name.to_string()]))
+}
+
+/// Columns of the counted table as origins of a column of the cross-table.
+fn origins(crosstab: &Crosstab, column: &str, from: &[&Column], how: &How) -> BTreeSet<Origin> {
+    let origin = |from: &&Column| Origin {
+        table: crosstab.table.to_string(),
+        column: from.name.clone(),
+        how: how.clone(),
+        path: vec![format!("{}.{column}", crosstab.name), format!("{}.{}", crosstab.table, from.name)],
+    };
+    from.iter().map(origin).collect()
 }
 
 fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {

@@ -1,4 +1,4 @@
-//! From intermediate tables to published ones: reference tables, indicators, models, protected cells.
+//! From intermediate tables to published ones: reference tables, counts, models, protected cells.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::engine::{Engine, SinkError};
 use crate::id::TableName;
 use crate::model::reference::reject_schema;
 use crate::model::{ModelPlan, reference};
-use crate::survey::{Counter, indicator_schema, whole_sample};
+use crate::survey::{Counter, MOST_ROWS};
 use crate::territory::{Cog, Seeds, TerritoryError};
 
 /// A table that is ready to be published: its rows sorted by key, its cells protected.
@@ -40,6 +40,9 @@ pub(super) struct Builder<'a> {
     pub(super) engine: &'a Engine,
     pub(super) folder: &'a Path,
 }
+
+/// Tables of the questionnaire, as [`Counter::indicators`] gives them.
+const INDICATORS: [&str; 2] = ["indicateurs", "indicateurs_groupes"];
 
 fn arrow_error(table: &TableName) -> impl Fn(arrow::error::ArrowError) -> RunError + '_ {
     move |source| RunError::Arrow { table: table.clone(), source }
@@ -99,22 +102,29 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Counts the questionnaire and makes the indicators known to SQL.
-    pub(super) fn indicators(&self, staged: &[Staged]) -> Result<(), RunError> {
-        let Some(questionnaire) = &self.pipeline.questionnaire else { return Ok(()) };
-        let spec = self.pipeline.tables.iter().find(|table| table.name == questionnaire.table);
-        let table = staged.iter().find(|table| table.name == questionnaire.table);
-        let (Some(spec), Some(table)) = (spec, table) else { return Ok(()) };
-        let mut counter = Counter::new(questionnaire, &spec.contract);
-        let columns = counter.columns();
-        for batch in scratch::read(&table.path, Some(&columns))? {
-            counter.take(&batch.map_err(arrow_error(&spec.name))?);
-        }
-        for (name, batch) in [("indicateurs", whole_sample(&counter)), ("indicateurs_groupes", counter.grouped())] {
-            let name: TableName = name.parse().expect("the names of reference tables follow the rule for tables");
-            let batch = batch.map_err(arrow_error(&name))?;
-            debug_assert_eq!(batch.schema(), indicator_schema(name.as_str() != "indicateurs"));
-            self.register(&name, batch)?;
+    /// Counts the questionnaire and the cross-tables, each table in one pass, and makes the counts known to SQL.
+    pub(super) fn counts(&self, staged: &[Staged]) -> Result<(), RunError> {
+        for spec in &self.pipeline.tables {
+            let Some(table) = staged.iter().find(|table| table.name == spec.name) else { continue };
+            let questionnaire = self.pipeline.questionnaire.as_ref().filter(|asked| asked.table == spec.name);
+            let crosstabs: Vec<_> = self.pipeline.crosstabs.iter().filter(|cross| cross.table == spec.name).collect();
+            if questionnaire.is_none() && crosstabs.is_empty() {
+                continue;
+            }
+            let mut counter = Counter::new(&spec.contract, questionnaire, crosstabs);
+            for batch in scratch::read(&table.path, Some(&counter.columns()))? {
+                counter.take(&batch.map_err(arrow_error(&spec.name))?);
+                if let Some(crosstab) = counter.outgrown() {
+                    return Err(RunError::Crosstab { table: crosstab.clone(), most: MOST_ROWS });
+                }
+            }
+            for (name, batch) in INDICATORS.into_iter().zip(counter.indicators().into_iter().flatten()) {
+                let name: TableName = name.parse().expect("the names of reference tables follow the rule for tables");
+                self.register(&name, batch.map_err(arrow_error(&name))?)?;
+            }
+            for (name, batch) in counter.crosstabs() {
+                self.register(name, batch.map_err(arrow_error(name))?)?;
+            }
         }
         Ok(())
     }

@@ -255,7 +255,7 @@ impl Changelog<'_> {
         let builder = Builder { pipeline: job.pipeline, engine: &engine, folder };
         builder.reference(&made.cog, &made.seeds)?;
         builder.tables(&staged).await?;
-        builder.indicators(&staged)?;
+        builder.counts(&staged)?;
         let mut models = builder.models(job.plan).await?;
         for name in job.pipeline.published.iter().filter(|name| tables.iter().any(|table| table == name.as_str())) {
             let Some(contract) = assemble::contract(job.pipeline, name) else { continue };

@@ -77,7 +77,9 @@ fn tables(job: Job<'_>, check: &Check) -> String {
 fn tells_of_respondents(job: Job<'_>, check: &Check) -> bool {
     let Some(lineage) = job.plan.check(check.name.as_str()) else { return true };
     let survey = job.pipeline.questionnaire.as_ref().map(|questionnaire| questionnaire.table.as_str());
-    let counted = |table: &String| table.starts_with("indicateurs") || Some(table.as_str()) == survey;
+    let crossed = |table: &str| job.pipeline.survey_crosstabs().any(|crosstab| crosstab.name.as_str() == table);
+    let counted =
+        |table: &String| table.starts_with("indicateurs") || Some(table.as_str()) == survey || crossed(table.as_str());
     let hidden = |table: &str, column: &str| {
         let spec = job.pipeline.tables.iter().find(|spec| spec.name.as_str() == table);
         let column = spec.and_then(|spec| spec.contract.column(column));

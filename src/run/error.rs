@@ -187,6 +187,16 @@ pub enum RunError {
         /// Why.
         source: arrow::error::ArrowError,
     },
+    /// A cross-table does not fit into memory.
+    #[error(
+        "cross-table `{table}` has more than {most} rows: group by a column with fewer values, or count fewer questions"
+    )]
+    Crosstab {
+        /// The cross-table.
+        table: TableName,
+        /// Most rows that it may have.
+        most: usize,
+    },
     /// The files of a table cannot be written.
     #[error("cannot write the files of table `{table}`")]
     Format {
@@ -333,6 +343,7 @@ impl RunError {
             | Self::Plan { .. }
             | Self::EngineStart(_)
             | Self::Arrow { .. }
+            | Self::Crosstab { .. }
             | Self::Format { .. }
             | Self::Figure { .. }
             | Self::Sample { .. }

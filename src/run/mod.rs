@@ -419,7 +419,7 @@ async fn make<'a>(
     let builder = Builder { pipeline: job.pipeline, engine: &engine, folder };
     builder.reference(cog, seeds)?;
     builder.tables(&intake.staged).await?;
-    builder.indicators(&intake.staged)?;
+    builder.counts(&intake.staged)?;
     let models = builder.models(job.plan).await?;
     progress.step("write", "Writing and checking files");
     assemble::assemble(job, options, &builder, models, intake, seeds, progress).await

@@ -101,7 +101,7 @@ async fn run(project: &Project, builder: &Builder<'_>, plan: &ModelPlan, case: &
         mistakes.extend(stage.mistakes);
     }
     builder.tables(&staged).await?;
-    builder.indicators(&staged)?;
+    builder.counts(&staged)?;
     for model in &pipeline.models {
         if let (Some(rows), Some(contract)) =
             (given(model.name.as_str()), given_contract(pipeline, model.name.as_str()))

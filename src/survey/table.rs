@@ -6,15 +6,8 @@ use arrow::array::{ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringBu
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::indicators::{Group, Survey};
 use super::interval::wilson;
-use super::{Counter, Group};
-
-/// Which groups a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Groups {
-    Whole,
-    Grouped,
-}
 
 /// Schema of `indicateurs`; `indicateurs_groupes` has `groupement` and `groupe` before it.
 pub fn indicator_schema(grouped: bool) -> SchemaRef {
@@ -41,18 +34,6 @@ pub fn indicator_schema(grouped: bool) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The table of the whole sample, by question in the order of the questionnaire and option in that of its list.
-pub fn whole_sample(counter: &Counter<'_>) -> Result<RecordBatch, ArrowError> {
-    table(counter, Groups::Whole)
-}
-
-impl Counter<'_> {
-    /// The table of the groupings. It is never published.
-    pub fn grouped(&self) -> Result<RecordBatch, ArrowError> {
-        table(self, Groups::Grouped)
-    }
-}
-
 #[derive(Debug, Default)]
 struct Columns {
     texts: [StringBuilder; 7],
@@ -61,14 +42,13 @@ struct Columns {
     shares: [Float64Builder; 4],
 }
 
-fn table(counter: &Counter<'_>, groups: Groups) -> Result<RecordBatch, ArrowError> {
+/// The table of the whole sample, or of the groups by grouping and value.
+pub(super) fn table(survey: &Survey<'_>, grouped: bool) -> Result<RecordBatch, ArrowError> {
     let mut columns = Columns::default();
-    for group in counter.groups() {
-        if group.grouping.is_none() == (groups == Groups::Whole) {
-            append(&mut columns, counter, group);
-        }
+    let groups = if grouped { survey.groups() } else { vec![survey.whole()] };
+    for group in &groups {
+        append(&mut columns, survey, group);
     }
-    let grouped = groups == Groups::Grouped;
     let [grouping, value, question, question_label, code, label, label_en] = &mut columns.texts;
     let mut arrays: Vec<ArrayRef> = Vec::new();
     if grouped {
@@ -94,14 +74,14 @@ fn share(n: u64, base: u64) -> Option<f64> {
     (base > 0).then(|| n as f64 / base as f64)
 }
 
-fn append(columns: &mut Columns, counter: &Counter<'_>, group: &Group) {
-    for ((question, column), counts) in counter.questions().zip(&group.questions) {
+fn append(columns: &mut Columns, survey: &Survey<'_>, group: &Group<'_>) {
+    for ((question, column), counts) in survey.questions().zip(&group.questions) {
         let (base, mentions) = (counts.base(question.base), counts.mentions());
         let codes = column.codes.iter().flat_map(|list| list.codes.iter());
         for (rank, (code, n)) in codes.zip(&counts.options).enumerate() {
             let texts = [
-                group.grouping.as_deref().unwrap_or(""),
-                &group.value,
+                group.grouping.unwrap_or(""),
+                group.value,
                 &column.name,
                 &column.title,
                 &code.code,
@@ -113,7 +93,7 @@ fn append(columns: &mut Columns, counter: &Counter<'_>, group: &Group) {
             }
             columns.rank.append_value(i64::try_from(rank + 1).unwrap_or(i64::MAX));
             let whole = group.grouping.is_none();
-            let population = counter.population().filter(|_| whole);
+            let population = survey.population().filter(|_| whole);
             let interval = population.and_then(|population| wilson(*n, base, population));
             let numbers = [*n, base, mentions, counts.silent(question.base)];
             for (builder, number) in columns.counts.iter_mut().zip(numbers) {

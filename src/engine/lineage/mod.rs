@@ -69,8 +69,8 @@ pub struct TableLineage {
 }
 
 impl TableLineage {
-    /// From the origins of each column's values, and of the choice of rows.
-    fn new(
+    /// From the origins of each column's values, and of the choice of rows, whose ways start at `<table>.*`.
+    pub fn new(
         table: &str,
         columns: Vec<(String, BTreeSet<Origin>)>,
         rows: BTreeSet<Origin>,

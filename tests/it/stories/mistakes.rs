@@ -1,6 +1,7 @@
 //! What a person sees who made a mistake in a project file. Every snapshot is exit code, stdout and stderr.
 
 mod checks;
+mod crosstab;
 mod disclosure;
 mod files;
 mod gate;

@@ -5,6 +5,7 @@ mod checks;
 mod command_line;
 mod confidentiality;
 mod connectors;
+mod crosstab;
 mod drift;
 mod gate;
 mod independence;
