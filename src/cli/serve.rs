@@ -15,7 +15,7 @@ use super::run::now;
 use super::schedule::{LEFT, Pulse, keep, keeper};
 use super::wire::WireArguments;
 use crate::schedule::Keeper;
-use crate::serve::http::published::Published;
+use crate::serve::published::Published;
 use crate::serve::sql::{SqlService, router as sql_router};
 use crate::serve::{AccessLog, Health, Limits, Parts, Server};
 

@@ -4,28 +4,19 @@
 //! Only what reads is let through, by a list of what is allowed: a statement of a kind that nobody thought of is
 //! refused. What a row may weigh is told from the plan: see [`width`](super::width).
 
-use std::ops::ControlFlow;
+mod shape;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, GroupByWithModifier, Query, Select, Statement as SqlStatement, TableFactor, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 
+use self::shape::{COLUMNS, DEPTH, Excess, GROUPINGS, NESTED_WITH, RELATIONS, Shape};
 use crate::diagnostic::{Problem, SourceFile};
 use crate::engine::locate::Names;
-use crate::engine::statement::{is_select, looked_up};
 
-/// Most tables in a statement, those in a WITH counted as often as they are read: they are planned as often.
-const RELATIONS: u64 = 200;
-/// Most WITH inside WITH.
-const NESTED_WITH: usize = 8;
-/// Most operations inside operations.
-const DEPTH: usize = 400;
-/// Most groupings that one SELECT stands for.
-const GROUPINGS: u64 = 256;
 /// Rows that are worked on at a time: with the width of a row it bounds what functions make in one go.
 pub(super) const BATCH_ROWS: usize = 2048;
 /// Settings, which no reader needs.
@@ -79,6 +70,10 @@ pub(super) fn check(statement: &Statement, file: &Arc<SourceFile>) -> Option<Pro
             &format!("more than {RELATIONS} tables are read, those of a WITH counted each time it is read"),
             "join fewer tables",
         ),
+        Err(Excess::Columns) => refused(
+            &format!("more than {COLUMNS} columns are selected, those of a WITH counted each time it is read"),
+            "name the columns that are needed",
+        ),
         Err(Excess::Groupings) => {
             refused(&format!("GROUP BY stands for more than {GROUPINGS} groupings"), "group by fewer columns at a time")
         }
@@ -114,118 +109,6 @@ pub(super) fn settings(names: &Names) -> Vec<Problem> {
         table.problem("sql::refused", "settings are neither shown nor changed here", "not here").help("see the docs")
     };
     told.map(problem).collect()
-}
-
-/// What a statement has too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Excess {
-    NotSelect,
-    Depth,
-    With,
-    Relations,
-    Groupings,
-}
-
-/// Counts what a query would be planned as.
-#[derive(Default)]
-struct Shape {
-    /// Names of WITH in scope, and how many tables each stands for.
-    ctes: Vec<(String, u64)>,
-    relations: u64,
-    depth: usize,
-    with: usize,
-}
-
-impl Shape {
-    fn of(query: &Query) -> Result<(), Excess> {
-        match query.visit(&mut Self::default()) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(excess) => Err(excess),
-        }
-    }
-
-    fn count(&mut self, relations: u64) -> ControlFlow<Excess> {
-        self.relations = self.relations.saturating_add(relations);
-        if self.relations > RELATIONS { ControlFlow::Break(Excess::Relations) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl Visitor for Shape {
-    type Break = Excess;
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Excess> {
-        if !is_select(&query.body) {
-            return ControlFlow::Break(Excess::NotSelect);
-        }
-        let Some(with) = &query.with else { return ControlFlow::Continue(()) };
-        self.with += 1;
-        if self.with > NESTED_WITH {
-            return ControlFlow::Break(Excess::With);
-        }
-        for cte in &with.cte_tables {
-            let mut inner = Self { ctes: self.ctes.clone(), relations: 0, depth: self.depth, with: self.with };
-            cte.visit(&mut inner)?;
-            self.ctes.push((looked_up(&cte.alias.name), inner.relations));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Excess> {
-        if let Some(with) = &query.with {
-            self.with -= 1;
-            self.ctes.truncate(self.ctes.len() - with.cte_tables.len());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Excess> {
-        if groupings(&select.group_by) > GROUPINGS {
-            return ControlFlow::Break(Excess::Groupings);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Excess> {
-        let TableFactor::Table { name, .. } = factor else { return ControlFlow::Continue(()) };
-        let name = match name.0.as_slice() {
-            [only] => only.as_ident().map(looked_up),
-            _ => None,
-        };
-        let cte = self.ctes.iter().rev().find(|(cte, _)| Some(cte) == name.as_ref());
-        let relations = cte.map_or(1, |(_, relations)| (*relations).max(1));
-        self.count(relations)
-    }
-
-    fn pre_visit_expr(&mut self, _: &Expr) -> ControlFlow<Excess> {
-        self.depth += 1;
-        if self.depth > DEPTH { ControlFlow::Break(Excess::Depth) } else { ControlFlow::Continue(()) }
-    }
-
-    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<Excess> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-}
-
-/// How many groupings a GROUP BY stands for.
-fn groupings(group_by: &GroupByExpr) -> u64 {
-    let all = |n: usize| 1_u64.checked_shl(u32::try_from(n).unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
-    let (expressions, modifiers) = match group_by {
-        GroupByExpr::All(modifiers) => (&[][..], modifiers),
-        GroupByExpr::Expressions(expressions, modifiers) => (expressions.as_slice(), modifiers),
-    };
-    let of_expression = |expression: &Expr| match expression {
-        Expr::Cube(sets) => all(sets.len()),
-        Expr::Rollup(sets) => sets.len() as u64 + 1,
-        Expr::GroupingSets(sets) => sets.len() as u64,
-        _ => 1,
-    };
-    let of_modifier = |modifier: &GroupByWithModifier| match modifier {
-        GroupByWithModifier::Cube => all(expressions.len()),
-        _ => expressions.len() as u64 + 1,
-    };
-    let counts = expressions.iter().map(of_expression).chain(modifiers.iter().map(of_modifier));
-    counts.fold(1, u64::saturating_mul)
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub use error::{EngineError, Fault, QueryError, SinkError};
 pub use execute::{BATCH_ROWS, Sink};
 pub use guard::Bounds;
 pub use library::{Library, Missing};
+pub use meter::weight;
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
 pub use tables::{ReleaseTable, StoreHandle};

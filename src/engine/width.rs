@@ -6,21 +6,30 @@
 //! [`ROW`] for a row is refused before anything is folded or run. Columns of tables are taken for [`NOMINAL`] bytes:
 //! the estimate bounds how much a query can *grow* what it reads.
 
+mod fixed;
+
 use arrow::array::Array as _;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue, plan_datafusion_err};
 use datafusion::logical_expr::expr::{HigherOrderFunction, ScalarFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan, Operator};
 
+use self::fixed::{fixed, laid_out};
 use crate::engine::plan::input_schema;
 
 /// Most bytes that are computed for a row, all steps of its expressions taken together.
-const ROW: u64 = 32 << 10;
+pub(super) const ROW: u64 = 32 << 10;
 /// A text or list of a table.
 const NOMINAL: u64 = 256;
+/// What a window may compute before it gives it to many rows.
+const COMPUTED: u64 = 2 * NOMINAL;
 /// A number, a date, a flag.
 const FIXED: u64 = 16;
+/// Aggregates that gather all values of a group.
+pub(super) const GATHERING: [&str; 2] = ["array_agg", "string_agg"];
+/// What a pattern of a date grows to at most: `%+` gives 35 characters.
+const DATE: u64 = 18;
 /// Longest regular expression.
 const PATTERN: usize = 1000;
 /// Most repetitions that the counts of a regular expression multiply to.
@@ -131,9 +140,22 @@ impl Walk {
                 let widest = self.children(expr, inputs, plan)?.into_iter().max().unwrap_or(0);
                 Ok(aggregated(call.func.name(), widest))
             }
+            Expr::WindowFunction(call) if GATHERING.contains(&call.fun.name()) => {
+                let name = call.fun.name();
+                Err(plan_datafusion_err!("`{name}` OVER a window would give all rows to every row"))
+            }
             Expr::WindowFunction(call) => {
                 let widest = self.children(expr, inputs, plan)?.into_iter().max().unwrap_or(0);
-                Ok(aggregated(call.fun.name(), widest))
+                let width = aggregated(call.fun.name(), widest);
+                // What a window gives to many rows is counted by the columns that it reads.
+                let read = call.params.args.iter().all(|arg| matches!(arg, Expr::Column(_) | Expr::Literal(..)));
+                if width > COMPUTED && !read {
+                    let name = call.fun.name();
+                    return Err(plan_datafusion_err!(
+                        "`{name}` OVER a window takes a column, not a text that is computed"
+                    ));
+                }
+                Ok(width)
             }
             Expr::ScalarSubquery(subquery) => {
                 Ok(self.subquery(&subquery.subquery, inputs)?.first().copied().unwrap_or(NOMINAL))
@@ -177,7 +199,7 @@ impl Walk {
         let width = self.expr(value, inputs, plan)?;
         match fixed(to) {
             Some(width) => self.spend(width),
-            None => self.spend(width.max(FIXED)),
+            None => self.spend(width.max(FIXED).saturating_add(reserved(to, [value], width))),
         }
     }
 
@@ -216,14 +238,13 @@ impl Walk {
             "levenshtein" => of(0).saturating_mul(of(1)) / FIXED,
             "encode" => sum.saturating_mul(2),
             "string_to_array" => sum.saturating_mul(5),
+            "to_char" => of(1).saturating_mul(DATE).saturating_add(FIXED),
             _ => sum,
         };
         // Quadratic work is bounded like width, whatever the type of its result.
-        let fixed = match name {
-            "levenshtein" => None,
-            _ => call.type_of(inputs, plan).as_ref().and_then(fixed),
-        };
-        self.spend(fixed.unwrap_or(width))
+        let kind = if name == "levenshtein" { None } else { call.type_of(inputs, plan) };
+        let Some(kind) = kind else { return self.spend(width) };
+        self.spend(fixed(&kind).unwrap_or_else(|| width.saturating_add(reserved(&kind, &call.args, sum))))
     }
 
     /// Functions that call a lambda for every element of a list.
@@ -273,6 +294,10 @@ fn outputs(plan: &LogicalPlan, inputs: &[Input], expressions: &[u64]) -> Vec<u64
     match (plan, inputs) {
         (LogicalPlan::TableScan(_), _) => same(NOMINAL).collect(),
         (LogicalPlan::Projection(_), _) => expressions.to_vec(),
+        // What it compares comes first, then what it gives, then what it sorts by.
+        (LogicalPlan::Distinct(Distinct::On(on)), _) => {
+            expressions.iter().skip(on.on_expr.len()).take(on.select_expr.len()).copied().collect()
+        }
         (LogicalPlan::Aggregate(_) | LogicalPlan::Values(_), _) => {
             same(expressions.iter().copied().max().unwrap_or(NOMINAL)).collect()
         }
@@ -297,25 +322,45 @@ fn width_of(column: &Column, inputs: &[Input]) -> Option<u64> {
     inputs.iter().find_map(|(schema, widths)| widths.get(schema.maybe_index_of_column(column)?).copied())
 }
 
-/// Width of a type whose values all have the same.
-fn fixed(data_type: &DataType) -> Option<u64> {
-    let length = |n: i32| u64::try_from(n).unwrap_or(0);
-    match data_type {
-        DataType::Null | DataType::Boolean => Some(1),
-        DataType::FixedSizeBinary(n) => Some(length(*n)),
-        DataType::FixedSizeList(item, n) => Some(length(*n).saturating_mul(fixed(item.data_type()).unwrap_or(NOMINAL))),
-        DataType::Struct(fields) => {
-            fields.iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(fixed(field.data_type())?)))
-        }
-        other => other.primitive_width().map(|_| FIXED),
-    }
-}
-
 fn literal(value: &ScalarValue) -> u64 {
     match (value.try_as_str(), value) {
         (Some(text), _) => text.map_or(1, str::len) as u64,
-        (None, ScalarValue::List(list)) => list.get_array_memory_size() as u64,
-        (None, other) => fixed(&other.data_type()).unwrap_or(other.size() as u64),
+        // Values that are all null take no memory here.
+        (None, ScalarValue::List(list)) => list.get_array_memory_size().max(list.values().len()) as u64,
+        (None, other) => {
+            let kind = other.data_type();
+            fixed(&kind).unwrap_or((other.size() as u64).max(laid_out(&kind)))
+        }
+    }
+}
+
+/// Bytes that values of a type reserve whatever is in them, made of expressions of a width taken together.
+fn reserved<'a>(kind: &DataType, made_of: impl IntoIterator<Item = &'a Expr>, width: u64) -> u64 {
+    let each = laid_out(kind);
+    if each == 0 {
+        return 0;
+    }
+    // A list that is written out has an item for each part of it, one that is computed as many as it has bytes.
+    let mut parts = 0_u64;
+    for expr in made_of {
+        let counted = expr.apply(|_| {
+            parts += 1;
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if counted.is_err() {
+            return u64::MAX;
+        }
+    }
+    each.saturating_mul(parts.max(width))
+}
+
+/// Whether it is a parameter that is not bound yet: it is judged once it is.
+fn unbound(expr: &Expr) -> bool {
+    match expr {
+        Expr::Placeholder(_) => true,
+        Expr::Alias(alias) => unbound(&alias.expr),
+        Expr::Cast(cast) => unbound(&cast.expr),
+        _ => false,
     }
 }
 
@@ -334,6 +379,9 @@ fn text(expr: &Expr) -> Option<&str> {
 }
 
 fn number(expr: &Expr) -> Option<u64> {
+    if unbound(expr) {
+        return Some(1);
+    }
     match bare(expr)?.cast_to(&DataType::Int64).ok()? {
         ScalarValue::Int64(number) => Some(u64::try_from(number.unwrap_or(0)).unwrap_or(0)),
         _ => None,
@@ -351,7 +399,7 @@ fn elements(list: Option<&Expr>, width: u64) -> u64 {
 /// Aggregates and windows: what gathers rows may be as wide as a row may be, half of it spent.
 fn aggregated(name: &str, widest: u64) -> u64 {
     match name {
-        "array_agg" | "string_agg" => ROW / 2,
+        name if GATHERING.contains(&name) => ROW / 2,
         "count" | "sum" | "avg" | "row_number" | "rank" | "dense_rank" | "ntile" | "percent_rank" | "cume_dist" => {
             FIXED
         }
@@ -365,6 +413,9 @@ fn is_match(op: Operator) -> bool {
 
 /// Refuses a regular expression that is computed, or that stands for a machine of too many states.
 fn pattern(expr: &Expr) -> Result<(), DataFusionError> {
+    if unbound(expr) {
+        return Ok(());
+    }
     let Some(value) = bare(expr) else {
         return Err(plan_datafusion_err!("a regular expression must be written out, not computed"));
     };

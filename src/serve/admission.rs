@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections and lets in no more than there is room for.
@@ -59,8 +59,7 @@ impl Admission {
 
     /// Takes a place for an address.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, Crowded> {
-        // An address of the old kind is the same in its new writing.
-        let address = address.to_canonical();
+        let address = network(address);
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let own = inside.by_address.get(&address).copied().unwrap_or_default();
         let full = inside.count >= self.most;
@@ -98,6 +97,17 @@ impl Drop for Told {
     }
 }
 
+/// Who counts as one client: an address, or the network of one that can choose among many.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +125,15 @@ mod tests {
         assert!(matches!(admission.admit(other), Err(Crowded::Outside)));
         drop((first, waiting));
         assert!(admission.admit(one).is_ok());
+    }
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        let client = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(network(client("2001:db8:1:2:3::4")), network(client("2001:db8:1:2:ffff::9")));
+        assert_ne!(network(client("2001:db8:1:2::1")), network(client("2001:db8:1:3::1")));
+        assert_eq!(network(client("::ffff:192.0.2.7")), client("192.0.2.7"));
+        let admission = Admission::new(3, 1);
+        let _first = admission.admit(client("2001:db8:1:2::1")).unwrap();
+        assert!(matches!(admission.admit(client("2001:db8:1:2::2")), Err(Crowded::Address(1, _))));
     }
 }

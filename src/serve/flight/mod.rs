@@ -2,6 +2,7 @@
 //!
 //! What comes back from a client is judged again: a ticket holds the SQL, not a right to its rows.
 
+mod bound;
 mod columns;
 mod health;
 mod incoming;
@@ -37,8 +38,12 @@ pub struct Limits {
     pub requests: u32,
     /// Bytes of a message that comes in.
     pub message: usize,
+    /// Bytes of the values that are bound to a statement.
+    pub values: usize,
     /// Time in which the values of a statement have to come.
     pub patience: Duration,
+    /// Age at which a connection is asked to end; its client makes another one.
+    pub age: Duration,
     /// Prepared statements in all.
     pub statements: usize,
     /// Prepared statements of one address; the one that was not used for longest makes room.
@@ -54,7 +59,9 @@ impl Default for Limits {
             per_address: 20,
             requests: 32,
             message: 1 << 20,
+            values: 64 << 10,
             patience: Duration::from_secs(30),
+            age: Duration::from_mins(10),
             statements: 2048,
             statements_per_address: 128,
             forgotten: Duration::from_mins(30),
@@ -106,6 +113,9 @@ impl Flight {
     ) -> Result<Self, FlightError> {
         let mut server = Server::builder()
             .max_concurrent_streams(limits.requests)
+            // A client that is silent answers pings for ever. A statement that is under way is let come to its end.
+            .max_connection_age(limits.age)
+            .max_connection_age_grace(service.limits().timeout + limits.patience)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(16 * 1024);

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::IpcWriteOptions;
-use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
 use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
@@ -21,12 +20,13 @@ use arrow_flight::{
     Action, FlightDescriptor, FlightEndpoint, FlightInfo, HandshakeRequest, HandshakeResponse, IpcMessage, SchemaAsIpc,
     Ticket,
 };
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, stream};
 use prost::Message as _;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Limits;
+use super::bound::bound;
 use super::columns::plain_schema;
 use super::metadata::{foreign_keys, primary_keys, server, types};
 use super::prepared::Statements;
@@ -102,33 +102,6 @@ fn written(schema: &Schema) -> Result<bytes::Bytes, Status> {
     written.map(|IpcMessage(bytes)| bytes).map_err(internal)
 }
 
-/// The values of the one row that a client binds, in the types that the engine takes.
-async fn bound(stream: PeekableFlightDataStream, prepared: &Prepared) -> Result<Vec<ScalarValue>, Status> {
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(stream.map_err(FlightError::from));
-    let mut values: Option<Vec<ScalarValue>> = None;
-    while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(|error| Status::invalid_argument(format!("the values cannot be read: {error}")))?;
-        if batch.num_rows() == 0 {
-            continue;
-        }
-        if batch.num_rows() > 1 || values.is_some() {
-            return Err(Status::invalid_argument("one row of values is bound at a time"));
-        }
-        let wrong =
-            |error: &dyn std::fmt::Display| Status::invalid_argument(format!("a value cannot be read: {error}"));
-        let mut row = Vec::with_capacity(batch.num_columns());
-        for (index, column) in batch.columns().iter().enumerate() {
-            let value = ScalarValue::try_from_array(column, 0).map_err(|error| wrong(&error))?;
-            row.push(match prepared.parameters().get(index) {
-                Some(Some(kind)) if *kind != value.data_type() => value.cast_to(kind).map_err(|error| wrong(&error))?,
-                _ => value,
-            });
-        }
-        values = Some(row);
-    }
-    Ok(values.unwrap_or_default())
-}
-
 #[tonic::async_trait]
 impl FlightSqlService for Service {
     type FlightService = Self;
@@ -194,7 +167,10 @@ impl FlightSqlService for Service {
     ) -> Result<DoPutPreparedStatementResult, Status> {
         let handle = query.prepared_statement_handle;
         let kept = self.statements.find(&handle)?;
-        let values = tokio::time::timeout(self.limits.patience, bound(request.into_inner(), &kept.prepared));
+        let values = tokio::time::timeout(
+            self.limits.patience,
+            bound(request.into_inner(), kept.prepared.parameters(), self.limits.values),
+        );
         let values =
             values.await.ok().ok_or_else(|| Status::deadline_exceeded("the values did not come in time"))??;
         self.statements.bind(&handle, values)?;

@@ -19,12 +19,20 @@ use super::policy;
 use super::told::{Class, Told, pattern};
 use crate::serve::error::ServeError;
 
+/// What is counted for a client that left before its answer was sent.
+const LEFT: StatusCode = match StatusCode::from_u16(499) {
+    Ok(status) => status,
+    Err(_) => StatusCode::REQUEST_TIMEOUT,
+};
+
 /// Answers a request by what is behind, and does what has to be done around it.
 pub(super) async fn around(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     site.metrics.begun();
     let (method, route) = (request.method().clone(), pattern(&request));
-    let mut ending = Ending { site, method, route, told: None, status: StatusCode::OK, began, bytes: 0, done: false };
+    // Who leaves before there is an answer has none.
+    let (status, expected) = (LEFT, None);
+    let mut ending = Ending { site, method, route, told: None, status, began, bytes: 0, expected, done: false };
     let mut response = if request.method() == Method::OPTIONS {
         preflight(request.headers())
     } else {
@@ -46,9 +54,14 @@ pub(super) async fn around(State(site): State<Arc<Site>>, request: Request, next
     match whole {
         Some(bytes) => {
             ending.bytes = bytes;
+            ending.end();
             response
         }
-        None => response.map(|body| Body::from_stream(Counted { body: body.into_data_stream(), ending })),
+        None => {
+            let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+            ending.expected = length.and_then(|length| length.parse().ok());
+            response.map(|body| Body::from_stream(Counted { body: body.into_data_stream(), ending }))
+        }
     }
 }
 
@@ -78,6 +91,8 @@ struct Ending {
     status: StatusCode,
     began: Instant,
     bytes: u64,
+    /// Bytes that the body has, where its head says that: its end is not waited for once they are sent.
+    expected: Option<u64>,
     done: bool,
 }
 
@@ -117,7 +132,11 @@ impl Ending {
 }
 
 impl Drop for Ending {
+    /// Nobody waits for the rest: unless all was sent, the client has left.
     fn drop(&mut self) {
+        if !self.done && self.expected.is_none_or(|expected| self.bytes < expected) {
+            self.status = LEFT;
+        }
         self.end();
     }
 }
@@ -138,6 +157,7 @@ impl Stream for Counted {
             Poll::Ready(Some(Err(error))) => {
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(error, "A body was cut short: {error}");
+                self.ending.end();
             }
             Poll::Ready(None) => self.ending.end(),
             Poll::Pending => {}

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 pub(super) struct Mark<'a> {
     /// Its entity tag, quoted, never a weak one.
     pub(super) tag: &'a str,
-    /// When it last changed.
-    pub(super) modified: DateTime<Utc>,
+    /// When it last changed, where that is known.
+    pub(super) modified: Option<DateTime<Utc>>,
 }
 
 /// What the conditions come to.
@@ -27,17 +27,17 @@ pub(super) enum Verdict {
 /// Judges the conditions of a GET or HEAD, in the order that the standard gives.
 pub(super) fn judge(headers: &HeaderMap, mark: Mark<'_>) -> Verdict {
     if headers.contains_key(header::IF_MATCH) {
-        if !lists(headers, &header::IF_MATCH, mark.tag, false) {
+        if !lists(headers, &header::IF_MATCH, mark.tag, false, true) {
             return Verdict::Failed;
         }
-    } else if date(headers, &header::IF_UNMODIFIED_SINCE).is_some_and(|since| since < seconds(mark.modified)) {
+    } else if dates(headers, &header::IF_UNMODIFIED_SINCE, mark).is_some_and(|(since, modified)| since < modified) {
         return Verdict::Failed;
     }
     if headers.contains_key(header::IF_NONE_MATCH) {
-        if lists(headers, &header::IF_NONE_MATCH, mark.tag, true) {
+        if lists(headers, &header::IF_NONE_MATCH, mark.tag, true, true) {
             return Verdict::NotModified;
         }
-    } else if date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|since| seconds(mark.modified) <= since) {
+    } else if dates(headers, &header::IF_MODIFIED_SINCE, mark).is_some_and(|(since, modified)| modified <= since) {
         return Verdict::NotModified;
     }
     Verdict::Send
@@ -49,18 +49,25 @@ pub(super) fn range_counts(headers: &HeaderMap, mark: Mark<'_>, unchanging: bool
     let Some(value) = headers.get(header::IF_RANGE) else { return true };
     let Ok(value) = value.to_str() else { return false };
     let value = value.trim();
-    value == mark.tag || (unchanging && parse(value) == Some(seconds(mark.modified)))
+    let date = || mark.modified.is_some_and(|modified| parse(value) == Some(seconds(modified)));
+    value == mark.tag || (unchanging && date())
+}
+
+/// Whether a condition names a tag itself, which decides which form of a file it is about.
+pub(super) fn names(headers: &HeaderMap, tag: &str) -> bool {
+    lists(headers, &header::IF_MATCH, tag, false, false) || lists(headers, &header::IF_NONE_MATCH, tag, true, false)
 }
 
 /// Whether a list of tags names one, or everything.
-fn lists(headers: &HeaderMap, name: &HeaderName, tag: &str, weak: bool) -> bool {
+fn lists(headers: &HeaderMap, name: &HeaderName, tag: &str, weak: bool, any: bool) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|listed| listed == "*" || listed == tag || (weak && listed.strip_prefix("W/") == Some(tag)))
+    tags.any(|listed| (any && listed == "*") || listed == tag || (weak && listed.strip_prefix("W/") == Some(tag)))
 }
 
-fn date(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
-    parse(headers.get(name)?.to_str().ok()?)
+/// The date of a condition and the one that it is about; a condition on what has no date does not count.
+fn dates(headers: &HeaderMap, name: &HeaderName, mark: Mark<'_>) -> Option<(i64, i64)> {
+    Some((parse(headers.get(name)?.to_str().ok()?)?, seconds(mark.modified?)))
 }
 
 fn parse(value: &str) -> Option<i64> {
@@ -86,7 +93,7 @@ mod tests {
     const AFTER: &str = "Mon, 23 Nov 2026 08:00:00 GMT";
 
     fn mark() -> Mark<'static> {
-        Mark { tag: TAG, modified: "2026-11-22T08:00:00.7Z".parse().unwrap() }
+        Mark { tag: TAG, modified: "2026-11-22T08:00:00.7Z".parse().ok() }
     }
 
     fn headers(lines: &[(HeaderName, &'static str)]) -> HeaderMap {
@@ -111,6 +118,22 @@ mod tests {
     #[case::unchanged_since(&[(header::IF_UNMODIFIED_SINCE, DAY)], Verdict::Send)]
     fn conditions(#[case] lines: &[(HeaderName, &'static str)], #[case] expected: Verdict) {
         assert_eq!(judge(&headers(lines), mark()), expected);
+    }
+
+    #[test]
+    fn what_has_no_date_is_sent_whatever_date_is_asked_about() {
+        let mark = Mark { tag: TAG, modified: None };
+        for name in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+            assert_eq!(judge(&headers(&[(name, DAY)]), mark), Verdict::Send);
+        }
+        assert!(!range_counts(&headers(&[(header::IF_RANGE, "Thu, 01 Jan 1970 00:00:00 GMT")]), mark, true));
+    }
+
+    #[test]
+    fn a_condition_names_a_tag_but_not_by_naming_all() {
+        assert!(names(&headers(&[(header::IF_MATCH, TAG)]), TAG));
+        assert!(names(&headers(&[(header::IF_NONE_MATCH, "\"x\", W/\"abc\"")]), TAG));
+        assert!(!names(&headers(&[(header::IF_NONE_MATCH, "*"), (header::IF_MATCH, "\"abc-gzip\"")]), TAG));
     }
 
     #[rstest]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -10,16 +11,16 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Site;
-use super::condition::{Verdict, judge, range_counts};
+use super::condition::{Verdict, judge, names, range_counts};
 use super::encoding::takes_gzip;
 use super::pages;
 use super::path::{Wanted, wanted};
-use super::published::{FRESH, patient};
 use super::range::{Part, part};
 use super::resource::{Facts, Form, Resource, Shared, value};
 use super::told::{Class, Told};
 use crate::id::{DatasetId, ReleaseId};
 use crate::serve::error::ServeError;
+use crate::serve::published::{FRESH, PATIENCE, SOON, STALE, patient_for};
 use crate::store::{Object, StoreKey, media_type_of};
 
 /// What a path leads to.
@@ -117,37 +118,40 @@ async fn page(
     Err(nothing())
 }
 
-/// A file whose bytes may be replaced: it is held against the store when that was not done within [`FRESH`].
+/// A file whose bytes may be replaced: it is held against the store when that was not done within [`FRESH`]. When the store
+/// does not answer, what is in memory is served as long as what the log last said is.
 async fn derived(site: &Site, key: StoreKey) -> Result<Option<Shared>, ServeError> {
     let path = key.path();
     let kept = site.kept.get(&path);
     let now = site.now();
+    let age = |at: u64| if at == 0 { Duration::MAX } else { Duration::from_millis(now.saturating_sub(at)) };
     if let Some(kept) = &kept {
-        let checked = kept.checked.load(Ordering::Acquire);
-        let fresh = now.saturating_sub(checked) < FRESH.as_millis().try_into().unwrap_or(u64::MAX);
+        let tried = kept.tried.load(Ordering::Acquire);
         // One request asks the store; the others that come meanwhile take what is known.
-        let mine = || kept.checked.compare_exchange(checked, now, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        if fresh || !mine() {
+        let mine = || kept.tried.compare_exchange(tried, now, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if age(kept.checked.load(Ordering::Acquire)) < STALE && (age(tried) < FRESH || !mine()) {
             return Ok(Some(Arc::clone(kept)));
         }
     }
+    let usable = kept.clone().filter(|kept| age(kept.checked.load(Ordering::Acquire)) < STALE);
     let store = site.published.store();
-    let object = patient(store.look(&key)).await;
-    if object.is_err()
-        && let Some(kept) = &kept
-    {
-        // Nobody takes it for looked at.
-        kept.checked.store(0, Ordering::Release);
+    let looked = async {
+        let time = if usable.is_some() { SOON } else { PATIENCE };
+        let Some(object) = patient_for(time, store.look(&key)).await? else { return Ok(None) };
+        if let Some(kept) = kept
+            && kept.facts.object == object
+        {
+            kept.checked.store(now, Ordering::Release);
+            return Ok(Some(kept));
+        }
+        let facts = Facts { shown_as: key.clone(), key, digest: None, object, location: None };
+        let opened = Resource::open(store, facts, 0, now).await?;
+        Ok(opened.map(|resource| keep(site, &path, resource)))
+    };
+    match looked.await {
+        Err(ServeError::Unavailable) if usable.is_some() => Ok(usable),
+        looked => looked,
     }
-    let Some(object) = object? else { return Ok(None) };
-    if let Some(kept) = kept
-        && kept.facts.object == object
-    {
-        return Ok(Some(kept));
-    }
-    let facts = Facts { shown_as: key.clone(), key, digest: None, object, location: None };
-    let opened = Resource::open(store, facts, 0, now).await?;
-    Ok(opened.map(|resource| keep(site, &path, resource)))
 }
 
 fn keep(site: &Site, key: &str, resource: Resource) -> Shared {
@@ -259,7 +263,8 @@ async fn answer(
 ) -> Result<Option<Response>, ServeError> {
     let wants_part = method == Method::GET && headers.contains_key(header::RANGE);
     let mut form = &resource.plain;
-    if !wants_part && takes_gzip(headers) {
+    // Who asks about the file as it is, by its digest, is answered about that.
+    if !wants_part && takes_gzip(headers) && !names(headers, &form.tag) {
         let (compressed, added) = resource.compressed(site.published.store()).await?;
         if added > 0 {
             site.kept.grew(&resource.facts.shown_as.path(), added);
@@ -325,7 +330,7 @@ async fn send(
             Some(stream) => Body::from_stream(stream),
             None if resource.facts.digest.is_some() => return Err(vanished(site, &resource.facts.key).await),
             None => {
-                resource.checked.store(0, Ordering::Release);
+                resource.doubt();
                 return Ok(None);
             }
         },

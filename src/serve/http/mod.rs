@@ -18,7 +18,6 @@ mod metrics;
 mod pages;
 mod path;
 mod policy;
-pub mod published;
 mod range;
 mod resource;
 mod router;
@@ -38,13 +37,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::published::Published;
 pub use access::AccessLog;
 use api::KeptRows;
 use cache::Cache;
 use flight::Flights;
 pub use listen::Limits;
 pub use metrics::Metrics;
-use published::Published;
 use resource::Kept;
 
 use super::operations::Health;

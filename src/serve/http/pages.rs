@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use html_escape::{encode_double_quoted_attribute as attribute, encode_text as escaped};
 
 use super::policy;
-use super::published::{Contents, Release};
 use crate::serve::error::{Gone, ServeError};
+use crate::serve::published::{Contents, Release};
 use crate::store::media_type_of;
 
 const STYLE: &str = "body { font: 1.05rem/1.55 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; \

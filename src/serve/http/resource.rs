@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
@@ -13,9 +13,9 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::condition::Mark;
 use super::encoding;
 use super::policy;
-use super::published::patient;
 use crate::id::Digest;
 use crate::serve::error::ServeError;
+use crate::serve::published::patient;
 use crate::store::{ByteStream, Object, Store, StoreError, StoreKey};
 
 /// Files up to this size are kept in memory.
@@ -60,8 +60,10 @@ pub(super) struct Resource {
     gzip: OnceCell<Option<Form>>,
     /// The last entry of the log when it was resolved, for files of releases.
     pub(super) version: u64,
-    /// When it was last held against the store, in milliseconds since the start, for all others.
+    /// When the store last said that it is so, in milliseconds since the start, for all others.
     pub(super) checked: AtomicU64,
+    /// When the store was last asked.
+    pub(super) tried: AtomicU64,
 }
 
 /// How many files are compressed at once.
@@ -103,17 +105,30 @@ impl Resource {
         };
         let headers = headers(&facts, &tag, policy::is_document(media_type).then_some(head.as_ref()));
         let plain = Form { tag: format!("\"{tag}\""), headers, size: facts.object.size, bytes: small.then_some(head) };
-        Ok(Some(Self { facts, plain, gzip: OnceCell::new(), version, checked: AtomicU64::new(now) }))
+        Ok(Some(Self {
+            facts,
+            plain,
+            gzip: OnceCell::new(),
+            version,
+            checked: AtomicU64::new(now),
+            tried: AtomicU64::new(now),
+        }))
     }
 
     /// What it is known by.
     pub(super) fn mark<'a>(&self, form: &'a Form) -> Mark<'a> {
-        Mark { tag: &form.tag, modified: self.facts.object.modified }
+        Mark { tag: &form.tag, modified: dated(self.facts.object.modified) }
     }
 
     /// Whether its bytes never change under its address.
     pub(super) fn is_unchanging(&self) -> bool {
         matches!(self.facts.shown_as, StoreKey::ReleaseFile { .. } | StoreKey::LogEntry { .. })
+    }
+
+    /// It is not what it was: the store is asked before the next answer.
+    pub(super) fn doubt(&self) {
+        self.checked.store(0, Ordering::Release);
+        self.tried.store(0, Ordering::Release);
     }
 
     /// Bytes that it takes in memory.
@@ -209,7 +224,9 @@ fn headers(facts: &Facts, tag: &str, document: Option<&[u8]>) -> HeaderMap {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(facts.shown_as.cache_control()));
     headers.insert(header::ETAG, value(&format!("\"{tag}\"")));
-    headers.insert(header::LAST_MODIFIED, value(&http_date(facts.object.modified)));
+    if let Some(modified) = dated(facts.object.modified) {
+        headers.insert(header::LAST_MODIFIED, value(&http_date(modified)));
+    }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if encoding::gains(media_type) {
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -224,6 +241,11 @@ fn headers(facts: &Facts, tag: &str, document: Option<&[u8]>) -> HeaderMap {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy::of_document(document));
     }
     headers
+}
+
+/// A time, unless it stands for none.
+pub(super) fn dated(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (at != DateTime::<Utc>::default()).then_some(at)
 }
 
 /// A time as HTTP writes it.

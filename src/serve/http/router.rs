@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -17,6 +17,7 @@ use super::files;
 use super::metrics::joined;
 use crate::serve::error::ServeError;
 use crate::serve::operations::{METRICS, all_well};
+use crate::serve::sql::SQL;
 
 /// Time that the store has to answer `/readyz`.
 const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -35,8 +36,9 @@ pub(super) fn router(site: &Arc<Site>, more: Router) -> Router {
         .with_state(Arc::clone(site))
 }
 
-async fn wrong_method() -> Response {
-    ServeError::Method { allow: "GET, HEAD, OPTIONS" }.into_response()
+async fn wrong_method(uri: Uri) -> Response {
+    let allow = if uri.path() == SQL { "GET, HEAD, POST, OPTIONS" } else { "GET, HEAD, OPTIONS" };
+    ServeError::Method { allow }.into_response()
 }
 
 /// Whether the process is alive, and what runs beside it too.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::published::Published;
 use super::{Limits, Parts, Server};
-use crate::serve::sql::{SqlLimits, SqlService};
+use crate::serve::published::Published;
+use crate::serve::sql::{SqlLimits, SqlService, router};
 use crate::store::{Store, StoreKey};
 
 #[expect(clippy::disallowed_methods, reason = "a server has the time of its machine")]
@@ -23,7 +23,8 @@ async fn server(name: &str, limits: Limits) -> Server {
     store.put(&page, "<p>Bonjour</p>".into()).await.unwrap();
     let published = Published::new(store);
     let sql = SqlService::start(published.clone(), &SqlLimits::default(), std::env::temp_dir()).unwrap();
-    Server::start("127.0.0.1:0", Parts { limits, ..Parts::new(published, sql, now) }).await.unwrap()
+    let more = router(sql.clone());
+    Server::start("127.0.0.1:0", Parts { limits, more, ..Parts::new(published, sql, now) }).await.unwrap()
 }
 
 async fn said(mut stream: TcpStream, text: &str) -> String {
@@ -64,5 +65,61 @@ async fn a_head_that_is_too_large_is_refused() {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let answer = said(stream, &format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn what_the_address_for_sql_takes_is_said() {
+    let server = server("methods", Limits::default()).await;
+    for (path, methods) in [("/sql", "GET, HEAD, POST, OPTIONS"), ("/healthz", "GET, HEAD, OPTIONS")] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let answer = said(stream, &format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+        assert!(answer.to_lowercase().contains(&format!("\r\nallow: {}\r\n", methods.to_lowercase())), "{answer}");
+    }
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn over_http_1_0_an_answer_is_whole_before_it_is_sent() {
+    let server = server("old", Limits::default()).await;
+    // More than what is held back of an answer that is streamed.
+    let sql = "SELECT+repeat('x',30000)+AS+x,repeat('y',2000)+AS+y+FROM+(VALUES+(1),(2),(3),(4))+AS+t";
+    for (version, streamed) in [("HTTP/1.1", true), ("HTTP/1.0", false)] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let answer = said(stream, &format!("GET /sql?q={sql} {version}\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let head = head.to_lowercase();
+        assert_eq!(head.contains("transfer-encoding: chunked"), streamed, "{head}");
+        assert_eq!(head.contains(&format!("content-length: {}", body.len())), !streamed, "{head}");
+    }
+    assert!(server.stop().await);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_end_is_counted_as_such_and_one_that_reads_it_is_not() {
+    // A disk gives a file piece by piece, and this one is longer than what waits on its way.
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open("public", folder.path(), &BTreeMap::new()).unwrap();
+    let page = StoreKey::Page { path: "large.html".to_owned() };
+    store.put(&page, vec![b'x'; 32 << 20].into()).await.unwrap();
+    let published = Published::new(store);
+    let sql = SqlService::start(published.clone(), &SqlLimits::default(), std::env::temp_dir()).unwrap();
+    let server = Server::start("127.0.0.1:0", Parts::new(published, sql, now)).await.unwrap();
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let mut leaving = TcpStream::connect(server.address).await.unwrap();
+    leaving.write_all(get("/large.html").as_bytes()).await.unwrap();
+    leaving.read_exact(&mut [0; 100]).await.unwrap();
+    drop(leaving);
+    let staying = TcpStream::connect(server.address).await.unwrap();
+    assert!(said(staying, &get("/large.html")).await.len() > 32 << 20);
+    let counted = |text: &str, status: u16| text.contains(&format!("{{class=\"page\",status=\"{status}\"}} 1\n"));
+    loop {
+        let text = server.site.metrics.text();
+        if counted(&text, 499) && counted(&text, 200) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     assert!(server.stop().await);
 }

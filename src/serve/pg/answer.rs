@@ -136,7 +136,9 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
                 self.done(Tag::new(query.tag).with_rows(sent)).await
             }
             (Command::Query, None) => Err(Failure::new("XX000", "a query was not planned").into()),
-            (Command::Declare { cursor, hold, .. }, query) => self.declare(cursor, *hold, query.clone(), values).await,
+            (Command::Declare { cursor, hold, .. }, query) => {
+                self.declare(cursor, *hold, query.clone(), values, statement.text).await
+            }
             (Command::Fetch { cursor, rows }, _) => self.fetch(running, cursor, *rows, formats, describe).await,
             (Command::Show(name), _) => self.show(name, formats, describe).await,
             (Command::Set { name, value }, _) => {
@@ -211,17 +213,19 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
         hold: bool,
         query: Option<Query>,
         values: &[ScalarValue],
+        text: usize,
     ) -> Result<(), Trouble> {
         if self.portals.contains_key(cursor) {
             return Err(Failure::new("42P03", format!("cursor \"{cursor}\" already exists")).into());
         }
         self.room_for_a_portal()?;
-        let statement = Statement { command: Command::Query, query, parameters: Parameters::default() };
+        let (command, parameters) = (Command::Query, Parameters::default());
+        let statement = Statement { command, query, parameters, text };
         // Without a transaction there is nothing at whose end it could go.
         let hold = hold || self.transaction == TransactionStatus::Idle;
         let (statement, values) = (Arc::new(statement), values.to_vec());
         let portal = Portal { statement, values, formats: Vec::new(), state: State::Ready, hold };
-        self.portals.insert(cursor.to_owned(), portal);
+        self.keep(cursor.to_owned(), portal)?;
         self.done(Tag::new("DECLARE CURSOR")).await
     }
 

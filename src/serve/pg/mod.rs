@@ -70,6 +70,8 @@ pub struct Limits {
     pub statements: usize,
     /// Portals and cursors of a session.
     pub portals: usize,
+    /// Bytes of the statements, values and names that a session keeps.
+    pub kept: usize,
     /// Statements in one text.
     pub batch: usize,
 }
@@ -86,6 +88,7 @@ impl Default for Limits {
             message: 1 << 20,
             statements: 128,
             portals: 32,
+            kept: 4 << 20,
             batch: 32,
         }
     }

@@ -35,6 +35,18 @@ pub(super) struct Statement {
     /// The query of it, if it has one.
     pub query: Option<Query>,
     pub parameters: Parameters,
+    /// Bytes of its text.
+    pub text: usize,
+}
+
+/// What a plan takes for each byte of its text, about.
+const PLAN: usize = 16;
+
+impl Statement {
+    /// Bytes that it takes, about.
+    fn weight(&self) -> usize {
+        self.text.saturating_mul(PLAN)
+    }
 }
 
 /// A query that passed the guard.
@@ -55,6 +67,14 @@ pub(super) struct Portal {
     pub state: State,
     /// Whether it outlives its transaction.
     pub hold: bool,
+}
+
+impl Portal {
+    /// Bytes that it takes, about. Of a statement it keeps the text alive though its name is gone.
+    fn weight(&self) -> usize {
+        let values: usize = self.values.iter().map(ScalarValue::size).sum();
+        self.statement.weight().saturating_add(values).saturating_add(2 * self.formats.len())
+    }
 }
 
 #[derive(Debug)]
@@ -205,11 +225,12 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
             } else {
                 Failure::new("57014", "canceling statement due to user request").into()
             }),
-            done = work => done.map_err(Trouble::Refused),
+            // Before the work: rows that are always ready would never let it be seen.
             () = late => {
                 running.client.cancel.cancel();
                 Err(Failure::new("57014", "canceling statement due to statement timeout").into())
             }
+            done = work => done.map_err(Trouble::Refused),
         }
     }
 
@@ -224,10 +245,14 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
         let before = |at: usize| text.get(..at).unwrap_or_default().chars().count();
         let asked = command(statement.text).map_err(|failure| failure.shifted(before(statement.at)))?;
         allowed(&asked, self.transaction)?;
+        let length = statement.text.len();
         let query = match &asked {
             Command::Query => 0,
             Command::Declare { query, .. } => *query,
-            _ => return Ok(Statement { command: asked, query: None, parameters: Parameters::new(Vec::new(), types) }),
+            _ => {
+                let parameters = Parameters::new(Vec::new(), types);
+                return Ok(Statement { command: asked, query: None, parameters, text: length });
+            }
         };
         let sql = statement.text.get(query..).unwrap_or_default();
         let prepared = async {
@@ -242,7 +267,7 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
             prepared: prepared.clone(),
         };
         let parameters = Parameters::new(prepared.parameters().to_vec(), types);
-        Ok(Statement { command: asked, query: Some(query), parameters })
+        Ok(Statement { command: asked, query: Some(query), parameters, text: length })
     }
 
     /// Starts a query.
@@ -272,13 +297,15 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
         }
         let found = words::statements(text);
         let statement = match found.as_slice() {
-            [] => Statement { command: Command::Empty, query: None, parameters: Parameters::default() },
+            [] => Statement { command: Command::Empty, query: None, parameters: Parameters::default(), text: 0 },
             [one] => self.read(&self.start(), text, *one, types).await?,
             _ => {
                 let text = "cannot insert multiple commands into a prepared statement";
                 return Err(Failure::new("42601", text).into());
             }
         };
+        self.statements.remove(&name);
+        self.room_for(name.len().saturating_add(statement.weight()))?;
         self.statements.insert(name, Arc::new(statement));
         self.out.send(Answer::ParseComplete(ParseComplete::new())).await
     }
@@ -293,8 +320,9 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
         }
         self.room_for_a_portal()?;
         let values = statement.parameters.values(&bind)?;
-        let Bind { portal, result_formats: formats, .. } = bind;
-        self.portals.insert(portal, Portal { statement, values, formats, state: State::Ready, hold: false });
+        let Bind { portal: name, result_formats: formats, .. } = bind;
+        let portal = Portal { statement, values, formats, state: State::Ready, hold: false };
+        self.keep(name, portal)?;
         self.out.send(Answer::BindComplete(BindComplete::new())).await
     }
 
@@ -304,6 +332,27 @@ impl<W: AsyncWrite + Unpin + Send + Sync> Session<W> {
         }
         let text = format!("{} portals and cursors are open: no more are kept", self.portals.len());
         Err(Failure::new("53400", text).hint("CLOSE those that are not used"))
+    }
+
+    /// Keeps a portal, in place of the one with its name.
+    pub(super) fn keep(&mut self, name: String, portal: Portal) -> Result<(), Failure> {
+        self.portals.remove(&name);
+        self.room_for(name.len().saturating_add(portal.weight()))?;
+        self.portals.insert(name, portal);
+        Ok(())
+    }
+
+    /// Whether the session may keep so many bytes more.
+    fn room_for(&self, bytes: usize) -> Result<(), Failure> {
+        let statements = self.statements.iter().map(|(name, statement)| name.len() + statement.weight());
+        let portals = self.portals.iter().map(|(name, portal)| name.len() + portal.weight());
+        let kept = statements.chain(portals).fold(bytes, usize::saturating_add);
+        if kept <= self.limits.kept {
+            return Ok(());
+        }
+        let most = self.limits.kept >> 20;
+        Err(Failure::new("53400", format!("the statements and values of the session take more than {most} MiB"))
+            .hint("DEALLOCATE statements and CLOSE cursors that are not used"))
     }
 
     async fn describe_statement(&mut self, name: &str) -> Result<(), Trouble> {

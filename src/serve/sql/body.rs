@@ -1,7 +1,8 @@
 //! The body of an answer over HTTP: its beginning is held back for a moment, the rest is streamed.
 //!
 //! What goes wrong before anything was sent is told with a status. After that there is only one way to tell: the body is
-//! broken off, so that a client sees an error and not a shorter answer.
+//! broken off, so that a client sees an error and not a shorter answer. HTTP/1.0 has no way to tell at all: there a body ends
+//! where the connection does, so that an answer is sent once it is whole.
 
 use std::io;
 use std::time::Duration;
@@ -18,14 +19,27 @@ const BEGINNING: usize = 64 << 10;
 /// Longest time that the beginning of an answer is held back once there is one.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Bytes that are kept of an answer until it is whole.
+const WHOLE: usize = 16 << 20;
+
+/// How an answer is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// As it comes, when it is long.
+    Streamed,
+    /// Once it is there.
+    Whole,
+}
+
 /// The body of an answer; whole when it is short.
-pub(super) async fn body(mut rows: Rows, format: AnswerFormat) -> Result<Body, Refusal> {
+pub(super) async fn body(mut rows: Rows, format: AnswerFormat, length: Length) -> Result<Body, Refusal> {
     let writer = AnswerWriter::new(format, &rows.schema, &rows.releases);
     let mut writer = writer.map_err(|error| Refusal::Value(error.to_string()))?;
     let mut beginning = writer.take();
     // Nothing was sent as long as there is no row: then a failure still has a status.
     let mut patience: Option<Instant> = None;
-    while beginning.len() < BEGINNING {
+    let most = if length == Length::Whole { WHOLE } else { BEGINNING };
+    while beginning.len() < most {
         let next = match patience {
             None => rows.next().await,
             Some(end) => match timeout_at(end, rows.next()).await {
@@ -37,13 +51,18 @@ pub(super) async fn body(mut rows: Rows, format: AnswerFormat) -> Result<Body, R
             Some(batch) => {
                 writer.write(&batch?).map_err(|error| Refusal::Value(error.to_string()))?;
                 beginning.extend(writer.take());
-                patience = patience.or_else(|| Some(Instant::now() + PATIENCE));
+                if length == Length::Streamed {
+                    patience = patience.or_else(|| Some(Instant::now() + PATIENCE));
+                }
             }
             None => {
                 beginning.extend(writer.finish().map_err(|error| Refusal::Value(error.to_string()))?);
                 return Ok(Body::from(beginning));
             }
         }
+    }
+    if length == Length::Whole {
+        return Err(Refusal::TooManyBytes { limit: WHOLE as u64 });
     }
     let beginning = Bytes::from(beginning);
     let first = futures::stream::once(async move { Ok::<_, io::Error>(beginning) });

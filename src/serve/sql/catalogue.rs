@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use futures::future::join_all;
+use tokio::time::Instant;
 
 use crate::engine::{DEFAULT_SCHEMA, Engine, EngineError, Library, Missing, ReleaseTable, below};
 use crate::id::{DatasetId, ReleaseId};
 use crate::serve::error::{Gone, ServeError};
-use crate::serve::http::published::{Contents, Dataset, Published, Release, Standing};
+use crate::serve::published::{Contents, Dataset, FRESH, Published, Release, Standing};
 use crate::store::StoreKey;
 
 /// Name of the public store inside the engine.
@@ -57,16 +59,26 @@ impl fmt::Debug for Catalogue {
 }
 
 /// What the logs said at one moment.
-#[derive(Default)]
 pub(super) struct View {
     /// By the name of the schema.
     datasets: BTreeMap<String, Shown>,
+    /// Whether all current releases could be read.
+    whole: bool,
+    made: Instant,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { datasets: BTreeMap::new(), whole: true, made: Instant::now() }
+    }
 }
 
 /// A dataset in a view.
 struct Shown {
     dataset: Arc<Dataset>,
     latest: Option<(Arc<Release>, Arc<Contents>)>,
+    /// Whether its current release could not be read.
+    unread: bool,
 }
 
 impl Catalogue {
@@ -76,28 +88,36 @@ impl Catalogue {
         Ok(Arc::new(Self { published, engine, opened: Mutex::default(), last: RwLock::default() }))
     }
 
-    /// What the logs say now; the same view as long as they say the same.
+    /// What the logs say now; the same view as long as they say the same. A dataset whose release cannot be read is no reason
+    /// not to answer about the others; such a view is not kept for longer than [`FRESH`].
     pub(super) async fn view(&self) -> Result<Arc<View>, ServeError> {
         let now = self.published.datasets().await?;
         let last = Arc::clone(&self.last.read().unwrap_or_else(PoisonError::into_inner));
-        let same = |(shown, dataset): (&Shown, &Arc<Dataset>)| Arc::ptr_eq(&shown.dataset, dataset);
-        if last.datasets.len() == now.len() && last.datasets.values().zip(&now).all(same) {
+        let kept = last.whole || last.made.elapsed() < FRESH;
+        let same = |dataset: &Arc<Dataset>| {
+            last.datasets.get(&dataset.id.sql_name()).is_some_and(|shown| Arc::ptr_eq(&shown.dataset, dataset))
+        };
+        if kept && last.datasets.len() == now.len() && now.iter().all(same) {
             return Ok(last);
         }
-        let mut datasets = BTreeMap::new();
-        for dataset in now {
-            let latest = match &dataset.latest {
-                Some(release) => {
-                    let contents = self.published.contents(&dataset.id, release).await?;
-                    Some((Arc::clone(release), contents))
-                }
-                None => None,
-            };
-            datasets.insert(dataset.id.sql_name(), Shown { dataset, latest });
-        }
-        let view = Arc::new(View { datasets });
+        let shown = join_all(now.into_iter().map(|dataset| self.shown(dataset))).await;
+        let whole = shown.iter().all(|shown| !shown.unread);
+        let datasets = shown.into_iter().map(|shown| (shown.dataset.id.sql_name(), shown)).collect();
+        let view = Arc::new(View { datasets, whole, made: Instant::now() });
         *self.last.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&view);
         Ok(view)
+    }
+
+    /// A dataset with what is in its current release; why that cannot be read was logged where it was noticed.
+    async fn shown(&self, dataset: Arc<Dataset>) -> Shown {
+        let (mut latest, mut unread) = (None, false);
+        if let Some(release) = &dataset.latest {
+            match self.published.contents(&dataset.id, release).await {
+                Ok(contents) => latest = Some((Arc::clone(release), contents)),
+                Err(_) => unread = true,
+            }
+        }
+        Shown { dataset, latest, unread }
     }
 
     fn last(&self) -> Arc<View> {
@@ -127,14 +147,21 @@ impl Catalogue {
         Ok(opened)
     }
 
-    /// All tables of current releases.
+    /// All tables of current releases that can be read.
     pub(super) async fn tables(&self) -> Result<Vec<ListedTable>, Missing> {
         let view = self.view().await.map_err(|error| Missing::Failed(Arc::new(error)))?;
         let mut listed = Vec::new();
         for (schema, shown) in &view.datasets {
             let Some((release, contents)) = &shown.latest else { continue };
             for table in &contents.manifest.tables {
-                let opened = self.open(&shown.dataset.id, &release.id, &table.name).await?;
+                let opened = match self.open(&shown.dataset.id, &release.id, &table.name).await {
+                    Ok(opened) => opened,
+                    Err(error) => {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::error!(error, "The table `{schema}.{}` cannot be read", table.name);
+                        continue;
+                    }
+                };
                 listed.push(ListedTable {
                     dataset: shown.dataset.id.clone(),
                     release: release.id.clone(),
@@ -153,8 +180,9 @@ impl Catalogue {
 impl View {
     /// The one dataset whose tables need no prefix, when there is one.
     fn alone(&self) -> Option<(&String, &Shown)> {
-        let mut with_release = self.datasets.iter().filter(|(_, shown)| shown.latest.is_some());
-        with_release.next().filter(|_| with_release.next().is_none())
+        // A name must not stand for something else because a release cannot be read just now.
+        let mut with_release = self.datasets.iter().filter(|(_, shown)| shown.latest.is_some() || shown.unread);
+        with_release.next().filter(|(_, shown)| with_release.next().is_none() && !shown.unread)
     }
 
     /// The dataset and release that a schema stands for.
@@ -226,6 +254,7 @@ impl View {
         };
         let dataset = &shown.dataset;
         let (release, contents) = match wanted {
+            None if shown.unread => return Err(Missing::Failed(Arc::new(ServeError::Unavailable))),
             None => shown.latest.clone().ok_or_else(|| Missing::Unknown {
                 message: format!("no release of `{}` is published", dataset.id),
                 typed: typed.clone(),

@@ -2,17 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use super::body::body;
+use super::body::{Length, body};
 use super::format::AnswerFormat;
 use super::refusal::place;
 use super::{Client, Prepared, Refusal, SqlService};
@@ -20,16 +22,21 @@ use crate::diagnostic::Problem;
 use crate::diagnostic::render::{self, Style};
 use crate::engine::ScalarValue;
 use crate::id::{DatasetId, ReleaseId};
+use crate::serve::accept::best;
 use crate::serve::error::PROBLEM;
 
+/// Where statements are sent to.
+pub const SQL: &str = "/sql";
 /// Says which releases an answer is read from.
 const RELEASES: HeaderName = HeaderName::from_static("essaim-releases");
 /// What a body may have beside the statement: the values of parameters.
 const BESIDE: u64 = 64 << 10;
+/// Time for a body to come.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The route `/sql`. Connections must leave [`ConnectInfo`] in their requests' extensions: turns are counted by address.
 pub fn router(service: SqlService) -> Router {
-    Router::new().route("/sql", get(ask).post(ask)).with_state(service)
+    Router::new().route(SQL, get(ask).post(ask)).with_state(service)
 }
 
 /// What is asked.
@@ -58,6 +65,7 @@ fn mistake(status: StatusCode, code: &'static str, detail: impl Into<String>) ->
 async fn ask(State(service): State<SqlService>, request: Request) -> Response {
     let client = Client::new(address(&request));
     let (method, headers) = (request.method().clone(), request.headers().clone());
+    let length = if request.version() < Version::HTTP_11 { Length::Whole } else { Length::Streamed };
     let (asked, format) = match read(&service, request, &headers).await {
         Ok(read) => read,
         Err(mistake) => return refused(mistake.status, mistake.code, &mistake.detail, &json!({})),
@@ -65,7 +73,7 @@ async fn ask(State(service): State<SqlService>, request: Request) -> Response {
     let answer = if method == Method::HEAD {
         look(&service, &client, &asked, format).await
     } else {
-        answer(&service, &client, asked, format).await
+        answer(&service, &client, asked, format, length).await
     };
     answer.unwrap_or_else(|refusal| told(&refusal))
 }
@@ -83,17 +91,12 @@ async fn read(service: &SqlService, request: Request, headers: &HeaderMap) -> Re
         let most = usize::try_from(service.limits().statement_bytes + BESIDE).unwrap_or(usize::MAX);
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let bytes = to_bytes(request.into_body(), most).await;
-        let too_large =
-            |_| mistake(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", format!("at most {most} bytes are read"));
-        let bytes = bytes.map_err(too_large)?;
-        let bad = |detail: String| mistake(StatusCode::BAD_REQUEST, "bad_request", detail);
-        let text = String::from_utf8(bytes.into()).ok().ok_or_else(|| bad("the body is not UTF-8".to_owned()))?;
+        let text = text(request.into_body(), most).await?;
         match content_type.as_str() {
             "text/plain" | "application/sql" | "" => asked.q = text,
             "application/json" => {
                 let body: Asked = serde_json::from_str(&text).map_err(|error| {
-                    bad(format!(
+                    bad_request(format!(
                         "the body is not as it should be ({error}): {{\"q\": \"SELECT …\", \"format\": \"csv\", \
                          \"parameters\": [1, \"a\"]}}"
                     ))
@@ -112,6 +115,22 @@ async fn read(service: &SqlService, request: Request, headers: &HeaderMap) -> Re
     }
     let format = format(asked.format.as_deref(), headers)?;
     Ok((asked, format))
+}
+
+fn bad_request(detail: impl Into<String>) -> Mistake {
+    mistake(StatusCode::BAD_REQUEST, "bad_request", detail)
+}
+
+/// The body of a request, which has to come in time.
+async fn text(body: Body, most: usize) -> Result<String, Mistake> {
+    let late = || {
+        let detail = format!("the body did not come within {} s", BODY_WITHIN.as_secs());
+        mistake(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    };
+    let bytes = timeout(BODY_WITHIN, to_bytes(body, most)).await.ok().ok_or_else(late)?;
+    let too_large =
+        |_| mistake(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", format!("at most {most} bytes are read"));
+    String::from_utf8(bytes.map_err(too_large)?.into()).ok().ok_or_else(|| bad_request("the body is not UTF-8"))
 }
 
 /// The parameters of an address.
@@ -139,27 +158,7 @@ fn format(named: Option<&str>, headers: &HeaderMap) -> Result<AnswerFormat, Mist
             mistake(StatusCode::BAD_REQUEST, "bad_parameter", detail)
         });
     }
-    let accept: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    if accept.is_empty() {
-        return Ok(AnswerFormat::Json);
-    }
-    let mut wanted: Vec<(f32, &str)> = Vec::new();
-    for range in accept.iter().flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse().ok());
-        wanted.push((weight.unwrap_or(1.0), name));
-    }
-    // The first of those that are wanted most; sorting keeps the client's order.
-    wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let fits = |name: &str, format: AnswerFormat| {
-        let own = format.media_type().split(';').next().unwrap_or_default();
-        let kind = own.split('/').next().unwrap_or_default();
-        name == "*/*" || name.eq_ignore_ascii_case(own) || name.strip_suffix("/*").is_some_and(|name| name == kind)
-    };
-    let mut acceptable = wanted.iter().filter(|(weight, _)| *weight > 0.0);
-    let found = acceptable.find_map(|(_, name)| AnswerFormat::ALL.into_iter().find(|format| fits(name, *format)));
-    found.ok_or_else(|| {
+    best(headers, &AnswerFormat::ALL, AnswerFormat::media_type).ok_or_else(|| {
         let types = AnswerFormat::ALL.map(AnswerFormat::media_type).join("; ");
         mistake(StatusCode::NOT_ACCEPTABLE, "not_acceptable", format!("answers are to be had as {types}"))
     })
@@ -170,6 +169,7 @@ async fn answer(
     client: &Client,
     asked: Asked,
     format: AnswerFormat,
+    length: Length,
 ) -> Result<Response, Refusal> {
     let rows = if asked.parameters.is_empty() {
         service.query(client, &asked.q, Vec::new()).await?
@@ -179,7 +179,7 @@ async fn answer(
         service.execute(client, &prepared, values).await?
     };
     let releases = Arc::clone(&rows.releases);
-    Ok(respond(body(rows, format).await?, format, &releases))
+    Ok(respond(body(rows, format, length).await?, format, &releases))
 }
 
 /// What an answer would be like, without computing it.
@@ -282,23 +282,26 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::nothing(&[], Ok("json"))]
-    #[case::anything(&["*/*"], Ok("json"))]
-    #[case::browser(&["text/html,application/xhtml+xml,*/*;q=0.8"], Ok("json"))]
-    #[case::csv(&["text/csv"], Ok("csv"))]
-    #[case::weights(&["application/json;q=0.5, text/csv;q=0.9"], Ok("csv"))]
-    #[case::any_text(&["text/*"], Ok("csv"))]
-    #[case::two_headers(&["application/vnd.apache.parquet", "*/*;q=0.1"], Ok("parquet"))]
-    #[case::refused(&["application/json;q=0"], Err(406))]
-    #[case::picture(&["image/png"], Err(406))]
-    fn the_form_is_the_best_that_the_client_takes(#[case] accept: &[&str], #[case] expected: Result<&str, u16>) {
-        let mut headers = HeaderMap::new();
-        for value in accept {
-            headers.append(header::ACCEPT, HeaderValue::from_str(value).unwrap());
-        }
+    #[case::nothing(None, Ok("json"))]
+    #[case::csv(Some("text/csv, */*"), Ok("csv"))]
+    #[case::all_but_one(Some("*/*, application/json;q=0"), Ok("jsonl"))]
+    #[case::picture(Some("image/png"), Err(406))]
+    fn the_form_is_the_best_that_the_client_takes(
+        #[case] accept: Option<&'static str>,
+        #[case] expected: Result<&str, u16>,
+    ) {
+        let headers = HeaderMap::from_iter(accept.map(|accept| (header::ACCEPT, HeaderValue::from_static(accept))));
         let found = format(None, &headers).map(AnswerFormat::name).map_err(|mistake| mistake.status.as_u16());
         assert_eq!(found, expected);
         assert_eq!(format(Some("arrow"), &headers).map(AnswerFormat::name), Ok("arrow"), "what is named wins");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_not_waited_for() {
+        let body = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        assert_eq!(text(body, 1000).await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(text(Body::from("SELECT 1"), 1000).await.as_deref(), Ok("SELECT 1"));
+        assert_eq!(text(Body::from("SELECT 1"), 7).await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod service;
 mod turns;
 
 pub use catalogue::ListedTable;
-pub use http::router;
+pub use http::{SQL, router};
 pub use refusal::{Place, Refusal};
 pub use rows::Rows;
 pub use service::{Client, Prepared, SqlService, SqlStartError};

@@ -177,7 +177,7 @@ impl Refusal {
                 "sql::type_mismatch" => "42804",
                 "sql::parameters" => "08P01",
                 "sql::refused" | "sql::not_deterministic" => "42501",
-                "sql::unsupported" => "0A000",
+                "sql::unsupported" | "sql::changed" => "0A000",
                 "sql::too_long" | "sql::too_wide" => "54000",
                 _ => "42000",
             },
@@ -198,6 +198,7 @@ impl Refusal {
             Self::Problems(_) => match self.code() {
                 "sql::unknown_table" | "sql::gone" => Code::NotFound,
                 "sql::refused" | "sql::not_deterministic" => Code::PermissionDenied,
+                "sql::changed" => Code::FailedPrecondition,
                 "sql::too_long" | "sql::too_wide" => Code::ResourceExhausted,
                 _ => Code::InvalidArgument,
             },

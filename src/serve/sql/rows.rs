@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use arrow::array::{Array as _, ArrayRef};
+use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Refusal, SqlLimits};
-use crate::engine::AnswerStream;
+use crate::engine::{AnswerStream, weight};
 use crate::id::{DatasetId, ReleaseId};
 
 /// Batches that are ready before they are asked for.
@@ -147,17 +147,6 @@ fn shaped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowE
         cast(column, field.data_type())
     });
     RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<Vec<ArrayRef>, ArrowError>>()?)
-}
-
-/// Bytes of the rows of a batch, whatever buffers they share with others.
-fn weight(batch: &RecordBatch) -> u64 {
-    let columns = batch.columns().iter();
-    columns
-        .map(|column| {
-            let data = column.to_data();
-            data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) as u64
-        })
-        .sum()
 }
 
 impl Stream for Rows {

@@ -17,9 +17,10 @@ use super::catalogue::{Catalogue, Frozen, Latest, ListedTable, View};
 use super::rows::{Outlet, Rows, pipe};
 use super::turns::{Turn, Turns};
 use super::{Refusal, SqlLimits};
+use crate::diagnostic::Problem;
 use crate::engine::{Bounds, Engine, EngineError, EngineOptions, Missing, PreparedQuery, ScalarValue, SessionContext};
 use crate::id::{DatasetId, ReleaseId};
-use crate::serve::http::published::Published;
+use crate::serve::published::Published;
 
 /// Most threads' worth of work of one statement.
 const PARTITIONS: usize = 2;
@@ -79,6 +80,15 @@ impl Prepared {
         &self.0.query.parameters
     }
 
+    /// Whether the columns of another one have the same names and types, and its parameters the same types.
+    fn same_shape(&self, other: &Self) -> bool {
+        let columns = |prepared: &Self| -> Vec<(String, DataType)> {
+            let fields = prepared.schema().fields().iter();
+            fields.map(|field| (field.name().clone(), field.data_type().clone())).collect()
+        };
+        columns(self) == columns(other) && self.parameters() == other.parameters()
+    }
+
     /// The releases that it reads.
     pub fn releases(&self) -> &[(DatasetId, ReleaseId)] {
         &self.0.releases
@@ -101,7 +111,7 @@ impl Drop for Threads {
 #[derive(Clone)]
 pub struct SqlService {
     engine: Engine,
-    catalogue: Arc<Catalogue>,
+    pub(super) catalogue: Arc<Catalogue>,
     limits: Arc<SqlLimits>,
     bounds: Arc<Bounds>,
     turns: Arc<Turns>,
@@ -181,7 +191,8 @@ impl SqlService {
             drop(turn);
             understood
         });
-        let task = task.ok_or(Refusal::Internal)?;
+        // Who leaves ends it.
+        let task = AbortOnDropHandle::new(task.ok_or(Refusal::Internal)?);
         tokio::select! {
             () = client.cancel.cancelled() => Err(Refusal::Cancelled),
             done = timeout_at(deadline, task) => match done {
@@ -280,13 +291,19 @@ impl SqlService {
         Ok(Prepared(Arc::new(Understood { sql, engine, view, query, releases: releases.into() })))
     }
 
-    /// A statement that was understood some time ago: understood again when something was published or withdrawn since.
+    /// A statement that was understood some time ago: understood again when something was published or withdrawn since. Its
+    /// client was told of columns and parameters, and reads what comes as these.
     async fn still(&self, prepared: Prepared) -> Result<Prepared, Refusal> {
         let view = self.catalogue.view().await?;
         if Arc::ptr_eq(&view, &prepared.0.view) {
             return Ok(prepared);
         }
-        self.understand(prepared.0.sql.clone()).await
+        let again = self.understand(prepared.0.sql.clone()).await?;
+        if again.same_shape(&prepared) {
+            return Ok(again);
+        }
+        let problem = Problem::of_project("sql::changed", "the columns changed since the statement was prepared");
+        Err(Refusal::Problems(vec![problem.help("prepare it again: another release is current")]))
     }
 
     fn spawn<F: Future<Output: Send + 'static> + Send + 'static>(

@@ -1,13 +1,14 @@
 //! Turns: how many statements run at once, how many of one client, and how many wait.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Refusal, SqlLimits};
+use crate::serve::admission::network;
 
 /// Who is running or waiting.
 #[derive(Debug)]
@@ -101,17 +102,6 @@ impl Turns {
     }
 }
 
-/// Who counts as one client: an address, or the network of one that can choose among many.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +157,5 @@ mod tests {
         assert!(matches!(turns.turn(client("2001:db8::2")).await, Err(Refusal::Busy { .. })));
         drop(turn);
         assert_eq!((turns.clients(), turns.running(1)), (0, 0));
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_client() {
-        assert_eq!(network(client("2001:db8:1:2:3::4")), network(client("2001:db8:1:2:ffff::9")));
-        assert_ne!(network(client("2001:db8:1:2::1")), network(client("2001:db8:1:3::1")));
-        assert_eq!(network(client("::ffff:192.0.2.7")), client("192.0.2.7"));
     }
 }

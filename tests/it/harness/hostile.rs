@@ -39,6 +39,7 @@ pub(crate) fn statements(place: &str) -> Vec<Hostile> {
     all.extend(looking_around(place));
     all.extend(blowing_up_the_plan());
     all.extend(blowing_up_memory());
+    all.extend(gathering());
     all.extend(taking_time());
     all.extend(harmless());
     all
@@ -133,6 +134,9 @@ fn blowing_up_the_plan() -> Vec<Hostile> {
         nested = format!("WITH w{n} AS ({nested}) SELECT * FROM w{n}");
     }
     let cube: Vec<String> = (0..30).map(|n| format!("id || '{n}'")).collect();
+    let list = |times: usize, of: &dyn Fn(usize) -> String| (0..times).map(of).collect::<Vec<String>>().join(", ");
+    let wide = format!("WITH a AS (SELECT {})", list(5_000, &|n| format!("1 c{n}")));
+    let many = |of: &str| list(3_000, &|n| format!("{of} t{n}"));
     vec![
         refused("tables that double forty times", doubled),
         refused("WITH inside WITH", nested),
@@ -148,6 +152,25 @@ fn blowing_up_the_plan() -> Vec<Hostile> {
         refused("a long statement", format!("SELECT '{}'", "x".repeat(1 << 20))),
         refused("many joins", format!("SELECT 1 FROM lieux{}", ", lieux".repeat(500))),
         refused("many unions", format!("SELECT id FROM lieux{}", " UNION ALL SELECT id FROM lieux".repeat(500))),
+        refused("a wide WITH, often", format!("{wide} SELECT 1 FROM {}", list(190, &|n| format!("a x{n}")))),
+        refused("all columns, often", format!("{wide} SELECT {} FROM a", list(5_000, &|_| "*".to_owned()))),
+        refused("all columns of a table, often", format!("SELECT {} FROM lieux", list(20_000, &|_| "*".to_owned()))),
+        refused(
+            "all fields, often",
+            format!(
+                "WITH a AS (SELECT struct({}) s) SELECT {} FROM a",
+                list(5_000, &|_| "1".to_owned()),
+                list(3_000, &|_| "unnest(s)".to_owned())
+            ),
+        ),
+        refused("many selects without a table", format!("SELECT 1 FROM {}", many("(SELECT 1)"))),
+        refused("many unions without a table", format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(3_300))),
+        refused("many subqueries without a table", format!("SELECT {}", list(4_000, &|_| "(SELECT 1)".to_owned()))),
+        refused("many values", format!("SELECT 1 FROM {}", many("(VALUES (1))"))),
+        refused(
+            "many lists as tables",
+            format!("SELECT 1 FROM {}", list(2_000, &|n| format!("unnest(make_array(1)) t{n}"))),
+        ),
     ]
 }
 
@@ -157,9 +180,11 @@ fn blowing_up_memory() -> Vec<Hostile> {
     let limited = |name, sql: &str| hostile(Fate::Limited, name, sql);
     let mut joined = "SELECT nom AS x FROM lieux".to_owned();
     let mut replaced = "SELECT 'aaaaaaaaaaaaaaaa' AS x".to_owned();
+    let mut distinct = "SELECT id, nom AS x FROM lieux".to_owned();
     for _ in 0..25 {
         joined = format!("SELECT x || x AS x FROM ({joined}) AS t");
         replaced = format!("SELECT replace(x, 'a', 'aaaaaaaaaaaaaaaa') AS x FROM ({replaced}) AS t");
+        distinct = format!("SELECT DISTINCT ON (id) id, x || x AS x FROM ({distinct}) AS t ORDER BY id");
     }
     vec![
         refused("a long text", "SELECT repeat('x', 1000000000)"),
@@ -174,7 +199,20 @@ fn blowing_up_memory() -> Vec<Hostile> {
         refused("a long list", "SELECT array_repeat(1, 1000000000)"),
         refused("rows out of nothing", "SELECT * FROM generate_series(1, 1000000000000)"),
         refused("a list out of nothing", "SELECT range(1, 1000000000000)"),
+        refused("texts that double under DISTINCT ON", &distinct),
+        refused("a long date", "SELECT to_char(CAST('2026-11-22' AS TIMESTAMP), repeat('%+', 15000)) FROM lieux"),
         refused("a wide type", "SELECT arrow_cast(NULL, 'FixedSizeBinary(2000000000)')"),
+        refused(
+            "a wide type in a list",
+            "SELECT arrow_cast(make_array(arrow_cast(NULL, 'Binary'), arrow_cast(NULL, 'Binary')), \
+             'List(FixedSizeBinary(2000000000))')",
+        ),
+        refused("a wide type in a code", "SELECT arrow_cast(NULL, 'Dictionary(Int32, FixedSizeBinary(2000000000))')"),
+        refused(
+            "a wide type in a list of lists",
+            "SELECT arrow_cast(make_array(make_array(arrow_cast(NULL, 'Binary'))), \
+             'List(List(FixedSizeBinary(2000000000)))')",
+        ),
         refused(
             "an expression of many states",
             "SELECT id FROM lieux WHERE regexp_like(nom, '((a{1,100}){1,100}){1,100}')",
@@ -182,13 +220,6 @@ fn blowing_up_memory() -> Vec<Hostile> {
         refused("an expression for every row", "SELECT id FROM lieux WHERE regexp_like(nom, nom)"),
         refused("a comparison of long texts", "SELECT levenshtein(repeat(nom, 50), repeat(id, 50)) FROM lieux"),
         limited("a sorted cross join", "SELECT a.nom, b.nom, c.nom FROM lieux a, lieux b, lieux c ORDER BY 1, 2, 3"),
-        limited("a window over a cross join", "SELECT sum(length(a.nom)) OVER () FROM lieux a, lieux b"),
-        limited(
-            "a running window over a cross join",
-            "SELECT max(a.nom) OVER (ORDER BY b.id ROWS BETWEEN 100000000 PRECEDING AND CURRENT ROW) FROM lieux a, lieux b",
-        ),
-        limited("all in one list", "SELECT array_agg(a.nom || b.nom) FROM lieux a, lieux b"),
-        limited("all in one text", "SELECT length(string_agg(a.nom || b.nom, ',')) FROM lieux a, lieux b"),
         limited(
             "every pair once",
             "SELECT count(*) FROM (SELECT DISTINCT a.id, b.id AS autre FROM lieux a, lieux b) AS t",
@@ -198,6 +229,45 @@ fn blowing_up_memory() -> Vec<Hostile> {
             "SELECT count(*) FROM lieux a JOIN lieux b ON length(a.commune) = length(b.commune) \
              JOIN lieux c ON length(b.commune) = length(c.commune)",
         ),
+    ]
+}
+
+/// What gathers all rows in one value, and gives that to many rows.
+fn gathering() -> Vec<Hostile> {
+    let refused = |name, sql: &str| hostile(Fate::Refused, name, sql);
+    let limited = |name, sql: &str| hostile(Fate::Limited, name, sql);
+    vec![
+        refused("all in one text in every row", "SELECT length(string_agg(nom, ',') OVER ()) FROM lieux"),
+        refused("all in one list in every row", "SELECT cardinality(array_agg(nom) OVER ()) FROM lieux"),
+        refused("a computed text in every row", "SELECT length(max(repeat(a.nom, 100)) OVER ()) FROM lieux a, lieux b"),
+        limited(
+            "all in one text beside every row",
+            "SELECT length(s) FROM (SELECT string_agg(repeat(nom, 50), ',') s FROM lieux) t, lieux b",
+        ),
+        limited(
+            "all in one text by a subquery in every row",
+            "SELECT length((SELECT string_agg(nom, ',') FROM lieux) || b.nom) FROM lieux b",
+        ),
+        limited(
+            "all in one list beside every row",
+            "SELECT sum(cardinality(l)) FROM (SELECT array_agg(id) l FROM lieux) t, lieux b",
+        ),
+        limited(
+            "all in one text beside every item",
+            "SELECT unnest(l), s FROM (SELECT array_agg(id) l, string_agg(nom, ',') s FROM lieux) t",
+        ),
+        limited(
+            "the widest text in every row",
+            "SELECT length(max(s) OVER ()) FROM (SELECT CASE a.id WHEN 'L00001' THEN repeat(a.nom, 40) ELSE '' END s \
+             FROM lieux a, lieux b) t",
+        ),
+        limited("a window over a cross join", "SELECT sum(length(a.nom)) OVER () FROM lieux a, lieux b"),
+        limited(
+            "a running window over a cross join",
+            "SELECT max(a.nom) OVER (ORDER BY b.id ROWS BETWEEN 100000000 PRECEDING AND CURRENT ROW) FROM lieux a, lieux b",
+        ),
+        limited("all pairs in one list", "SELECT array_agg(a.nom || b.nom) FROM lieux a, lieux b"),
+        limited("all pairs in one text", "SELECT length(string_agg(a.nom || b.nom, ',')) FROM lieux a, lieux b"),
     ]
 }
 
@@ -247,6 +317,13 @@ fn harmless() -> Vec<Hostile> {
         harmless("all columns", "SELECT column_name FROM information_schema.columns WHERE table_name = 'lieux'"),
         harmless("a padded number", "SELECT lpad(id, 12, '0') FROM lieux LIMIT 3"),
         harmless("a simple expression", "SELECT count(*) FROM lieux WHERE regexp_like(nom, '^L[0-9]+$')"),
+        harmless("all in one text", "SELECT length(string_agg(nom, ',')) > 300000 AS long FROM lieux"),
+        harmless("items of one list", "SELECT unnest(l) AS id FROM (SELECT array_agg(id) l FROM lieux) t LIMIT 3"),
+        harmless(
+            "texts of groups beside their rows",
+            "SELECT count(s) FROM lieux JOIN (SELECT commune, string_agg(id, ' ') s FROM lieux GROUP BY commune) t \
+             USING (commune)",
+        ),
         harmless("a window", "SELECT id, row_number() OVER (ORDER BY id) AS rang FROM lieux ORDER BY id LIMIT 3"),
     ]
 }

@@ -12,7 +12,7 @@ use super::{Asked, Keep, Links, Named, ROOT, answer, known, named, release_path}
 use crate::publish::freshness::freshness;
 use crate::serve::error::ServeError;
 use crate::serve::http::Site;
-use crate::serve::http::published::{Dataset, Standing};
+use crate::serve::published::{Dataset, Standing};
 
 /// Where to begin.
 #[derive(Debug, Serialize, ToSchema)]
@@ -174,11 +174,15 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
 /// All datasets
 #[utoipa::path(get, path = "/api/v1/datasets", tag = "catalogue", responses((status = 200, body = Datasets)))]
 pub(super) async fn datasets(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response, ServeError> {
-    let mut datasets = Vec::new();
+    let (mut datasets, mut keep) = (Vec::new(), Keep::Short);
     for dataset in site.published.datasets().await? {
-        datasets.push(summary(&site, &dataset).await?);
+        match summary(&site, &dataset).await {
+            Ok(summary) => datasets.push(summary),
+            // Why was logged where it was noticed; the others can be told of.
+            Err(_) => keep = Keep::Not,
+        }
     }
-    Ok(answer(&Datasets { datasets }, None, Keep::Short, &headers))
+    Ok(answer(&Datasets { datasets }, None, keep, &headers))
 }
 
 /// A dataset: its current release, how fresh it is, all its releases

@@ -18,14 +18,15 @@ use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Site;
 use super::condition::{Mark, Verdict, judge};
-use super::published::{Contents, Dataset, Release, patient};
-use super::resource::{http_date, value};
+use super::resource::{dated, http_date, value};
 use crate::id::{Digest, ReleaseId};
 use crate::serve::error::ServeError;
+use crate::serve::published::{Contents, Dataset, Release, patient};
 use crate::store::StoreKey;
 
 /// Where the API begins.
@@ -155,6 +156,8 @@ enum Keep {
     Day,
     /// It is about what may be published next.
     Short,
+    /// It is not whole, because a part of it cannot be read just now.
+    Not,
 }
 
 impl Keep {
@@ -162,6 +165,7 @@ impl Keep {
         HeaderValue::from_static(match self {
             Self::Day => "public, max-age=86400",
             Self::Short => "public, max-age=60, must-revalidate",
+            Self::Not => "no-store",
         })
     }
 }
@@ -172,14 +176,14 @@ fn answer(value: &impl Serialize, dataset: Option<&Dataset>, keep: Keep, headers
     body.push(b'\n');
     let body = Bytes::from(body);
     let tag = format!("\"{}\"", Digest::of(&body));
-    let modified = dataset.map(|dataset| dataset.modified).unwrap_or_default();
+    let modified = dataset.and_then(|dataset| dated(dataset.modified));
     tagged(&tag, modified, keep, headers, || (HeaderValue::from_static("application/json"), body))
 }
 
 /// An answer that is known by a tag, or that the client has it.
 fn tagged(
     tag: &str,
-    modified: chrono::DateTime<chrono::Utc>,
+    modified: Option<DateTime<Utc>>,
     keep: Keep,
     headers: &HeaderMap,
     body: impl FnOnce() -> (HeaderValue, Bytes),
@@ -197,7 +201,7 @@ fn tagged(
     let set = response.headers_mut();
     set.insert(header::ETAG, value(tag));
     set.insert(header::CACHE_CONTROL, keep.header());
-    if modified != chrono::DateTime::<chrono::Utc>::default() {
+    if let Some(modified) = modified {
         set.insert(header::LAST_MODIFIED, value(&http_date(modified)));
     }
     response

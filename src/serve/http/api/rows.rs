@@ -22,7 +22,7 @@ use crate::release::TableRecord;
 use crate::serve::error::ServeError;
 use crate::serve::http::Site;
 use crate::serve::http::client;
-use crate::serve::http::resource::value;
+use crate::serve::http::resource::{dated, value};
 use crate::serve::sql::{Client, Refusal};
 
 /// Answers up to this size are kept.
@@ -149,7 +149,8 @@ fn respond(
     let modified = if asked.floating { asked.dataset.modified } else { asked.release.modified };
     let media_type = HeaderValue::from_static(form.media_type());
     let keep = if asked.floating { Keep::Short } else { Keep::Day };
-    let mut response = tagged(&format!("\"{tag}\""), modified, keep, headers, || (media_type, kept.body.clone()));
+    let mut response =
+        tagged(&format!("\"{tag}\""), dated(modified), keep, headers, || (media_type, kept.body.clone()));
     let set = response.headers_mut();
     set.insert(header::LINK, value(&kept.link));
     if form == Form::Csv {
@@ -273,7 +274,33 @@ fn refused(refusal: &Refusal) -> ServeError {
         | Refusal::TooManyBytes { .. }
         | Refusal::Memory { .. }
         | Refusal::Value(_) => ServeError::TooMuch { detail: detail() },
-        Refusal::Problems(_) if refusal.code() == "sql::gone" => ServeError::Unavailable,
-        Refusal::Problems(_) | Refusal::Internal => ServeError::internal(refusal),
+        Refusal::Problems(_) => match refusal.code() {
+            // Many or long conditions make a long statement.
+            "sql::too_long" | "sql::too_wide" => ServeError::TooMuch { detail: detail() },
+            // It was withdrawn since it was looked up.
+            "sql::gone" | "sql::unknown_table" => ServeError::Unavailable,
+            _ => ServeError::internal(refusal),
+        },
+        Refusal::Internal => ServeError::internal(refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Problem;
+
+    #[test]
+    fn what_the_guard_says_is_told_in_words_of_the_api() {
+        for (code, status) in [
+            ("sql::too_long", 422),
+            ("sql::too_wide", 422),
+            ("sql::gone", 503),
+            ("sql::unknown_table", 503),
+            ("sql::unknown_column", 500),
+        ] {
+            let refusal = Refusal::Problems(vec![Problem::of_project(code, "it is so")]);
+            assert_eq!(refused(&refusal).status().as_u16(), status, "{code}");
+        }
     }
 }

@@ -38,10 +38,14 @@ fn every_hostile_statement_is_refused_or_limited_and_the_server_stays_small() {
     let place = project.path("secret.csv").display().to_string();
     let before = project.stored();
     let server = Server::start(&project);
+    // What is refused or answered is so on a slow machine, too; what meets a limit does so on a fast one.
+    project.replace("essaim.toml", "timeout = \"3 s\"", "timeout = \"600 s\"");
+    let patient = Server::start(&project);
     let mut surprises = Vec::new();
     let all = statements(&place);
     for hostile in &all {
-        let reply = server.post(&hostile.sql);
+        let hasty = matches!(hostile.fate, Fate::Limited | Fate::Stopped);
+        let reply = if hasty { &server } else { &patient }.post(&hostile.sql);
         let found = fate(&reply);
         let right = found == Some(hostile.fate)
             || hostile.fate == Fate::Stopped && matches!(found, Some(Fate::Refused | Fate::Limited));
@@ -56,8 +60,10 @@ fn every_hostile_statement_is_refused_or_limited_and_the_server_stays_small() {
     assert!(all.iter().filter(|hostile| hostile.fate != Fate::Harmless).count() >= 60);
     assert_eq!(project.stored(), before);
     assert_eq!(project.read("secret.csv"), "id,nom\nS1,très secret\n");
-    server.post("SELECT count(*) FROM lieux").expect(200);
-    within_memory(&server);
+    for server in [server, patient] {
+        server.post("SELECT count(*) FROM lieux").expect(200);
+        within_memory(&server);
+    }
 }
 
 #[track_caller]

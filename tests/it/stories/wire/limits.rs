@@ -169,6 +169,37 @@ fn a_session_keeps_a_bounded_number_of_statements_and_portals() {
 }
 
 #[test]
+fn what_a_session_keeps_is_bounded_in_bytes_too() {
+    let project = published("");
+    let served = Served::start(&project, &[]);
+    let mut raw = session(&served);
+    // Names, texts and values, of a few statements only.
+    let long = "n".repeat(900_000);
+    let parse = |raw: &mut Raw, name: &str, sql: &str| {
+        raw.send(b'P', format!("{name}\0{sql}\0\0\0").as_bytes());
+        raw.send(b'S', b"");
+        raw.rest()
+    };
+    for n in 0..4 {
+        assert_eq!(parse(&mut raw, &format!("{n}{long}"), "SELECT 1"), ["1", "Z"]);
+    }
+    assert_eq!(parse(&mut raw, &long, "SELECT 1"), ["53400", "Z"]);
+    raw.query("DEALLOCATE ALL");
+    assert_eq!(raw.rest(), ["C", "Z"]);
+    let text = format!("SELECT '{}'", "x".repeat(20_000));
+    let refused = (0..20).find(|n| parse(&mut raw, &n.to_string(), &text) != ["1", "Z"]);
+    assert_eq!(refused, Some(13), "a plan takes more than its text");
+    // The statement without a name makes room for itself, however often.
+    raw.query("DEALLOCATE ALL");
+    assert_eq!(raw.rest(), ["C", "Z"]);
+    for _ in 0..20 {
+        assert_eq!(parse(&mut raw, "", &text), ["1", "Z"]);
+    }
+    raw.query("SELECT 1");
+    assert_eq!(raw.rest(), ["T", "D", "C", "Z"]);
+}
+
+#[test]
 fn an_address_has_a_bounded_number_of_connections() {
     let project = published("");
     let served = Served::start(&project, &[]);

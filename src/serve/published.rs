@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::join_all;
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::id::{DatasetId, Digest, ReleaseId};
 use crate::publish::PublishError;
@@ -23,16 +24,26 @@ use crate::store::{Store, StoreError, StoreFolder, StoreKey};
 /// How old what is known may be before it is held against the store again.
 pub const FRESH: Duration = Duration::from_secs(1);
 /// How old it may be when the store does not answer.
-const STALE: Duration = Duration::from_secs(30);
+pub(super) const STALE: Duration = Duration::from_secs(30);
 
+/// Time that the store has to answer when what it last said may be served instead.
+pub(super) const SOON: Duration = Duration::from_secs(2);
 /// Time that the store has to answer; its client tries again and again for longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits for the store, not for ever.
 pub(super) async fn patient<T: Send>(
     asked: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, ServeError> {
-    match timeout(PATIENCE, asked).await {
+    patient_for(PATIENCE, asked).await
+}
+
+/// The same for some time.
+pub(super) async fn patient_for<T: Send>(
+    time: Duration,
+    asked: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, ServeError> {
+    match timeout(time, asked).await {
         Ok(answer) => answer.map_err(|error| ServeError::unavailable(&error)),
         Err(_) => {
             tracing::error!("The public store gave no answer in time");
@@ -176,10 +187,11 @@ fn time(at: &str) -> DateTime<Utc> {
     at.parse().unwrap_or_default()
 }
 
-/// What is known of one dataset, and when it was last held against the store.
-#[derive(Debug, Default)]
-struct Slot {
-    known: RwLock<Option<Arc<Dataset>>>,
+/// What is known of something, and when it was last held against the store.
+#[derive(Debug)]
+struct Slot<T> {
+    /// What the store said last; nothing when it was not there.
+    known: RwLock<Option<Arc<T>>>,
     /// When it was, in milliseconds since the start; 0 for never.
     checked: AtomicU64,
     /// When the store failed last.
@@ -187,8 +199,15 @@ struct Slot {
     checking: Mutex<()>,
 }
 
-impl Slot {
-    fn known(&self) -> Option<Arc<Dataset>> {
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        let (checked, failed, checking) = (AtomicU64::default(), AtomicU64::default(), Mutex::default());
+        Self { known: RwLock::new(None), checked, failed, checking }
+    }
+}
+
+impl<T> Slot<T> {
+    fn known(&self) -> Option<Arc<T>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -201,15 +220,15 @@ pub struct Published(Arc<Inner>);
 struct Inner {
     store: Store,
     started: Instant,
-    slots: RwLock<HashMap<DatasetId, Arc<Slot>>>,
-    /// Names of the folders of the store, and when they were listed.
-    folders: Mutex<Option<(Instant, Arc<BTreeSet<String>>)>>,
+    slots: RwLock<HashMap<DatasetId, Arc<Slot<Dataset>>>>,
+    /// Names of the folders of the store.
+    folders: Slot<BTreeSet<String>>,
 }
 
 impl Published {
     /// What is published in a store.
     pub fn new(store: Store) -> Self {
-        let (slots, folders) = (RwLock::default(), Mutex::default());
+        let (slots, folders) = (RwLock::default(), Slot::default());
         Self(Arc::new(Inner { store, started: Instant::now(), slots, folders }))
     }
 
@@ -225,24 +244,21 @@ impl Published {
 
     /// Names of the folders at the top of the store.
     pub async fn folders(&self) -> Result<Arc<BTreeSet<String>>, ServeError> {
-        let mut folders = self.0.folders.lock().await;
-        if let Some((at, names)) = folders.as_ref()
-            && at.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(names));
-        }
-        let names = patient(self.0.store.folders(&StoreFolder::Root)).await?;
-        let names = Arc::new(names.into_iter().collect::<BTreeSet<String>>());
-        *folders = Some((Instant::now(), Arc::clone(&names)));
-        Ok(names)
+        let read = |_| async {
+            let names = self.0.store.folders(&StoreFolder::Root).await?;
+            Ok::<_, StoreError>(Some(Arc::new(names.into_iter().collect::<BTreeSet<String>>())))
+        };
+        Ok(self.current(&self.0.folders, "the list of datasets", read).await?.unwrap_or_default())
     }
 
     /// All datasets that have a log, by name. One whose log cannot be read is left out, and told of in the server's log.
     pub async fn datasets(&self) -> Result<Vec<Arc<Dataset>>, ServeError> {
+        let folders = self.folders().await?;
+        let ids: Vec<DatasetId> = folders.iter().filter_map(|name| name.parse().ok()).collect();
+        // All at once: a store that does not answer is waited for once.
         let mut all = Vec::new();
-        for name in self.folders().await?.iter() {
-            let Ok(id) = name.parse::<DatasetId>() else { continue };
-            match self.dataset(&id).await {
+        for found in join_all(ids.iter().map(|id| self.dataset(id))).await {
+            match found {
                 Ok(dataset) => all.push(dataset),
                 Err(ServeError::NotFound { .. } | ServeError::Unavailable) => {}
                 Err(error) => return Err(error),
@@ -254,68 +270,83 @@ impl Published {
     /// A dataset as it is now: what is known of it was held against its log within [`FRESH`], or just now.
     pub async fn dataset(&self, id: &DatasetId) -> Result<Arc<Dataset>, ServeError> {
         let Some(slot) = self.slot(id).await? else { return Err(self.unknown(id).await) };
-        if let Some(known) = self.good(&slot, 1) {
-            return match known {
-                Some(known) => Ok(known),
-                None => Err(self.unknown(id).await),
-            };
+        match self.current(&slot, &format!("the log of `{id}`"), |known| self.read(id, known)).await? {
+            Some(known) => Ok(known),
+            None => Err(self.unknown(id).await),
+        }
+    }
+
+    /// What is known of something, held against the store within [`FRESH`], or just now by `read`. When the store does not
+    /// answer, what it last said within [`STALE`] is good enough, and nobody waits long for it.
+    async fn current<T, E, F>(
+        &self,
+        slot: &Slot<T>,
+        what: &str,
+        read: impl FnOnce(Option<Arc<T>>) -> F + Send,
+    ) -> Result<Option<Arc<T>>, ServeError>
+    where
+        T: Send + Sync,
+        E: std::error::Error + Send + 'static,
+        F: Future<Output = Result<Option<Arc<T>>, E>> + Send,
+    {
+        if let Some(answer) = self.at_once(slot, 1) {
+            return answer;
         }
         // One request asks the store; the others that come meanwhile take what is known, unless that is too old.
-        let turn = match (slot.checking.try_lock(), self.good(&slot, 2)) {
+        let _turn = match (slot.checking.try_lock(), self.at_once(slot, 2)) {
             (Ok(turn), _) => turn,
-            (Err(_), Some(Some(known))) => return Ok(known),
-            (Err(_), _) => slot.checking.lock().await,
+            (Err(_), Some(Ok(Some(known)))) => return Ok(Some(known)),
+            (Err(_), _) => match timeout(self.patience(slot), slot.checking.lock()).await {
+                Ok(turn) => turn,
+                Err(_) if self.is_usable(slot) => return Ok(slot.known()),
+                Err(_) => return Err(ServeError::Unavailable),
+            },
         };
-        if let Some(Some(known)) = self.good(&slot, 1) {
-            return Ok(known);
+        if let Some(answer) = self.at_once(slot, 1) {
+            return answer;
         }
-        let answer = self.look(id, &slot).await;
-        drop(turn);
-        answer
-    }
-
-    /// What is known of a dataset, when it was held against the store within so many times [`FRESH`]. A store that failed
-    /// just now is not asked again at once.
-    #[expect(clippy::option_option, reason = "whether it is known, and whether it is there")]
-    fn good(&self, slot: &Slot, times: u64) -> Option<Option<Arc<Dataset>>> {
-        let fresh = times * millis(FRESH);
-        let (age, tried) = (self.since(&slot.checked), self.since(&slot.failed));
-        (age < fresh || (tried < fresh && age < millis(STALE))).then(|| slot.known())
-    }
-
-    /// Holds what is known of a dataset against the store.
-    async fn look(&self, id: &DatasetId, slot: &Slot) -> Result<Arc<Dataset>, ServeError> {
-        let known = slot.known();
-        let read = timeout(PATIENCE, self.read(id, known.clone())).await;
-        let failure = match read {
+        let failure = match timeout(self.patience(slot), read(slot.known())).await {
             Ok(Ok(found)) => {
                 slot.known.write().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
                 slot.checked.store(self.now(), Ordering::Release);
-                return match found {
-                    Some(dataset) => Ok(dataset),
-                    None => Err(self.unknown(id).await),
-                };
+                return Ok(found);
             }
             Ok(Err(error)) => Some(error),
             Err(_) => None,
         };
         slot.failed.store(self.now(), Ordering::Release);
         let told = failure.as_ref().map_or_else(|| "no answer in time".to_owned(), ToString::to_string);
-        match known {
-            Some(known) if self.since(&slot.checked) < millis(STALE) => {
-                tracing::warn!(dataset = %id, error = told, "The log of `{id}` could not be read; what it last said is served");
-                Ok(known)
-            }
-            _ => {
-                let error = failure.as_ref().map(|error| error as &dyn std::error::Error);
-                tracing::error!(dataset = %id, error, "The log of `{id}` could not be read: {told}");
-                Err(ServeError::Unavailable)
-            }
+        if self.is_usable(slot) {
+            tracing::warn!(error = told, "The store did not give {what}; what it last said is served");
+            return Ok(slot.known());
         }
+        let error = failure.as_ref().map(|error| error as &dyn std::error::Error);
+        tracing::error!(error, "The store did not give {what}: {told}");
+        Err(ServeError::Unavailable)
+    }
+
+    /// What can be said without asking the store: it was asked within so many times [`FRESH`], or failed just now.
+    fn at_once<T>(&self, slot: &Slot<T>, times: u64) -> Option<Result<Option<Arc<T>>, ServeError>> {
+        let fresh = times * millis(FRESH);
+        if self.since(&slot.checked) < fresh {
+            return Some(Ok(slot.known()));
+        }
+        let failed = self.since(&slot.failed) < fresh;
+        failed.then(|| if self.is_usable(slot) { Ok(slot.known()) } else { Err(ServeError::Unavailable) })
+    }
+
+    /// Whether what the store last said may be served when it does not answer.
+    fn is_usable<T>(&self, slot: &Slot<T>) -> bool {
+        self.since(&slot.checked) < millis(STALE)
+    }
+
+    /// How long the store is waited for.
+    fn patience<T>(&self, slot: &Slot<T>) -> Duration {
+        if self.is_usable(slot) { SOON } else { PATIENCE }
     }
 
     /// Where a dataset is kept; nothing for a name that no folder has, so that made-up ones take no memory.
-    async fn slot(&self, id: &DatasetId) -> Result<Option<Arc<Slot>>, ServeError> {
+    async fn slot(&self, id: &DatasetId) -> Result<Option<Arc<Slot<Dataset>>>, ServeError> {
         let found = self.0.slots.read().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone);
         if found.is_some() {
             return Ok(found);
@@ -396,4 +427,42 @@ impl Published {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published() -> Published {
+        Published::new(Store::open("memory://published", std::path::Path::new("."), &BTreeMap::new()).unwrap())
+    }
+
+    async fn says(n: u8) -> Result<Option<Arc<u8>>, StoreError> {
+        Ok(Some(Arc::new(n)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_hangs_is_waited_for_a_moment_and_what_it_last_said_is_served_for_half_a_minute() {
+        let (published, slot) = (published(), Slot::<u8>::default());
+        let hangs = |_| std::future::pending::<Result<Option<Arc<u8>>, StoreError>>();
+        assert_eq!(published.current(&slot, "it", |_| says(1)).await, Ok(Some(Arc::new(1))));
+        let began = Instant::now();
+        tokio::time::advance(FRESH).await;
+        while published.current(&slot, "it", hangs).await == Ok(Some(Arc::new(1))) {
+            let before = Instant::now();
+            // Nobody else asks it again at once, nor waits.
+            let many = join_all((0..9).map(|_| published.current(&slot, "it", hangs))).await;
+            assert!(many.iter().all(|one| *one == Ok(Some(Arc::new(1)))));
+            assert_eq!(before.elapsed(), Duration::ZERO);
+            tokio::time::advance(FRESH).await;
+        }
+        assert!((STALE..STALE + 2 * PATIENCE).contains(&began.elapsed()), "{:?}", began.elapsed());
+        tokio::time::advance(FRESH).await;
+        let before = Instant::now();
+        let many = join_all((0..9).map(|_| published.current(&slot, "it", hangs))).await;
+        assert!(many.iter().all(|one| *one == Err(ServeError::Unavailable)));
+        assert_eq!(before.elapsed(), PATIENCE, "they wait together, not one after the other");
+        tokio::time::advance(FRESH).await;
+        assert_eq!(published.current(&slot, "it", |_| says(2)).await, Ok(Some(Arc::new(2))));
+    }
 }
