@@ -28,7 +28,7 @@ trap 'rm -rf "$work"' EXIT
 cp -R "$here"/{essaim.toml,pipelines,schemas,seeds,sql} "$work"
 ln -s "$in" "$work/entrees"
 
-(cd "$work" && "$program" run enquete-registre --quiet)
+(cd "$work" && "$program" run enquete-registre >&2)
 
 # The release has more than the benchmark asks for: documentation, figures, its own sums.
 release=$(find "$work/data/public/enquete-registre/releases" -mindepth 1 -maxdepth 1 -type d)
