@@ -108,7 +108,7 @@ fn ranks_of_the_record_are_found_also_after_a_kill_between_two_releases() {
     // The first point at which one of the two releases is rewritten and the other one is not.
     let (mut low, mut high) = (1, 1024);
     while low < high {
-        let middle = (low + high) / 2;
+        let middle = u64::midpoint(low, high);
         bench.go_back();
         bench.killed_at(middle, &SEVENTH);
         if entries() > published { high = middle } else { low = middle + 1 }
