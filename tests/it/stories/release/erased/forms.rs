@@ -16,8 +16,8 @@ const PUBLIC: &str = "data/public/lieux";
 /// Twenty places with a number each, of which the seventh has a name of its own.
 fn numbered(project: &Project) {
     let name = |id: u32| if id == 7 { GONE.to_owned() } else { format!("Lieu {id:02}") };
-    let rows: String = (1..=20).map(|id| format!("{id},{},{}\n", name(id), id * 10)).collect();
-    project.write("seeds/lieux.csv", format!("id,nom,postes\n{rows}"));
+    let row = |id: u32| format!("{id},{},{}\n", name(id), id * 10);
+    project.write("seeds/lieux.csv", format!("id,nom,postes\n{}", (1..=20).map(row).collect::<String>()));
     project.edit_json("schemas/lieux.schema.json", |contract| {
         contract["fields"].as_array_mut().unwrap().push(json!({
             "name": "postes", "type": "integer", "title": "Postes", "description": "Postes de travail.",
