@@ -167,7 +167,7 @@ fn a_page_never_stands_without_the_style_and_the_scripts_that_it_names() {
             break;
         }
         crate::harness::walk(&public, &mut |path| {
-            if !path.extension().is_some_and(|extension| extension == "html") {
+            if path.extension().is_none_or(|extension| extension != "html") {
                 return;
             }
             let text = std::fs::read_to_string(path).unwrap().replace("&#x2f;", "/");

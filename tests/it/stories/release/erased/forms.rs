@@ -16,8 +16,8 @@ const PUBLIC: &str = "data/public/lieux";
 /// Twenty places with a number each, of which the seventh has a name of its own.
 fn numbered(project: &Project) {
     let name = |id: u32| if id == 7 { GONE.to_owned() } else { format!("Lieu {id:02}") };
-    let rows: String = (1..=20).map(|id| format!("{id},{},{}\n", name(id), id * 10)).collect();
-    project.write("seeds/lieux.csv", format!("id,nom,postes\n{rows}"));
+    let row = |id: u32| format!("{id},{},{}\n", name(id), id * 10);
+    project.write("seeds/lieux.csv", format!("id,nom,postes\n{}", (1..=20).map(row).collect::<String>()));
     project.edit_json("schemas/lieux.schema.json", |contract| {
         contract["fields"].as_array_mut().unwrap().push(json!({
             "name": "postes", "type": "integer", "title": "Postes", "description": "Postes de travail.",
@@ -108,7 +108,7 @@ fn ranks_of_the_record_are_found_also_after_a_kill_between_two_releases() {
     // The first point at which one of the two releases is rewritten and the other one is not.
     let (mut low, mut high) = (1, 1024);
     while low < high {
-        let middle = (low + high) / 2;
+        let middle = u64::midpoint(low, high);
         bench.go_back();
         bench.killed_at(middle, &SEVENTH);
         if entries() > published { high = middle } else { low = middle + 1 }
