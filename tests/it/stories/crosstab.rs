@@ -131,19 +131,19 @@ fn a_case_gives_rows_and_reads_the_cross_table_and_the_model_above_it() {
         ]
         any_order = true
         [[test]]
-        name = "l’ordre d’un croisement est celui de ses groupes"
+        name = "chaque option est comptée dans chaque groupe, rencontré ou non"
         model = "equipe_et_usages"
         given.lieux = [{ id = "a", equipe = true, usages = ["cafe", "atelier"], statut = "asso" }]
         expect = [
+          { equipe = true, usages = "atelier", question = "statut", modalite = "asso", rang = 2, n = 1, base = 1, ensemble = 1 },
+          { equipe = true, usages = "atelier", question = "statut", modalite = "scic", rang = 3, n = 0, base = 1, ensemble = 1 },
           { equipe = true, usages = "atelier", question = "statut", modalite = "scop", rang = 1, n = 0, base = 1, ensemble = 1 },
-          { usages = "atelier", modalite = "asso", rang = 2, n = 1, base = 1, ensemble = 1 },
-          { usages = "atelier", modalite = "scic", rang = 3, n = 0, base = 1, ensemble = 1 },
-          { usages = "cafe", modalite = "scop", n = 0, base = 1, ensemble = 1 },
-          { usages = "cafe", modalite = "asso", n = 1, base = 1, ensemble = 1 },
-          { usages = "cafe", modalite = "scic", n = 0, base = 1, ensemble = 1 },
-          { usages = "jardin", modalite = "scop", n = 0, base = 0, ensemble = 1 },
-          { usages = "jardin", modalite = "asso", n = 0, base = 0, ensemble = 1 },
-          { usages = "jardin", modalite = "scic", n = 0, base = 0, ensemble = 1 },
+          { equipe = true, usages = "cafe", question = "statut", modalite = "asso", rang = 2, n = 1, base = 1, ensemble = 1 },
+          { equipe = true, usages = "cafe", question = "statut", modalite = "scic", rang = 3, n = 0, base = 1, ensemble = 1 },
+          { equipe = true, usages = "cafe", question = "statut", modalite = "scop", rang = 1, n = 0, base = 1, ensemble = 1 },
+          { equipe = true, usages = "jardin", question = "statut", modalite = "asso", rang = 2, n = 0, base = 0, ensemble = 1 },
+          { equipe = true, usages = "jardin", question = "statut", modalite = "scic", rang = 3, n = 0, base = 0, ensemble = 1 },
+          { equipe = true, usages = "jardin", question = "statut", modalite = "scop", rang = 1, n = 0, base = 0, ensemble = 1 },
         ]
         "#,
     );

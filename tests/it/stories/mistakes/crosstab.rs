@@ -1,7 +1,5 @@
 //! Cross-tables that cannot be counted.
 
-use insta::assert_snapshot;
-
 use super::{PIPELINE, checked, model};
 use crate::harness::Project;
 
@@ -51,7 +49,34 @@ questions = ["besoin", "nom", "besoins", "besoins"]
 "#,
         );
     };
-    assert_snapshot!(checked(change).snapshot());
+    let output = checked(change);
+    let told = [
+        "`Croise` cannot name a table",
+        "there already is a table `regions`",
+        "there already is a table `reponses_publiques`",
+        "there already is a model `financement`",
+        "`table` is missing",
+        "`questions` is missing",
+        "unknown key `where`",
+        "there is no table `structures`",
+        "cross-tables count rows of sources",
+        "cross-table `du_modele` counts nothing",
+        "there is no table `reponse`",
+        "did you mean `reponses`?",
+        "a cross-table groups by two columns at most",
+        "`reponses` has no column `regio`",
+        "`date_maj` does not group",
+        "`region` is grouped by twice",
+        "`reponses` has no column `besoin`",
+        "`nom` has no options to count",
+        "`besoins` is counted twice",
+    ];
+    for message in told {
+        assert_eq!(output.stderr.matches(message).count(), 1, "{message}\n{}", output.stderr);
+    }
+    // Each has a code of its own but the two that are help.
+    let codes = ["pipeline::", "file::"].map(|code| output.stderr.matches(code).count());
+    assert_eq!(codes.iter().sum::<usize>(), told.len() - 2, "{}", output.stderr);
 }
 
 #[test]
