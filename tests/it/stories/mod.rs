@@ -26,3 +26,4 @@ mod sql;
 mod territory;
 mod testing;
 mod wire;
+mod workload;
