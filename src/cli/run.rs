@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::printer::Printer;
-use super::{project, summary};
+use super::{project, runs, summary};
 use crate::quality::gate::Acceptance;
 use crate::run::{From, Job, RunOptions, RunOutcome, run as run_pipeline};
 
@@ -26,6 +26,9 @@ pub(super) struct RunArguments {
     /// Make everything and publish nothing
     #[arg(long)]
     dry_run: bool,
+    /// Tell what each step took: time, processor time, memory, rows, bytes
+    #[arg(long)]
+    profile: bool,
     /// Bound of the gate to let through, such as rows:structures; may be given several times
     #[arg(long, value_name = "BOUND", requires = "because")]
     accept: Vec<String>,
@@ -86,6 +89,9 @@ pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Print
             printer.object(&serde_json::json!({ "level": "info", "run": record }));
         } else {
             printer.talk(&summary::text(&record, &checked.project));
+            if arguments.profile {
+                printer.talk(&runs::profile(&record));
+            }
         }
         printer.talk(&summary::unused(&acceptance.bounds, &record));
         printer.data(&summary::line(&record));

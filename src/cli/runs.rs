@@ -9,6 +9,7 @@ use super::Exit;
 use super::printer::{Printer, Text};
 use super::project::{self, Checked};
 use crate::id::RunId;
+use crate::run::RunRecord;
 use crate::run::history::{record, records, runs as all_runs};
 use crate::store::Store;
 
@@ -155,11 +156,37 @@ fn describe(record: &Value) -> String {
     for bound in broken {
         out.line(format_args!("\n{} {}: {}", text(&bound, "verdict"), text(&bound, "id"), text(&bound, "said")));
     }
-    out.line(format_args!("\nsteps"));
-    for step in list("steps") {
-        let memory = step["peak_memory_bytes"].as_u64();
-        let memory = memory.map_or_else(String::new, |bytes| format!(", {} MB at most", bytes.div_ceil(1_000_000)));
-        out.line(format_args!("  {:<28} {:>9.2} s{memory}", text(&step, "step"), seconds(&step)));
-    }
+    steps(&mut out, record);
     out.finish()
+}
+
+/// What each step of a run took, of a record that was not stored yet.
+pub(super) fn profile(record: &RunRecord) -> String {
+    let mut out = Text::default();
+    steps(&mut out, &serde_json::json!({ "steps": record.steps }));
+    out.finish()
+}
+
+fn steps(out: &mut Text, record: &Value) {
+    out.line(format_args!("\nsteps"));
+    for step in record["steps"].as_array().into_iter().flatten() {
+        let name = step["step"].as_str().unwrap_or_default();
+        let part = name.contains(':');
+        let shown = if part { format!("  {}", name.split_once(':').map_or(name, |(_, part)| part)) } else { name.to_owned() };
+        let seconds = step["duration_ms"].as_f64().unwrap_or_default() / 1000.0;
+        let mut line = format!("  {shown:<34} {seconds:>9.2} s");
+        if let Some(cpu) = step["cpu_ms"].as_f64() {
+            line += &format!(", {:>8.2} s of CPU", cpu / 1000.0);
+        }
+        if let Some(bytes) = step["peak_memory_bytes"].as_u64() {
+            line += &format!(", {:>5} MB at most", bytes.div_ceil(1_000_000));
+        }
+        if let Some(rows) = step["rows"].as_u64() {
+            line += &format!(", {rows} rows");
+        }
+        if let Some(bytes) = step["bytes"].as_u64() {
+            line += &format!(", {} kB", bytes.div_ceil(1000));
+        }
+        out.line(format_args!("{line}"));
+    }
 }

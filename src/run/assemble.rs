@@ -106,7 +106,9 @@ pub(super) async fn assemble<'a>(
                 built
             }
         };
+        let begun = progress.profile.begin(format!("write:{name}"));
         let Written { files, outcomes: found, empty } = write(job.pipeline, contract, &built, &folder)?;
+        progress.profile.end(&begun, Some(built.rows), Some(files.iter().map(|file| file.bytes).sum()));
         outcomes.extend(found);
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
             figures.extend(draw(job.pipeline, spec, &built)?);

@@ -9,6 +9,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::error::RunError;
+use super::profile::Profile;
 use super::scratch::{self, ScratchWriter};
 use super::stage::{self, Staged};
 use crate::config::pipeline::{Model, Pipeline, shown_table};
@@ -39,6 +40,7 @@ pub(super) struct Builder<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) engine: &'a Engine,
     pub(super) folder: &'a Path,
+    pub(super) profile: &'a Profile,
 }
 
 /// Tables of the questionnaire, as [`Counter::indicators`] gives them.
@@ -111,6 +113,7 @@ impl Builder<'_> {
             if questionnaire.is_none() && crosstabs.is_empty() {
                 continue;
             }
+            let begun = self.profile.begin(format!("build:count:{}", spec.name));
             let mut counter = Counter::new(&spec.contract, questionnaire, crosstabs);
             for batch in scratch::read(&table.path, Some(&counter.columns()))? {
                 counter.take(&batch.map_err(arrow_error(&spec.name))?);
@@ -125,6 +128,7 @@ impl Builder<'_> {
             for (name, batch) in counter.crosstabs() {
                 self.register(name, batch.map_err(arrow_error(name))?)?;
             }
+            self.profile.end(&begun, Some(table.kept), None);
         }
         Ok(())
     }
@@ -134,7 +138,10 @@ impl Builder<'_> {
         let mut built = BTreeMap::new();
         for name in plan.order() {
             let Some(model) = self.pipeline.models.iter().find(|model| model.name == *name) else { continue };
-            built.insert(name.clone(), self.model(model, model.contract.as_deref()).await?);
+            let begun = self.profile.begin(format!("build:model:{name}"));
+            let table = self.model(model, model.contract.as_deref()).await?;
+            self.profile.end(&begun, Some(table.rows), None);
+            built.insert(name.clone(), table);
         }
         Ok(built)
     }

@@ -19,6 +19,7 @@ use super::erase;
 use super::error::RunError;
 use super::geocode;
 use super::intake::parts;
+use super::profile::Profile;
 use super::stage::{self, Staged};
 use super::{chain, engine, finish, gate, json_bytes, reference, text};
 use crate::id::ReleaseId;
@@ -252,7 +253,8 @@ impl Changelog<'_> {
             .map_err(|source| RunError::Scratch { path: release.clone(), source: Box::new(source) })?;
         let staged = self.read(made, folder).await?;
         let engine = engine(folder)?;
-        let builder = Builder { pipeline: job.pipeline, engine: &engine, folder };
+        let profile = Profile::default();
+        let builder = Builder { pipeline: job.pipeline, engine: &engine, folder, profile: &profile };
         builder.reference(&made.cog, &made.seeds)?;
         builder.tables(&staged).await?;
         builder.counts(&staged)?;

@@ -78,7 +78,15 @@ pub fn tables(records: &[Value]) -> Result<Vec<HistoryTable>, ArrowError> {
         )?,
         table(
             "run_steps",
-            &[("run", &text), ("step", &text), ("duration_ms", &real), ("peak_memory_bytes", &whole)],
+            &[
+                ("run", &text),
+                ("step", &text),
+                ("duration_ms", &real),
+                ("cpu_ms", &real),
+                ("rows", &whole),
+                ("bytes", &whole),
+                ("peak_memory_bytes", &whole),
+            ],
             &of_each("steps"),
         )?,
         table(

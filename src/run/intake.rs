@@ -15,6 +15,7 @@ use super::drift;
 use super::erase;
 use super::error::{Refused, RunError};
 use super::geocode;
+use super::profile::Profile;
 use super::stage::{self, Parts, Staged};
 use super::{From, Job, Progress, RunOptions, SourceUse, chain, private_failed, store};
 use crate::config::pipeline::{Drift, OnFailure, Source, SourceKind, TableSpec};
@@ -137,7 +138,7 @@ impl Intaker<'_> {
         for snapshot in snapshots {
             let source = self.job.pipeline.sources.iter().find(|source| source.id == snapshot.source);
             let Some(source) = source else { continue };
-            let taken = self.read(source, None, snapshot).await?;
+            let taken = self.read(source, None, snapshot, &Profile::default()).await?;
             intake.snapshots.push(taken.snapshot);
             staged.extend(taken.staged);
         }
@@ -175,13 +176,15 @@ impl Intaker<'_> {
             From::Source => {
                 progress.reporter.step(&format!("Fetching source {}", source.id));
                 let connector = connector(&source.kind, &self.options.env).map_err(failed)?;
+                let begun = progress.profile.begin(format!("read:fetch:{}", source.id));
                 let fetched = fetch(self.private, &source.id, connector.as_ref(), self.options.now).await;
                 let fetched = fetched.map_err(failed)?;
+                progress.profile.end(&begun, None, Some(fetched.snapshot.parts.iter().map(|part| part.bytes).sum()));
                 progress.transfers.insert(source.id.to_string(), fetched.transfers);
                 (fetched.snapshot, fetched.changed)
             }
         };
-        let mut taken = self.read(source, good, snapshot).await?;
+        let mut taken = self.read(source, good, snapshot, progress.profile).await?;
         taken.new = new;
         // A table that stops for cells that no longer fit tells more than the bounds that they break.
         let retyped = |table| drift::lost_columns(table).next().is_some();
@@ -224,7 +227,7 @@ impl Intaker<'_> {
             }
         }
         // Where the last good snapshot no longer passes either, the project changed, and the first error tells more.
-        let Ok(taken) = self.read(source, Some(&good), snapshot).await else { return Err(error) };
+        let Ok(taken) = self.read(source, Some(&good), snapshot, &Profile::default()).await else { return Err(error) };
         if taken.bounds.iter().any(Bound::blocks) {
             return Err(error);
         }
@@ -246,11 +249,18 @@ impl Intaker<'_> {
     }
 
     /// Reads the tables of a source from a snapshot, and judges what it gave.
-    async fn read(&self, source: &Source, good: Option<&Good>, snapshot: Snapshot) -> Result<Taken, RunError> {
+    async fn read(
+        &self,
+        source: &Source,
+        good: Option<&Good>,
+        snapshot: Snapshot,
+        profile: &Profile,
+    ) -> Result<Taken, RunError> {
         let mut staged = Vec::new();
         let mut shape = SourceShape::default();
         let demands = erase::demands(self.private, &self.job.pipeline.id).await?;
         for (at, table) in self.job.pipeline.tables.iter().enumerate().filter(|(_, table)| table.source == source.id) {
+            let begun = profile.begin(format!("read:table:{}", table.name));
             let parts = parts(self.private, &snapshot, table).await?;
             let (spec, key) = (table.clone(), self.job.project.key.clone());
             let erased = erase::left_out(&demands, table, &key);
@@ -258,6 +268,7 @@ impl Intaker<'_> {
             let task = tokio::task::spawn_blocking(move || stage::stage(&spec, (&key, erased), parts, &cog, &folder));
             let staged_table = task.await.map_err(|_panic| RunError::Stopped { table: table.name.clone() })?;
             let mut staged_table = staged_table.map_err(|error| error.of_snapshot(&snapshot))?;
+            profile.end(&begun, Some(staged_table.read), None);
             staged_table.changes = drift::since(self.job, self.private, table, &staged_table).await?;
             let table = staged_table;
             let lost = lost_columns(&self.job.pipeline.tables[at], &table);

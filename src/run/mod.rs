@@ -19,9 +19,9 @@ pub mod history;
 mod intake;
 pub mod lease;
 mod ledger;
-mod memory;
 mod offer;
 mod owner;
+mod profile;
 pub mod project;
 mod read_back;
 mod record;
@@ -41,7 +41,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tracing::{info, instrument, warn};
+use tracing::{instrument, warn};
 
 use crate::config::load::ProjectFiles;
 use crate::config::pipeline::{Pipeline, Project};
@@ -70,6 +70,7 @@ pub use turn::hold;
 use assemble::Assembled;
 use build::Builder;
 use intake::{Intake, Intaker};
+use profile::{Begun, Profile};
 use stage::Staged;
 
 /// Memory that SQL may take before it spills to disk.
@@ -127,7 +128,8 @@ pub struct Job<'a> {
 struct Progress<'a> {
     record: RunRecord,
     reporter: &'a dyn Reporter,
-    step: Option<(String, Instant)>,
+    profile: &'a Profile,
+    step: Option<Begun>,
     /// How the sources went that were asked.
     went: BTreeMap<String, Went>,
     /// How the parts of the sources came that were asked.
@@ -138,15 +140,12 @@ impl Progress<'_> {
     fn step(&mut self, name: &str, text: &str) {
         self.end_step();
         self.reporter.step(text);
-        memory::reset_peak();
-        self.step = Some((name.to_owned(), Instant::now()));
+        self.step = Some(self.profile.begin(name));
     }
 
     fn end_step(&mut self) {
-        if let Some((step, since)) = self.step.take() {
-            let duration_ms = since.elapsed().as_secs_f64() * 1000.0;
-            info!(duration_ms, "Finished step `{step}`");
-            self.record.steps.push(StepRecord { step, duration_ms, peak_memory_bytes: memory::peak() });
+        if let Some(step) = self.step.take() {
+            self.profile.end(&step, None, None);
         }
     }
 }
@@ -190,13 +189,16 @@ async fn under(
     let id = format!("{}-{}", options.now.format("%Y%m%dT%H%M%SZ"), attempt.get(..8).unwrap_or(&attempt));
     let run: RunId = id.parse().expect("a time and hexadecimal digits make a run id");
     let record = RunRecord::begun(run, job.pipeline, options);
-    let mut progress = Progress { record, reporter, step: None, went: BTreeMap::new(), transfers: BTreeMap::new() };
+    let profile = Profile::default();
+    let (went, transfers) = (BTreeMap::new(), BTreeMap::new());
+    let mut progress = Progress { record, reporter, profile: &profile, step: None, went, transfers };
     let (outcome, lease) = match lease {
         Ok((lease, _)) => (steps(job, options, (&attempt, lease.fence), &mut progress).await, Some(lease)),
         Err(error) => (Err(error), None),
     };
     progress.end_step();
     let Progress { mut record, went, .. } = progress;
+    record.steps = profile.take();
     record.outcome = outcome.unwrap_or_else(|error| RunOutcome::Failed {
         code: error.code().to_owned(),
         source: error.source_id().map(ToString::to_string),
@@ -416,7 +418,7 @@ async fn make<'a>(
 ) -> Result<Assembled<'a>, RunError> {
     progress.step("build", "Counting answers and running models");
     let engine = engine(folder)?;
-    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder };
+    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder, profile: progress.profile };
     builder.reference(cog, seeds)?;
     builder.tables(&intake.staged).await?;
     builder.counts(&intake.staged)?;

@@ -12,12 +12,18 @@ use crate::quality::gate::Bound;
 use crate::source::Transfer;
 
 /// A step and how long it took.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct StepRecord {
-    /// Name of the step.
+    /// Name of the step; a part of one has its name, a `:` and its own.
     pub step: String,
     /// Wall time in milliseconds.
     pub duration_ms: f64,
+    /// Processor time of the process meanwhile, in milliseconds to a hundredth of a second, where the system tells.
+    pub cpu_ms: Option<f64>,
+    /// Rows that came of it.
+    pub rows: Option<u64>,
+    /// Bytes that came of it.
+    pub bytes: Option<u64>,
     /// Most memory that the process took meanwhile, in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
 }

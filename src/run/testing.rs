@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::ENGINE_MEMORY;
 use super::build::Builder;
 use super::error::RunError;
+use super::profile::Profile;
 use super::scratch::ScratchWriter;
 use super::stage::Staged;
 use crate::config::pipeline::{
@@ -79,7 +80,8 @@ pub async fn test(
         let folder = folder.path().join(at.to_string());
         fs::create_dir_all(&folder)
             .map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
-        let builder = Builder { pipeline, engine: &engine, folder: &folder };
+        let profile = Profile::default();
+        let builder = Builder { pipeline, engine: &engine, folder: &folder, profile: &profile };
         builder.reference(&cog, &seeds)?;
         let verdict = match run(project, &builder, plan, case).await {
             Ok(verdict) => verdict,
