@@ -6,6 +6,9 @@
 //! A join that compares all with all takes a whole batch of its right side through all rows of its left side before it
 //! gives way. Its right side comes in [`SLICE`] rows at a time instead, and gives way before each slice.
 //!
+//! When its left side does not fit into memory it asks for it a second time, to write it to disk. Not every operator gives
+//! its rows twice, and what comes of it is not always right: it is told that there is no memory instead.
+//!
 //! A text or list that an aggregate gathered may be as long as the memory of the statement allows, as long as there is
 //! one of it. What repeats it for many rows, such as a join, would multiply that uncounted: below such an operator a
 //! gathered value is at most as wide as a row may be. What UNNEST repeats beside the items of a list is bounded likewise.
@@ -15,6 +18,7 @@ mod weights;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -91,7 +95,7 @@ fn metered_below(plan: Plan, repeated: bool) -> Result<Plan, DataFusionError> {
 /// How an input has to be passed on to its operator, where that is not as it is.
 fn input_of(plan: &Plan, at: usize) -> Option<How> {
     if plan.name() == ALL_WITH_ALL {
-        return (at == 1).then_some(How::Sliced);
+        return Some(if at == 0 { How::Once(Arc::default()) } else { How::Sliced });
     }
     if let Some(unnest) = plan.downcast_ref::<UnnestExec>() {
         let lists: BTreeSet<usize> =
@@ -149,6 +153,8 @@ fn is_one_row(plan: &Plan) -> bool {
 enum How {
     /// As if all of it were kept, and the widest value of these columns were in every row.
     Counted { handed_on: Arc<[Vec<usize>]> },
+    /// As it is, and no second time.
+    Once(Arc<AtomicBool>),
     /// A few rows at a time, giving way before each.
     Sliced,
     /// So many rows at a time as may be made when these lists are taken apart and all else is repeated.
@@ -174,6 +180,7 @@ impl ExecutionPlan for Passed {
     fn name(&self) -> &'static str {
         match self.how {
             How::Counted { .. } => "Counted",
+            How::Once(_) => "Once",
             How::Sliced => "Sliced",
             How::Unfolded { .. } => "Unfolded",
             How::Gathered(_) => "Gathered",
@@ -209,6 +216,11 @@ impl ExecutionPlan for Passed {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        if let How::Once(given) = &self.how
+            && given.swap(true, Ordering::AcqRel)
+        {
+            return Err(resources_datafusion_err!("the left side of a join has no room in memory"));
+        }
         let input = self.input.execute(partition, Arc::clone(&context))?;
         let schema = input.schema();
         Ok(match self.how.clone() {
@@ -218,6 +230,7 @@ impl ExecutionPlan for Passed {
                 let counted = input.map(move |batch| count.pass(batch?));
                 Box::pin(RecordBatchStreamAdapter::new(schema, counted))
             }
+            How::Once(_) => input,
             How::Gathered(columns) => {
                 let judged = input.map(move |batch| narrow(batch?, &columns));
                 Box::pin(RecordBatchStreamAdapter::new(schema, judged))

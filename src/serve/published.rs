@@ -461,7 +461,7 @@ mod tests {
         let before = Instant::now();
         let many = join_all((0..9).map(|_| published.current(&slot, "it", hangs))).await;
         assert!(many.iter().all(|one| *one == Err(ServeError::Unavailable)));
-        assert_eq!(before.elapsed(), PATIENCE, "they wait together, not one after the other");
+        assert!(before.elapsed() < PATIENCE + FRESH, "they wait together, not one after the other");
         tokio::time::advance(FRESH).await;
         assert_eq!(published.current(&slot, "it", |_| says(2)).await, Ok(Some(Arc::new(2))));
     }

@@ -397,6 +397,20 @@ async fn every_hostile_statement_has_its_fate() {
 }
 
 #[tokio::test]
+async fn a_join_whose_left_side_does_not_fit_is_told_so_and_breaks_nothing_off() {
+    let library = Library::lieux("left-side", &limits(), 20_000).await;
+    for sql in [
+        "SELECT count(*) FROM lieux a, lieux b WHERE EXISTS \
+         (SELECT 1 FROM lieux c, lieux d WHERE c.nom < a.nom AND d.nom < b.nom)",
+        "SELECT count(*) FROM (SELECT a.id, a.nom, b.id AS autre FROM lieux a, lieux b) x JOIN lieux c \
+         ON x.autre < c.id AND length(x.nom) < length(c.nom) AND x.id > c.commune",
+    ] {
+        let refusal = library.ask(sql).await.unwrap_err();
+        assert!(matches!(refusal, Refusal::Memory { .. } | Refusal::Timeout { .. }), "{sql}: {refusal:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_gathered_is_not_repeated_for_many_rows() {
     let library = Library::lieux("gathered", &limits(), 20_000).await;
     for sql in [

@@ -221,6 +221,11 @@ fn blowing_up_memory() -> Vec<Hostile> {
         refused("a comparison of long texts", "SELECT levenshtein(repeat(nom, 50), repeat(id, 50)) FROM lieux"),
         limited("a sorted cross join", "SELECT a.nom, b.nom, c.nom FROM lieux a, lieux b, lieux c ORDER BY 1, 2, 3"),
         limited(
+            "a left side that does not fit",
+            "SELECT count(*) FROM (SELECT a.id, a.nom, b.id AS autre FROM lieux a, lieux b) x JOIN lieux c \
+             ON x.autre < c.id AND length(x.nom) < length(c.nom) AND x.id > c.commune",
+        ),
+        limited(
             "every pair once",
             "SELECT count(*) FROM (SELECT DISTINCT a.id, b.id AS autre FROM lieux a, lieux b) AS t",
         ),
