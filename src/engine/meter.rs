@@ -39,7 +39,6 @@ use datafusion::physical_plan::{
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::engine::guard::BATCH_ROWS;
-use crate::engine::once::Once;
 use crate::engine::width::{GATHERING, ROW};
 pub use weights::weight;
 
@@ -76,7 +75,6 @@ fn metered_below(plan: Plan, repeated: bool) -> Result<Plan, DataFusionError> {
         let input = metered_below(child, repeats || (many && at > 0))?;
         inputs.push(match input_of(&plan, at) {
             Some(how) => Arc::new(Passed { input, how }) as Plan,
-            None if plan.name() == ALL_WITH_ALL => Arc::new(Once::new(input)),
             None => input,
         });
     }

@@ -36,7 +36,6 @@ mod library;
 pub mod lineage;
 mod locate;
 mod meter;
-mod once;
 mod plan;
 mod problem;
 mod query;
