@@ -226,7 +226,9 @@ impl<'a> Fields<'a> {
 
     /// The value of a key.
     pub fn get(&self, key: &'static str) -> Option<&'a Node> {
-        self.known.borrow_mut().push(key);
+        if !self.known.borrow().contains(&key) {
+            self.known.borrow_mut().push(key);
+        }
         let at = self.entries.iter().position(|(name, _)| name.value == key)?;
         self.taken.borrow_mut()[at] = true;
         Some(&self.entries[at].1)

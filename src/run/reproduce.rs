@@ -15,6 +15,7 @@ use super::assemble::{keyed, project_digest};
 use super::changes::Changelog;
 use super::error::{RunError, Unreproducible};
 use super::intake::Intaker;
+use super::profile::Profile;
 use super::record::RunRecord;
 use super::{Job, Progress, Reporter, RunOptions, make, private_failed, reference, store};
 use crate::id::{DatasetId, Digest, ReleaseId};
@@ -69,9 +70,11 @@ pub async fn reproduce(
     let options = RunOptions { now: issued, ..options.clone() };
     let attempt = hex::encode(random::<[u8; 8]>());
     let run = attempt.parse().expect("hexadecimal digits make a run id");
+    let profile = Profile::default();
     let mut progress = Progress {
         record: RunRecord::begun(run, job.pipeline, &options),
         reporter,
+        profile: &profile,
         step: None,
         went: BTreeMap::new(),
         transfers: BTreeMap::new(),
