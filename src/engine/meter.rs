@@ -248,17 +248,17 @@ impl ExecutionPlan for Passed {
 /// Passes batches on in slices, giving way before each.
 fn one_by_one(
     input: SendableRecordBatchStream,
-    slices: impl Fn(RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> + Send + 'static,
+    cut: impl Fn(RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> + Send + 'static,
 ) -> SendableRecordBatchStream {
     let schema = input.schema();
-    let sliced = input.map(move |batch| {
-        let slices = futures::stream::iter(slices(batch?)?);
+    let passed = input.map(move |batch| {
+        let slices = futures::stream::iter(cut(batch?)?);
         Ok::<_, DataFusionError>(slices.then(|slice| async {
             tokio::task::yield_now().await;
             Ok(slice)
         }))
     });
-    Box::pin(RecordBatchStreamAdapter::new(schema, sliced.try_flatten()))
+    Box::pin(RecordBatchStreamAdapter::new(schema, passed.try_flatten()))
 }
 
 /// What has gone into a window so far.

@@ -225,8 +225,7 @@ fn parts(expr: &Expr) -> u64 {
             FunctionArguments::List(list) => list.args.len(),
             _ => 0,
         },
-        Expr::Struct { values, .. } => values.len(),
-        Expr::Tuple(values) => values.len(),
+        Expr::Struct { values, .. } | Expr::Tuple(values) => values.len(),
         Expr::Dictionary(fields) => fields.len(),
         _ => 0,
     };

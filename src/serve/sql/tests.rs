@@ -362,7 +362,7 @@ fn there_are_many_hostile_statements_and_each_has_its_name() {
 /// little time; all others get as much as they may need.
 #[tokio::test]
 async fn every_hostile_statement_has_its_fate() {
-    let patient = SqlLimits { timeout: Duration::from_secs(600), wait: Duration::from_secs(600), ..limits() };
+    let patient = SqlLimits { timeout: Duration::from_mins(10), wait: Duration::from_mins(10), ..limits() };
     let library = Library::lieux("hostile", &patient, 20_000).await;
     let hasty = SqlLimits { timeout: Duration::from_millis(1500), ..patient };
     let hasty = SqlService::start(library.published.clone(), &hasty, std::env::temp_dir()).unwrap();
