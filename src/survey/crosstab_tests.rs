@@ -77,8 +77,8 @@ fn batch(contract: &Contract, rows: &[Row]) -> RecordBatch {
     let ids: StringArray = (0..rows.len()).map(|at| Some(at.to_string())).collect();
     let statuts = codes("statut");
     let statut: DictionaryArray<Int16Type> = rows.iter().map(|row| row.statut.map(|at| statuts[at].as_str())).collect();
-    let status = |row: &Row| if row.besoins.unwrap_or(0) == 0 { "empty" } else { "answered" };
-    let statuses: DictionaryArray<Int16Type> = rows.iter().map(|row| Some(status(row))).collect();
+    let told = |row: &Row| if row.besoins.unwrap_or(0) == 0 { "empty" } else { "answered" };
+    let statuses: DictionaryArray<Int16Type> = rows.iter().map(|row| Some(told(row))).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(ids),
         Arc::new(rows.iter().map(|row| row.region).collect::<StringArray>()),

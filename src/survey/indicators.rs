@@ -32,7 +32,18 @@ struct Gathered<'a> {
     grouping: &'a Grouping,
     values: usize,
     /// The group of each value of the column, once it is asked for; values may fall in none.
-    known: Vec<Option<Option<u32>>>,
+    known: Vec<Known>,
+}
+
+/// What is known of the group of a value.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// Nobody asked.
+    Unasked,
+    /// It falls in none.
+    Nowhere,
+    /// It falls in this one.
+    Group(u32),
 }
 
 /// Groups that were found, each by the number of its grouping and its value.
@@ -98,9 +109,16 @@ impl<'a> Survey<'a> {
         for (at, gathered) in self.gathered.iter_mut().enumerate() {
             let Gathered { grouping, values, known } = gathered;
             let values = coded.values(*values);
-            known.resize(values.names.len(), None);
+            known.resize(values.names.len(), Known::Unasked);
             let mut group = |value: usize| {
-                *known[value].get_or_insert_with(|| Some(self.groups.number(at, group_of(grouping, values, value)?)))
+                if matches!(known[value], Known::Unasked) {
+                    let found = group_of(grouping, values, value).map(|name| self.groups.number(at, name));
+                    known[value] = found.map_or(Known::Nowhere, Known::Group);
+                }
+                match known[value] {
+                    Known::Group(group) => Some(group),
+                    Known::Nowhere | Known::Unasked => None,
+                }
             };
             match &values.rows {
                 Rows::One(rows) => {

@@ -1,4 +1,4 @@
-//! `croissant.json`: the release for those who train and test models on data (Croissant 1.1 of MLCommons).
+//! `croissant.json`: the release for those who train and test models on data (Croissant 1.1 of `MLCommons`).
 //!
 //! Records are read from the Parquet files, in which codes keep their zeros and lists are lists: readers of CSV guess. Only a table
 //! with shapes is read from its CSV, which has them as text, for the standard has no word for bytes. Nothing is taken from rows.
@@ -147,8 +147,8 @@ fn object(context: &Context<'_>, (path, title): (&str, &str), (media, bytes, dig
 /// The rows of a table.
 fn records(context: &Context<'_>, table: &TableFiles<'_>) -> Option<Value> {
     let contract = table.contract;
-    let content = if has_shapes(contract) { Content::Csv } else { Content::Parquet };
-    let file = table.files.iter().find(|file| file.content == content)?;
+    let form = if has_shapes(contract) { Content::Csv } else { Content::Parquet };
+    let file = table.files.iter().find(|file| file.content == form)?;
     let id = |column: &str| json!({ "@id": format!("{}/{column}", contract.name) });
     let links = links(contract, context);
     let fields = contract.public_columns().map(|column| field(contract, column, file, &links));

@@ -95,7 +95,7 @@ pub(super) fn project() -> Project {
         "seeds/demandes.csv",
         "NUMERO,RECUE,MEMBRE,NOM,VILLE,AVIS,TELEPHONE\n\
          1,03/01/2026,12,,,pour,\n\
-          2 ,02/01/2026,,LES ABEILLES,St Brieuc,contre,\n\
+         2 ,02/01/2026,,LES ABEILLES,St Brieuc,contre,\n\
          2,01/01/2026,a7,,,pour,\n\
          3,hier,a7,,,pour,06 12 34 56 78\n\
          4,03/01/2026,Z9,,,pour,\n",
@@ -118,7 +118,7 @@ fn a_release_has_what_rows_of_another_table_say_and_the_rejects_with_their_reaso
     );
     assert_eq!(
         cells("rejets", &["motif", "numero_brut", "position"]),
-        [["date_illisible", "3", "5"], ["deja_recue", " 2 ", "3"], ["membre_inconnu", "4", "6"]],
+        [["date_illisible", "3", "5"], ["deja_recue", "2 ", "3"], ["membre_inconnu", "4", "6"]],
         "cells are as the source has them, also of a row that an older one beat later"
     );
     let names: Vec<String> = std::fs::read_dir(&release)

@@ -34,7 +34,7 @@ fn columns_that_either_table_lacks_are_named() {
 
 #[test]
 fn a_way_by_a_column_that_is_not_there_is_named() {
-    assert_snapshot!(changed(PIPELINE, "{ numero = \"numero\" }", "{ numero = \"numéro\" }"));
+    assert_snapshot!(changed(PIPELINE, "{ MEMBRE = \"membre\" }", "{ MEMBRE = \"membres\" }"));
 }
 
 #[test]
