@@ -173,7 +173,8 @@ fn steps(out: &mut Text, record: &Value) {
     for step in record["steps"].as_array().into_iter().flatten() {
         let name = step["step"].as_str().unwrap_or_default();
         let part = name.contains(':');
-        let shown = if part { format!("  {}", name.split_once(':').map_or(name, |(_, part)| part)) } else { name.to_owned() };
+        let shown =
+            if part { format!("  {}", name.split_once(':').map_or(name, |(_, part)| part)) } else { name.to_owned() };
         let seconds = step["duration_ms"].as_f64().unwrap_or_default() / 1000.0;
         let mut line = format!("  {shown:<34} {seconds:>9.2} s");
         if let Some(cpu) = step["cpu_ms"].as_f64() {

@@ -74,7 +74,8 @@ pub fn parse(name: &TableName, file: &Arc<SourceFile>, lists: &CodeLists, proble
         let order = ours.texts("order");
         contract.order = known_columns(&contract, &order, problems);
         if let Some(first) = order.first().filter(|_| !contract.primary_key.is_empty()) {
-            let problem = first.problem("contract::order", "a table with a primaryKey is in its order", "another order");
+            let problem =
+                first.problem("contract::order", "a table with a primaryKey is in its order", "another order");
             problems.push(problem.help("remove `order`, or `primaryKey` where several rows may bear it"));
         }
         contract.title_en = ours.text("title_en").map(|text| text.value);

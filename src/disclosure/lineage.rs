@@ -208,7 +208,8 @@ fn seen<'a>(pipeline: &'a Pipeline, origin: &Origin) -> Option<(&'a TableSpec, V
         let column = table.contract.column(&origin.column);
         return Some((table, column.map_or(Visibility::Undeclared, |column| column.visibility)));
     }
-    let rejects = |table: &&TableSpec| table.reject_table.as_ref().is_some_and(|own| own.table.as_str() == origin.table);
+    let rejects =
+        |table: &&TableSpec| table.reject_table.as_ref().is_some_and(|own| own.table.as_str() == origin.table);
     let table = pipeline.tables.iter().find(rejects)?;
     let columns = &table.reject_table.as_ref()?.columns;
     // Beside the cells: where the row stands, and a reason that the project words.

@@ -161,13 +161,8 @@ mod tests {
 
     fn rule(values: &[&str], negated: bool) -> Rule {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
-        let mut rule = Rule::new(&RejectRule {
-            column: "c".into(),
-            values,
-            negated,
-            reason: "r".into(),
-            ..RejectRule::default()
-        });
+        let mut rule =
+            Rule::new(&RejectRule { column: "c".into(), values, negated, reason: "r".into(), ..RejectRule::default() });
         assert!(rule.bind(&header()));
         rule
     }

@@ -195,11 +195,8 @@ pub(super) fn write(
         rows += batch.num_rows() as u64;
         Ok(batch)
     });
-    let options = FormatOptions {
-        excel_fr: pipeline.excel_fr,
-        geoparquet: pipeline.geoparquet,
-        ..FormatOptions::default()
-    };
+    let options =
+        FormatOptions { excel_fr: pipeline.excel_fr, geoparquet: pipeline.geoparquet, ..FormatOptions::default() };
     let written = write_table(folder, contract, &mut batches, &options);
     drop(batches);
     let written =

@@ -94,7 +94,8 @@ impl Builder<'_> {
                 let path = self.folder.join(format!("{}.parquet", rejects.table));
                 let files = if path.exists() { vec![path] } else { Vec::new() };
                 let registered = self.engine.register_scratch(&rejects.table, &files, reject_schema(rejects)).await;
-                registered.map_err(|source| RunError::Engine { table: rejects.table.clone(), source: Box::new(source) })?;
+                registered
+                    .map_err(|source| RunError::Engine { table: rejects.table.clone(), source: Box::new(source) })?;
             }
             if let Some(shown) = shown_table(self.pipeline, spec) {
                 let path = stage::shown(spec, &shown, &table.path, self.folder)?;

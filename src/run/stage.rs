@@ -23,7 +23,8 @@ use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::erase::Erased;
 use crate::normalise::{
-    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, RAW, ROW, Reference, Reject, Remark, SinkError, staged_schema,
+    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, RAW, ROW, Reference, Reject, Remark, SinkError,
+    staged_schema,
 };
 use crate::quality::drift::Change;
 use crate::territory::Cog;

@@ -30,7 +30,8 @@ pub(super) fn matched(
     }
     let other = table.and_then(|table| earlier(&table, source, pipeline, scope));
     let pair = |(name, node): (&Spanned<String>, &Node)| Some((name.clone(), node.text(scope.problems)?));
-    let pairs = |fields: Fields<'_>| -> Vec<_> { fields.all().iter().filter_map(|(name, node)| pair((name, node))).collect() };
+    let pairs =
+        |fields: Fields<'_>| -> Vec<_> { fields.all().iter().filter_map(|(name, node)| pair((name, node))).collect() };
     let ways: Vec<Vec<(Spanned<String>, Spanned<String>)>> = ways.into_iter().map(pairs).collect();
     let columns: Vec<(Spanned<String>, Spanned<String>)> = columns.into_iter().filter_map(pair).collect();
     fields.finish();
@@ -42,7 +43,8 @@ pub(super) fn matched(
         }
         by.push(way.into_iter().map(|(own, theirs)| (own.value, theirs.value)).collect());
     }
-    let columns = columns.into_iter().filter_map(|(own, theirs)| filled(&own, &theirs, contract, other, scope)).collect();
+    let columns =
+        columns.into_iter().filter_map(|(own, theirs)| filled(&own, &theirs, contract, other, scope)).collect();
     Some(Match { table: other.name.clone(), by, columns, missing: missing.map(|reason| reason.value) })
 }
 
@@ -92,7 +94,9 @@ fn filled(
     if mine.kind != column.kind || list(mine) != list(column) {
         let message = format!("`{}` and `{}` of `{}` hold different things", mine.name, column.name, other.name);
         let problem = own.problem("pipeline::type_mismatch", message, "another type, or another code list");
-        scope.problems.push(problem.help(format!("declare it in {} as in {}", contract.file.path, other.contract.file.path)));
+        scope
+            .problems
+            .push(problem.help(format!("declare it in {} as in {}", contract.file.path, other.contract.file.path)));
     }
     if mine.visibility == Visibility::Public && column.visibility != Visibility::Public {
         let message = format!("`{}` of `{}` is not public", column.name, other.name);
@@ -126,7 +130,9 @@ pub(super) fn reject_table(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scop
         if REJECT_COLUMNS.contains(&column.value.as_str()) || column.value.parse::<TableName>().is_err() {
             let message = format!("`{}` cannot name a cell of a reject", column.value);
             let problem = column.problem("pipeline::rejects", message, "this name");
-            scope.problems.push(problem.help(format!("lower-case letters, digits and `_`, and none of {}", REJECT_COLUMNS.join(", "))));
+            scope.problems.push(
+                problem.help(format!("lower-case letters, digits and `_`, and none of {}", REJECT_COLUMNS.join(", "))),
+            );
             continue;
         }
         found.extend(node.text(scope.problems).map(|source| (column.value.clone(), source.value)));

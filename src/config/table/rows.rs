@@ -188,7 +188,8 @@ pub(super) fn keep_rule(fields: Fields<'_>, contract: &Contract, problems: &Prob
         (Some(by), None) => ordered(&by, contract, problems).map_or(Keep::First, Keep::Newest),
         (None, Some(by)) => ordered(&by, contract, problems).map_or(Keep::First, Keep::Oldest),
         (Some(_), Some(oldest)) => {
-            let problem = oldest.problem("pipeline::duplicates", "one row of a key stays, not two", "the other way round");
+            let problem =
+                oldest.problem("pipeline::duplicates", "one row of a key stays, not two", "the other way round");
             problems.push(problem.help("keep one of `newest` and `oldest`"));
             Keep::First
         }

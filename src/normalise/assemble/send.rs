@@ -53,7 +53,9 @@ impl Assembler<'_> {
             shape.count(&array);
             arrays.push(array);
         }
-        for (at, filled) in self.matcher.iter_mut().map(Matcher::finish).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        for (at, filled) in
+            self.matcher.iter_mut().map(Matcher::finish).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
+        {
             arrays[at] = filled;
         }
         for column in &mut self.columns {

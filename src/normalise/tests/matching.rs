@@ -46,7 +46,8 @@ fn run_matched(table: &TableSpec, text: &str) -> (Summary, Collected) {
 
 #[test]
 fn rows_are_found_by_the_first_way_that_leads_to_one() {
-    let lines = "a,01004,,\nb, 2a004 ,35000,Rennes\nc,99999,1500,AMBERIEU\nd,,20000,St Ajac\ne,1004,,\nf,,35000,Rennes\ng,,,\n";
+    let lines =
+        "a,01004,,\nb, 2a004 ,35000,Rennes\nc,99999,1500,AMBERIEU\nd,,20000,St Ajac\ne,1004,,\nf,,35000,Rennes\ng,,,\n";
     let (summary, out) = run_matched(&matched(None), &format!("id,insee,cp,ville\n{lines}"));
     let codes = ["01004", "2A004", "01004", "2A004", "01004", "∅", "∅"];
     assert_eq!(out.column("code_insee"), codes, "a key that two rows have leads to none");

@@ -14,8 +14,8 @@ use super::{
     push_sentence,
 };
 use crate::publish::dictionary::size;
-use crate::publish::words::whole;
 use crate::publish::page::environment;
+use crate::publish::words::whole;
 
 const TEMPLATE: &str = include_str!("../../../web/index.html");
 

@@ -42,7 +42,8 @@ fn a_hundredth_of_the_workload_comes_out_as_other_engines_make_it() {
     let (input, output) = (scratch.path().join("in"), scratch.path().join("out"));
     said(script(&folder, "generate.py").args(["--sf", "0.01", "--out"]).arg(&input));
     let run = repository().join("benches/enquete-registre/run.sh");
-    let timed = format!("TIMEFORMAT='cpu %U %S'; time {} --in {} --out {}", run.display(), input.display(), output.display());
+    let timed =
+        format!("TIMEFORMAT='cpu %U %S'; time {} --in {} --out {}", run.display(), input.display(), output.display());
     let told = said(Command::new("bash").args(["-c", &timed]).env("ESSAIM", env!("CARGO_BIN_EXE_essaim")));
     let compared = said(script(&folder, "compare.py").args(["--expect", "0.01"]).arg(&output));
     assert!(compared.contains("OK"), "{compared}");

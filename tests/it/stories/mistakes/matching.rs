@@ -29,7 +29,11 @@ fn a_source_that_is_fetched_later_cannot_be_matched() {
 
 #[test]
 fn columns_that_either_table_lacks_are_named() {
-    assert_snapshot!(changed(PIPELINE, "{ categorie = \"categorie\" }", "{ categori = \"categorie\", categorie = \"categories\" }"));
+    assert_snapshot!(changed(
+        PIPELINE,
+        "{ categorie = \"categorie\" }",
+        "{ categori = \"categorie\", categorie = \"categories\" }"
+    ));
 }
 
 #[test]
@@ -51,7 +55,11 @@ fn a_matched_column_that_is_not_public_there_is_refused() {
 
 #[test]
 fn a_column_that_is_matched_and_mapped_is_refused() {
-    assert_snapshot!(changed(PIPELINE, "[table.demandes.columns]\n", "[table.demandes.columns]\ncategorie = \"CATEGORIE\"\n"));
+    assert_snapshot!(changed(
+        PIPELINE,
+        "[table.demandes.columns]\n",
+        "[table.demandes.columns]\ncategorie = \"CATEGORIE\"\n"
+    ));
 }
 
 #[test]
@@ -91,5 +99,9 @@ fn a_rule_about_an_unread_column_that_is_not_there_is_named() {
 #[test]
 fn an_order_beside_a_key_is_refused() {
     let key = "\"primaryKey\": \"numero\"";
-    assert_snapshot!(changed("schemas/demandes.schema.json", key, &format!("{key}, \"essaim\": {{\"order\": [\"recue\"]}}")));
+    assert_snapshot!(changed(
+        "schemas/demandes.schema.json",
+        key,
+        &format!("{key}, \"essaim\": {{\"order\": [\"recue\"]}}")
+    ));
 }
