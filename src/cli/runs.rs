@@ -1,6 +1,5 @@
 //! `essaim runs`: what runs did.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -176,19 +175,13 @@ fn steps(out: &mut Text, record: &Value) {
         let shown =
             if part { format!("  {}", name.split_once(':').map_or(name, |(_, part)| part)) } else { name.to_owned() };
         let seconds = step["duration_ms"].as_f64().unwrap_or_default() / 1000.0;
-        let mut line = format!("  {shown:<34} {seconds:>9.2} s");
-        if let Some(cpu) = step["cpu_ms"].as_f64() {
-            let _ = write!(line, ", {:>8.2} s of CPU", cpu / 1000.0);
-        }
-        if let Some(bytes) = step["peak_memory_bytes"].as_u64() {
-            let _ = write!(line, ", {:>5} MB at most", bytes.div_ceil(1_000_000));
-        }
-        if let Some(rows) = step["rows"].as_u64() {
-            let _ = write!(line, ", {rows} rows");
-        }
-        if let Some(bytes) = step["bytes"].as_u64() {
-            let _ = write!(line, ", {} kB", bytes.div_ceil(1000));
-        }
-        out.line(format_args!("{line}"));
+        let told = [
+            step["cpu_ms"].as_f64().map(|cpu| format!(", {:>8.2} s of CPU", cpu / 1000.0)),
+            step["peak_memory_bytes"].as_u64().map(|bytes| format!(", {:>5} MB at most", bytes.div_ceil(1_000_000))),
+            step["rows"].as_u64().map(|rows| format!(", {rows} rows")),
+            step["bytes"].as_u64().map(|bytes| format!(", {} kB", bytes.div_ceil(1000))),
+        ];
+        let told: String = told.into_iter().flatten().collect();
+        out.line(format_args!("  {shown:<34} {seconds:>9.2} s{told}"));
     }
 }

@@ -47,7 +47,7 @@ fn a_hundredth_of_the_workload_comes_out_as_other_engines_make_it() {
     let told = said(Command::new("bash").args(["-c", &timed]).env("ESSAIM", env!("CARGO_BIN_EXE_essaim")));
     let compared = said(script(&folder, "compare.py").args(["--expect", "0.01"]).arg(&output));
     assert!(compared.contains("OK"), "{compared}");
-    let times = told.lines().rev().find_map(|line| line.strip_prefix("cpu ")).unwrap();
-    let cpu: f64 = times.split(' ').map(|seconds| seconds.parse::<f64>().unwrap()).sum();
+    let spent = told.lines().rev().find_map(|line| line.strip_prefix("cpu ")).unwrap();
+    let cpu: f64 = spent.split(' ').map(|seconds| seconds.parse::<f64>().unwrap()).sum();
     assert!(cpu < CPU_SECONDS, "{cpu} CPU seconds");
 }
