@@ -1,5 +1,6 @@
 //! The table of the rows that are rejected, as SQL sees it.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +10,18 @@ use super::error::RunError;
 use super::scratch::ScratchWriter;
 use crate::config::pipeline::RejectTable;
 use crate::config::reading::spelled;
+use crate::disclosure::scan;
 use crate::model::reference::reject_schema;
 use crate::normalise::Reject;
 use crate::normalise::reject::ERASED;
 
 /// Rows of one batch.
 const BATCH: usize = 8192;
+
+/// A cell as it is shown: an e-mail address, a telephone number, an IBAN or a NIR may stand in any.
+fn shown(text: &str) -> Cow<'_, str> {
+    if scan::find(text).is_none() { Cow::Borrowed(text) } else { Cow::Owned(scan::struck_out(text)) }
+}
 
 /// Writes the rejects of one table.
 #[derive(Debug)]
@@ -53,9 +60,9 @@ impl Rejects {
         line.append_option(reject.line.map(whole));
         let cell = |source: &String| {
             let cell = reject.raw.iter().find(|(name, _)| name == source);
-            cell.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
+            cell.map(|(_, text)| shown(text)).filter(|text| !text.is_empty())
         };
-        let told = [Some(reject.reason.as_str()), reject.column.as_deref()];
+        let told = [Some(reject.reason.as_str()), reject.column.as_deref()].map(|text| text.map(Cow::Borrowed));
         for (builder, text) in self.texts.iter_mut().zip(told.into_iter().chain(self.sources.iter().map(cell))) {
             builder.append_option(text);
         }

@@ -98,7 +98,8 @@ pub(super) fn project() -> Project {
          2 ,02/01/2026,,LES ABEILLES,St Brieuc,contre,\n\
          2,01/01/2026,a7,,,pour,\n\
          3,hier,a7,,,pour,06 12 34 56 78\n\
-         4,03/01/2026,Z9,,,pour,\n",
+         4,03/01/2026,Z9,,,pour,\n\
+         voir jeanne@exemple.fr,03/01/2026,a7,,,pour,\n",
     );
     project
 }
@@ -118,8 +119,13 @@ fn a_release_has_what_rows_of_another_table_say_and_the_rejects_with_their_reaso
     );
     assert_eq!(
         cells("rejets", &["motif", "numero_brut", "position"]),
-        [["date_illisible", "3", "5"], ["deja_recue", "2 ", "3"], ["membre_inconnu", "4", "6"]],
-        "cells are as the source has them, also of a row that an older one beat later"
+        [
+            ["cle_manquante", "voir […]", "7"],
+            ["date_illisible", "3", "5"],
+            ["deja_recue", "2 ", "3"],
+            ["membre_inconnu", "4", "6"]
+        ],
+        "cells are as the source has them, also of a row that an older one beat later; no address is in any"
     );
     let names: Vec<String> = std::fs::read_dir(&release)
         .unwrap()
