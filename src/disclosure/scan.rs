@@ -1,5 +1,6 @@
 //! The last look at values: e-mail addresses, telephone numbers, IBANs and social-security numbers (NIR).
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -115,6 +116,14 @@ pub fn struck_out(text: &str) -> String {
         }
     }
     if find(&rest).is_some() { "[…]".to_owned() } else { rest.trim().to_owned() }
+}
+
+/// A text without its e-mail addresses, telephone numbers, IBANs and NIRs; as it is where it has none.
+pub fn without(text: &str) -> Cow<'_, str> {
+    if find(text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(struck_out(text).replace("  […]", " […]").replace("[…]  ", "[…] "))
 }
 
 /// Where the next value of a kind stands in a text, from a byte on.

@@ -18,11 +18,6 @@ use crate::normalise::reject::ERASED;
 /// Rows of one batch.
 const BATCH: usize = 8192;
 
-/// A cell as it is shown: an e-mail address, a telephone number, an IBAN or a NIR may stand in any.
-fn shown(text: &str) -> Cow<'_, str> {
-    if scan::find(text).is_none() { Cow::Borrowed(text) } else { Cow::Owned(scan::struck_out(text)) }
-}
-
 /// Writes the rejects of one table.
 #[derive(Debug)]
 pub(super) struct Rejects {
@@ -60,7 +55,7 @@ impl Rejects {
         line.append_option(reject.line.map(whole));
         let cell = |source: &String| {
             let cell = reject.raw.iter().find(|(name, _)| name == source);
-            cell.map(|(_, text)| shown(text)).filter(|text| !text.is_empty())
+            cell.map(|(_, text)| scan::without(text)).filter(|text| !text.is_empty())
         };
         let told = [Some(reject.reason.as_str()), reject.column.as_deref()].map(|text| text.map(Cow::Borrowed));
         for (builder, text) in self.texts.iter_mut().zip(told.into_iter().chain(self.sources.iter().map(cell))) {

@@ -5,9 +5,9 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::visible::without_personal_values;
 use super::{OwnerError, SHOWN, Visible, words};
 use crate::config::pipeline::TableSpec;
+use crate::disclosure::scan;
 use crate::normalise::reject::DUPLICATE;
 
 /// Longest text of a cell on the page, in characters.
@@ -258,7 +258,7 @@ impl Entry {
 
 /// What may be shown of a case, its list, and its code.
 fn entry(visible: &Visible, at: At<'_>, case: Case<'_>) -> (Kind, String, Entry) {
-    let text = |text: &str| without_personal_values(text).into_owned();
+    let text = |text: &str| scan::without(text).into_owned();
     let mut entry =
         Entry { line: at.line.to_owned(), row: at.row.to_owned(), key: text(visible.key(at.key)), ..Entry::default() };
     match case {
@@ -308,7 +308,7 @@ fn shown(visible: &Visible, cells: Cells<'_>) -> Vec<(String, String)> {
     let filled = all.iter().filter(|(_, value)| !value.trim().is_empty());
     filled
         .filter_map(|(name, value)| {
-            let shown = if fits(name, value) { without_personal_values(value).into_owned() } else { HIDDEN.to_owned() };
+            let shown = if fits(name, value) { scan::without(value).into_owned() } else { HIDDEN.to_owned() };
             Some((name_of(name)?, shown))
         })
         .collect()

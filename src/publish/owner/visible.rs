@@ -1,6 +1,5 @@
 //! Which cells may be shown to the owner of a source.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,7 +8,6 @@ use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
 use crate::config::reading::means;
 use crate::contract::{CodeList, Contract, Visibility};
 use crate::diagnostic::nearest;
-use crate::disclosure::scan;
 use crate::territory::rule;
 
 /// Which cells of a table and of its source may be shown: those of public columns, and of source columns that fill public
@@ -203,14 +201,6 @@ fn ticks(mapping: &Mapping) -> Vec<String> {
         Some(OptionColumns::Named(named)) => named.iter().map(|(_, name)| name.clone()).collect(),
         None => Vec::new(),
     }
-}
-
-/// A text without its e-mail addresses, telephone numbers, IBANs and NIRs.
-pub(super) fn without_personal_values(text: &str) -> Cow<'_, str> {
-    if scan::find(text).is_none() {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(scan::struck_out(text).replace("  […]", " […]").replace("[…]  ", "[…] "))
 }
 
 #[cfg(test)]
