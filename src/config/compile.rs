@@ -347,7 +347,7 @@ fn models(top: &Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Vec<Model
             );
             continue;
         };
-        let taken = pipeline.tables.iter().any(|table| table.name.as_str() == name) || REFERENCE_TABLES.contains(&name);
+        let taken = pipeline.has_table(name) || REFERENCE_TABLES.contains(&name);
         if taken {
             scope.problems.push(
                 Problem::of_file("pipeline::duplicate_name", format!("there already is a table `{name}`"), file)

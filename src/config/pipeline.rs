@@ -297,6 +297,14 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Whether a table of a source, or one of rejects, has this name.
+    pub(super) fn has_table(&self, name: &str) -> bool {
+        let rejects = self.tables.iter().filter_map(|table| table.reject_table.as_ref()).map(|rejects| &rejects.table);
+        self.tables.iter().map(|table| &table.name).chain(rejects).any(|table| table.as_str() == name)
+    }
+}
+
 /// Names that are declared with a mistake. Nothing is known behind them, so that nothing about them is reported twice.
 #[derive(Debug, Clone, Default)]
 pub struct Unread {

@@ -107,13 +107,18 @@ fn filled(
 }
 
 /// `rejects = { table = "…", columns = { … } }`.
-pub(super) fn reject_table(fields: Fields<'_>, pipeline: &Pipeline, scope: &Scope<'_>) -> Option<RejectTable> {
+pub(super) fn reject_table(
+    fields: Fields<'_>,
+    own: &TableName,
+    pipeline: &Pipeline,
+    scope: &Scope<'_>,
+) -> Option<RejectTable> {
     let table = fields.required_text("table");
     let columns = fields.named("columns");
     fields.finish();
     let table = table?;
-    let taken = REFERENCE_TABLES.contains(&table.value.as_str())
-        || pipeline.tables.iter().any(|known| known.name.as_str() == table.value);
+    let name = table.value.as_str();
+    let taken = REFERENCE_TABLES.contains(&name) || own.as_str() == name || pipeline.has_table(name);
     if taken {
         let message = format!("there already is a table `{}`", table.value);
         let problem = table.problem("pipeline::duplicate_name", message, "taken");

@@ -35,6 +35,12 @@ pub(super) fn tables(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_
             );
             continue;
         };
+        let rejects = pipeline.tables.iter().filter_map(|known| known.reject_table.as_ref());
+        if rejects.into_iter().any(|rejects| rejects.table == table) {
+            let message = format!("the rejects of another table are called `{table}`");
+            let problem = name.problem("pipeline::duplicate_name", message, "taken");
+            scope.problems.push(problem.help("rename one of the two"));
+        }
         if REFERENCE_TABLES.contains(&name.value.as_str()) {
             scope.problems.push(
                 name.problem(
@@ -103,7 +109,7 @@ fn table_spec(
     }
     let keys = matches!(reader, Some(ReaderSpec::YesWiki(_)));
     let matched = matched.and_then(|fields| matching::matched(fields, &contract, source.as_ref(), pipeline, scope));
-    let reject_table = rejected.and_then(|fields| matching::reject_table(fields, pipeline, scope));
+    let reject_table = rejected.and_then(|fields| matching::reject_table(fields, &table, pipeline, scope));
     let filled = columns::Filled { place: place.is_some(), matched: matched.as_ref() };
     let mappings = columns::mappings(columns, &contract, &filled, keys, scope);
     let rejects = rules.into_iter().filter_map(|rule| rows::reject_rule(rule, &contract, scope.problems)).collect();

@@ -68,6 +68,19 @@ fn rejects_under_a_name_that_is_taken_are_refused() {
 }
 
 #[test]
+fn rejects_under_the_name_of_their_own_table_a_later_one_or_a_model_are_refused() {
+    let later = "[publish]";
+    for name in ["demandes", "plus_tard", "rejets"] {
+        let project = project();
+        project.replace(PIPELINE, "table = \"rejets_demandes\"", &format!("table = \"{name}\""));
+        let table = "[table.plus_tard]\nsource = \"membres\"\ncontract = \"membres\"\ncsv = {}\n\n";
+        project.replace(PIPELINE, later, &format!("{table}{later}"));
+        let said = seen(&project, &["check"]).stderr;
+        assert!(said.contains("pipeline::duplicate_name") && said.contains(&format!("`{name}`")), "{name}: {said}");
+    }
+}
+
+#[test]
 fn a_cell_of_a_reject_under_the_name_of_its_reason_is_refused() {
     assert_snapshot!(changed(PIPELINE, "{ numero_brut = \"NUMERO\" }", "{ motif = \"NUMERO\" }"));
 }
