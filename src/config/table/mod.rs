@@ -35,8 +35,8 @@ pub(super) fn tables(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_
             );
             continue;
         };
-        let rejects = pipeline.tables.iter().filter_map(|known| known.reject_table.as_ref());
-        if rejects.into_iter().any(|rejects| rejects.table == table) {
+        let mut rejects = pipeline.tables.iter().filter_map(|known| known.reject_table.as_ref());
+        if rejects.any(|rejects| rejects.table == table) {
             let message = format!("the rejects of another table are called `{table}`");
             let problem = name.problem("pipeline::duplicate_name", message, "taken");
             scope.problems.push(problem.help("rename one of the two"));
