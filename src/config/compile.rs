@@ -13,8 +13,8 @@ use super::network::Network;
 use super::pipeline::{DEMO_KEY, Model, Pipeline, Project, Publisher, ReadBack, Secret, Unread};
 use super::table::Lookups;
 use super::{
-    REFERENCE_TABLES, alarm, check, coverage, crosstab, figure, keys, questionnaire, schedule, source, sql, table,
-    testing,
+    REFERENCE_TABLES, alarm, check, coverage, crosstab, figure, keys, long, questionnaire, schedule, source, sql,
+    table, testing,
 };
 use crate::contract::parse::CodeLists;
 use crate::contract::{CodeList, Contract, parse};
@@ -223,6 +223,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         tables: Vec::new(),
         questionnaire: None,
         crosstabs: Vec::new(),
+        longs: Vec::new(),
         models: Vec::new(),
         indicators: scope.contracts.get("indicateurs").cloned(),
         published: Vec::new(),
@@ -257,6 +258,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         pipeline.questionnaire = questionnaire::questionnaire(fields, &mut pipeline, scope.problems);
     }
     crosstab::crosstabs(&top, &mut pipeline, scope.problems);
+    long::longs(&top, &mut pipeline, scope.problems);
     check_demo_key(&pipeline, project, &top, scope.problems);
     publish(&top, &mut pipeline, scope);
     keys::check(&pipeline, scope);
@@ -470,9 +472,12 @@ fn is_table(name: &str, pipeline: &Pipeline) -> bool {
 }
 
 fn unknown_table(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) {
-    if pipeline.crosstabs.iter().any(|crosstab| crosstab.name.as_str() == name.value) {
+    let crossed =
+        pipeline.crosstabs.iter().map(|crosstab| (crosstab.name.as_str(), "pipeline::crosstab", "cross-table"));
+    let long = pipeline.longs.iter().map(|long| (long.name.as_str(), "pipeline::long", "long table"));
+    if let Some((_, code, kind)) = crossed.chain(long).find(|(known, ..)| *known == name.value) {
         problems.push(
-            name.problem("pipeline::crosstab", format!("`{}` is a cross-table", name.value), "published here")
+            name.problem(code, format!("`{}` is a {kind}", name.value), "published here")
                 .help("publish a model that reads it, under a name and a contract of its own"),
         );
         return;

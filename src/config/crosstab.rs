@@ -27,7 +27,7 @@ pub(super) fn crosstabs(top: &Fields<'_>, pipeline: &mut Pipeline, problems: &Pr
 }
 
 fn crosstab(name: &Spanned<String>, fields: Fields<'_>, pipeline: &Pipeline, problems: &Problems) -> Option<Crosstab> {
-    let own = own_name(name, pipeline, problems);
+    let own = own_name(name, "cross-table", pipeline, problems);
     let table = fields.required_text("table");
     let by = fields.texts("by");
     let questions = fields.texts("questions");
@@ -40,7 +40,8 @@ fn crosstab(name: &Spanned<String>, fields: Fields<'_>, pipeline: &Pipeline, pro
         Some(_) => {}
     }
     fields.finish();
-    let spec = known_table(&table?, pipeline, problems)?;
+    let help = "cross-tables count rows of sources: count those of a model in a model";
+    let spec = known_table(&table?, help, pipeline, problems)?;
     if let Some(third) = by.get(MOST_BY) {
         problems.push(
             third
@@ -56,8 +57,13 @@ fn crosstab(name: &Spanned<String>, fields: Fields<'_>, pipeline: &Pipeline, pro
     own.filter(|_| whole).map(|name| Crosstab { name, table, contract, by, questions })
 }
 
-/// The name of the cross-table, which no other table may have.
-fn own_name(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) -> Option<TableName> {
+/// The name of a table that is declared, which no other table may have.
+pub(super) fn own_name(
+    name: &Spanned<String>,
+    kind: &str,
+    pipeline: &Pipeline,
+    problems: &Problems,
+) -> Option<TableName> {
     let Ok(own) = name.value.parse::<TableName>() else {
         problems.push(
             name.problem("pipeline::table_name", format!("`{}` cannot name a table", name.value), "this name")
@@ -66,19 +72,26 @@ fn own_name(name: &Spanned<String>, pipeline: &Pipeline, problems: &Problems) ->
         return None;
     };
     let model = pipeline.models.iter().find(|model| model.name == own);
-    let table = pipeline.tables.iter().any(|table| table.name == own || shown_name(&table.name) == own.as_str());
+    let shown = pipeline.tables.iter().any(|table| shown_name(&table.name) == own.as_str());
+    let crossed = pipeline.crosstabs.iter().any(|crosstab| crosstab.name == own);
+    let table = shown || crossed || pipeline.has_table(own.as_str());
     let taken = table || REFERENCE_TABLES.contains(&own.as_str()) || pipeline.unread.tables.contains(own.as_str());
     let what = match model {
         Some(model) => format!("there already is a model `{own}`, in {}", model.file.path),
         None if taken => format!("there already is a table `{own}`"),
         None => return Some(own),
     };
-    problems.push(name.problem("pipeline::duplicate_name", what, "taken").help("rename the cross-table"));
+    problems.push(name.problem("pipeline::duplicate_name", what, "taken").help(format!("rename the {kind}")));
     None
 }
 
-/// The table whose rows are counted.
-fn known_table<'a>(table: &Spanned<String>, pipeline: &'a Pipeline, problems: &Problems) -> Option<&'a TableSpec> {
+/// The table of a source that a declared table is made of.
+pub(super) fn known_table<'a>(
+    table: &Spanned<String>,
+    help: &str,
+    pipeline: &'a Pipeline,
+    problems: &Problems,
+) -> Option<&'a TableSpec> {
     let found = pipeline.tables.iter().find(|spec| spec.name.as_str() == table.value);
     if found.is_some() || pipeline.unread.tables.contains(&table.value) {
         return found;
@@ -87,18 +100,18 @@ fn known_table<'a>(table: &Spanned<String>, pipeline: &'a Pipeline, problems: &P
     let problem = table.problem("pipeline::unknown_table", what, "not a table of a source");
     let made = pipeline.models.iter().any(|model| model.name.as_str() == table.value);
     problems.push(if made {
-        problem.help("cross-tables count rows of sources: count those of a model in a model")
+        problem.help(help)
     } else {
         problem.suggest(&table.value, pipeline.tables.iter().map(|spec| spec.name.as_str()))
     });
     None
 }
 
-/// Why a column cannot do what is asked of it: what is wrong, a code for it, and what to do.
-type Mistake = (&'static str, String, &'static str);
+/// Why a column cannot do what is asked of it: a code for it, what is wrong, and what to do.
+pub(super) type Mistake = (&'static str, String, &'static str);
 
 /// Indexes of the columns that can do what is asked of them. Of the others, problems tell.
-fn columns(
+pub(super) fn columns(
     names: &[Spanned<String>],
     contract: &Contract,
     doing: &str,

@@ -15,6 +15,7 @@ mod gate;
 mod keys;
 pub mod licence;
 pub mod load;
+mod long;
 mod network;
 pub mod pipeline;
 mod questionnaire;

@@ -180,6 +180,34 @@ impl Crosstab {
     }
 }
 
+/// A declared long table: one row for each option that a row of another table has.
+#[derive(Debug, Clone)]
+pub struct Long {
+    /// Its name in SQL.
+    pub name: TableName,
+    /// Table whose options are listed.
+    pub table: TableName,
+    /// What that table promises.
+    pub contract: Arc<Contract>,
+    /// Indexes in the contract of the columns of several options.
+    pub questions: Vec<usize>,
+}
+
+/// Columns of a long table, after the key of the table whose options it lists.
+pub const LONG_COLUMNS: [&str; 2] = ["question", "modalite"];
+
+impl Long {
+    /// Columns whose options are listed.
+    pub fn question_columns(&self) -> impl Iterator<Item = &Column> {
+        self.questions.iter().map(|at| &self.contract.columns[*at])
+    }
+
+    /// Columns of the key.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.contract.primary_key.iter().filter_map(|name| self.contract.column(name))
+    }
+}
+
 /// One SELECT that builds one table.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -258,6 +286,8 @@ pub struct Pipeline {
     pub questionnaire: Option<Questionnaire>,
     /// Cross-tables, in the order of the file.
     pub crosstabs: Vec<Crosstab>,
+    /// Long tables, in the order of the file.
+    pub longs: Vec<Long>,
     /// SQL models, by name.
     pub models: Vec<Model>,
     /// What the table `indicateurs` promises, when the project says so.

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::{Array as _, ArrayRef, AsArray as _, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::{Column, Contract, Kind};
@@ -23,6 +25,52 @@ pub fn dictionary_type() -> DataType {
 
 fn list_type() -> DataType {
     DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+}
+
+/// A column of texts that stands as a dictionary: a text is looked at once, however many rows have it.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    /// The texts.
+    pub texts: &'a StringArray,
+    keys: Vec<usize>,
+    nulls: Option<NullBuffer>,
+}
+
+impl<'a> Listed<'a> {
+    /// `None` when the column is no dictionary of texts.
+    pub fn of(column: &'a ArrayRef) -> Option<Self> {
+        let coded = column.as_any_dictionary_opt()?;
+        let texts = coded.values().as_string_opt::<i32>()?;
+        // There is no key when there is no text: no row has one.
+        let keys = if texts.is_empty() { vec![0; column.len()] } else { coded.normalized_keys() };
+        Some(Self { texts, keys, nulls: column.logical_nulls() })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Where the text of a row stands among the texts.
+    pub fn key(&self, row: usize) -> Option<usize> {
+        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) { None } else { self.keys.get(row).copied() }
+    }
+
+    /// The text of a row.
+    pub fn text(&self, row: usize) -> Option<&'a str> {
+        self.key(row).map(|key| self.texts.value(key))
+    }
+
+    /// Whether every row has a text.
+    pub fn is_full(&self) -> bool {
+        self.nulls.as_ref().is_none_or(|nulls| nulls.null_count() == 0)
+    }
+}
+
+/// Whether cells of one type are those of another, but for the way in which texts are held.
+pub fn is_held_as(found: &DataType, promised: &DataType) -> bool {
+    let text = |kind: &DataType| matches!(kind, DataType::Dictionary(_, texts) if **texts == DataType::Utf8);
+    found == promised || (text(found) && promised == &DataType::Utf8)
 }
 
 impl Column {

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use arrow::array::{AsArray as _, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use regex::Regex;
+
+use crate::contract::arrow::Listed;
 
 /// What kind of personal value a text holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,10 +263,19 @@ pub fn batch(batch: &RecordBatch) -> Vec<Hit> {
                     list.as_string::<i32>().iter().flatten().for_each(|text| take(row, text));
                 }
             }
+            DataType::Dictionary(..) => listed(column, &mut take),
             _ => {}
         }
     }
     hits
+}
+
+/// The texts of a dictionary are looked at once each; its rows only when one of them holds something.
+fn listed(column: &ArrayRef, take: &mut dyn FnMut(usize, &str)) {
+    let Some(listed) = Listed::of(column) else { return };
+    if listed.texts.iter().flatten().any(|text| find(text).is_some()) {
+        (0..listed.rows()).for_each(|row| listed.text(row).into_iter().for_each(|text| take(row, text)));
+    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use arrow::array::ArrayRef;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{Column, DataFusionError};
+use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema as _};
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::{Expr, LogicalPlan, SortExpr, cast};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SortExpr, cast};
 use datafusion::prelude::ident;
 use futures::StreamExt as _;
 use std::sync::Arc;
 
+use crate::contract::arrow::is_held_as;
 use crate::engine::error::SinkError;
 use crate::engine::{Engine, EngineError, Planned, statement};
 
@@ -20,30 +21,50 @@ pub const BATCH_ROWS: usize = 8192;
 /// Takes the batches of a table, one after the other.
 pub type Sink<'a> = dyn FnMut(RecordBatch) -> Result<(), SinkError> + Send + 'a;
 
+/// The order of a table's rows: ascending, nulls first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowOrder {
+    /// Columns that rows are compared by, one after the other.
+    pub by: Vec<String>,
+    /// Whether no two rows are equal in all of them. Otherwise all other columns follow, in their order: rows that are
+    /// still equal are the same in everything.
+    pub unique: bool,
+}
+
+/// How the texts of a result may be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// As the target says.
+    Plain,
+    /// A column that SQL passes on as it stands in a coded table stays a dictionary of texts.
+    Coded,
+}
+
 impl Engine {
     /// Runs a model and hands its rows over; returns their number.
     ///
     /// The model is planned anew over the tables as they are registered now. Its columns are cast to those of `target`,
-    /// by name and in `target`'s order; further columns are left out. Rows are ordered by `order_by`, ascending, nulls
-    /// first, then by all other columns of `target` in their order: rows that are still equal are the same in
-    /// everything, so the order is total. Batches have exactly [`BATCH_ROWS`] rows but for the last. So the same
-    /// tables give the same batches, whatever the number of threads.
+    /// by name and in `target`'s order; further columns are left out. Rows come in `order`, which is total. Batches have
+    /// exactly [`BATCH_ROWS`] rows but for the last. So the same tables give the same batches, whatever the number of
+    /// threads.
     pub async fn execute(
         &self,
         planned: &Planned,
         target: &SchemaRef,
-        order_by: &[String],
+        order: &RowOrder,
+        held: Held,
         sink: &mut Sink<'_>,
     ) -> Result<u64, EngineError> {
         let shaped = Shaped { planned, target };
         let plan = self.plan_again(planned)?;
         let frame = DataFrame::new(self.context.state(), plan);
         let columns = shaped.columns(&frame)?;
-        let order = shaped.order(order_by)?;
+        let order = shaped.order(order)?;
         let fail = |source| shaped.failed("build", source);
         let frame = frame.select(columns).and_then(|frame| frame.sort(order)).map_err(fail)?;
+        let frame = if held == Held::Coded { coded(frame).map_err(fail)? } else { frame };
         let mut stream = frame.execute_stream().await.map_err(fail)?;
-        let mut chunks = BatchCoalescer::new(Arc::clone(target), BATCH_ROWS);
+        let mut chunks: Option<BatchCoalescer> = None;
         let mut rows = 0_u64;
         let mut hand_over = |chunks: &mut BatchCoalescer| -> Result<(), EngineError> {
             while let Some(chunk) = chunks.next_completed_batch() {
@@ -54,11 +75,14 @@ impl Engine {
         };
         while let Some(batch) = stream.next().await {
             let batch = shaped.batch(&batch.map_err(fail)?)?;
+            let chunks = chunks.get_or_insert_with(|| BatchCoalescer::new(batch.schema(), BATCH_ROWS));
             chunks.push_batch(batch).map_err(|source| shaped.unfit(source))?;
-            hand_over(&mut chunks)?;
+            hand_over(chunks)?;
         }
-        chunks.finish_buffered_batch().map_err(|source| shaped.unfit(source))?;
-        hand_over(&mut chunks)?;
+        if let Some(chunks) = &mut chunks {
+            chunks.finish_buffered_batch().map_err(|source| shaped.unfit(source))?;
+            hand_over(chunks)?;
+        }
         Ok(rows)
     }
 
@@ -69,6 +93,49 @@ impl Engine {
             sql_file: planned.file.path.clone(),
             problems,
         })
+    }
+}
+
+/// Whether cells are dictionaries of the texts that were promised.
+fn is_coded(found: &DataType, promised: &DataType) -> bool {
+    found != promised && is_held_as(found, promised)
+}
+
+/// The same rows, with the columns as dictionaries that are only decoded at the end.
+fn coded(frame: DataFrame) -> Result<DataFrame, DataFusionError> {
+    let (state, plan) = frame.into_parts();
+    // The views that decode are merged into the statement first.
+    let plan = without_decoding(state.optimize(&plan)?)?;
+    Ok(DataFrame::new(state, plan))
+}
+
+fn without_decoding(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    match plan {
+        LogicalPlan::Sort(sort) => {
+            let input = without_decoding(Arc::unwrap_or_clone(sort.input))?;
+            Ok(LogicalPlan::Sort(Sort { input: Arc::new(input), ..sort }))
+        }
+        LogicalPlan::Projection(projection) => {
+            let schema = projection.input.schema();
+            let columns = projection.expr.into_iter().map(|expr| left_coded(expr, schema)).collect();
+            Projection::try_new(columns, projection.input).map(LogicalPlan::Projection)
+        }
+        plan => Ok(plan),
+    }
+}
+
+/// A column in the place of its texts, under the name that these had.
+fn left_coded(expr: Expr, schema: &DFSchema) -> Expr {
+    let Expr::Cast(cast) = expr.clone().unalias_nested().data else { return expr };
+    let coded = |column: &Column| {
+        schema.field_from_column(column).is_ok_and(|field| is_coded(field.data_type(), cast.field.data_type()))
+    };
+    match cast.expr.as_ref() {
+        Expr::Column(column) if coded(column) => {
+            let (relation, name) = expr.qualified_name();
+            Expr::Column(column.clone()).alias_qualified(relation, name)
+        }
+        _ => expr,
     }
 }
 
@@ -93,20 +160,28 @@ impl Shaped<'_> {
         self.target.fields().iter().map(column).collect()
     }
 
-    fn order(&self, order_by: &[String]) -> Result<Vec<SortExpr>, EngineError> {
+    fn order(&self, order: &RowOrder) -> Result<Vec<SortExpr>, EngineError> {
         let target: &Schema = self.target;
         let known = |name: &str| target.fields().iter().any(|field| field.name() == name);
-        if let Some(unknown) = order_by.iter().find(|name| !known(name)) {
+        if let Some(unknown) = order.by.iter().find(|name| !known(name)) {
             return Err(self.missing(unknown));
         }
-        let rest = target.fields().iter().map(|field| field.name()).filter(|name| !order_by.contains(name));
-        Ok(order_by.iter().chain(rest).map(|name| ident(name).sort(true, true)).collect())
+        let rest = target.fields().iter().map(|field| field.name());
+        let rest = rest.filter(|name| !order.unique && !order.by.contains(name));
+        Ok(order.by.iter().chain(rest).map(|name| ident(name).sort(true, true)).collect())
     }
 
-    /// A batch under the target's schema, which says what may not be null.
+    /// A batch under the target's schema, which says what may not be null. Texts may be held as dictionaries.
     fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let columns: Vec<ArrayRef> = batch.columns().to_vec();
-        RecordBatch::try_new(Arc::clone(self.target), columns).map_err(|source| self.unfit(source))
+        let mut schema = Arc::clone(self.target);
+        if columns.iter().zip(schema.fields()).any(|(column, field)| is_coded(column.data_type(), field.data_type())) {
+            let fields = schema.fields().iter().zip(&columns);
+            let fields =
+                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+            schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        }
+        RecordBatch::try_new(schema, columns).map_err(|source| self.unfit(source))
     }
 
     fn missing(&self, column: &str) -> EngineError {

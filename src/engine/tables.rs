@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, TableReference, exec_datafusion_err};
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, SortExpr, cast, lit};
 use datafusion::object_store::ObjectStore;
 use datafusion::prelude::ident;
 use url::Url;
@@ -59,19 +59,23 @@ impl Engine {
     }
 
     /// A table in Parquet files of the run, whose columns are stored as `schema` says. Coded columns are shown
-    /// decoded; a table of that name is replaced. Without files the table is empty.
+    /// decoded; a table of that name is replaced. Without files the table is empty. `order` names columns in whose order
+    /// the rows of a single file come, ascending, nulls first.
     pub async fn register_scratch(
         &self,
         name: &TableName,
         files: &[PathBuf],
         schema: SchemaRef,
+        order: &[String],
     ) -> Result<(), EngineError> {
         if files.is_empty() {
             return self.register_empty(name, schema);
         }
         let fail = |source: DataFusionError| EngineError::register(name.as_str(), source);
         let urls = files.iter().map(|file| file_url(file)).collect::<Result<Vec<_>, _>>().map_err(fail)?;
-        let options = parquet_options();
+        let order: Vec<SortExpr> = order.iter().map(|column| ident(column).sort(true, true)).collect();
+        let orders = if order.is_empty() { Vec::new() } else { vec![order] };
+        let options = parquet_options().with_file_sort_order(orders);
         let state = self.context.state();
         for url in &urls {
             let found = options.infer_schema(&state, url).await.map_err(fail)?;
@@ -138,7 +142,12 @@ impl Engine {
         Ok(())
     }
 
-    fn show(&self, name: &TableName, stored: Arc<dyn TableProvider>, schema: &Schema) -> Result<(), DataFusionError> {
+    pub(super) fn show(
+        &self,
+        name: &TableName,
+        stored: Arc<dyn TableProvider>,
+        schema: &Schema,
+    ) -> Result<(), DataFusionError> {
         let shown = if schema.fields().iter().all(|field| is_plain(field)) {
             stored
         } else {

@@ -56,8 +56,9 @@ fn not_given(pipeline: &Pipeline, table: &Spanned<String>) -> Problem {
     let models = pipeline.models.iter().filter(|model| model.contract.is_some()).map(|model| model.name.as_str());
     let counted = name.starts_with("indicateurs").then_some(pipeline.questionnaire.as_ref()).flatten();
     let made = from.or_else(|| counted.map(|questionnaire| questionnaire.table.to_string()));
-    let crossed = pipeline.crosstabs.iter().find(|crosstab| crosstab.name.as_str() == name);
-    let made = made.or_else(|| crossed.map(|crosstab| crosstab.table.to_string()));
+    let crossed = pipeline.crosstabs.iter().map(|crosstab| (&crosstab.name, &crosstab.table));
+    let mut declared = crossed.chain(pipeline.longs.iter().map(|long| (&long.name, &long.table)));
+    let made = made.or_else(|| declared.find(|(declared, _)| declared.as_str() == name).map(|(_, of)| of.to_string()));
     let problem = table.problem("pipeline::not_given", format!("`{name}` cannot be given to a test"), "not this table");
     match made {
         Some(table) => problem.help(format!("it is made from `{table}`: give rows of that")),

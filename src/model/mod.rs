@@ -97,6 +97,9 @@ pub fn plan(pipeline: &Pipeline, engine: &Engine) -> Result<(ModelPlan, Vec<Prob
     for crosstab in &pipeline.crosstabs {
         plan.lineage.insert(crosstab.name.to_string(), reference::lineage(crosstab));
     }
+    for long in &pipeline.longs {
+        plan.lineage.insert(long.name.to_string(), reference::long_lineage(long));
+    }
     // What is declared with a mistake: it exists, and nothing is known of its columns.
     let mut unread: BTreeSet<String> = pipeline.unread.tables.clone();
     known.extend(unread.iter().cloned());

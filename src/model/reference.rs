@@ -1,4 +1,5 @@
-//! Tables that are there without SQL: the official geography, the code lists, the indicators, the cross-tables.
+//! Tables that are there without SQL: the official geography, the code lists, the indicators, the cross-tables,
+//! the long tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use arrow::array::{ArrayRef, BinaryBuilder, Float64Builder, Int64Builder, Record
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::config::pipeline::{CROSSTAB_COLUMNS, Crosstab, Pipeline, REJECT_COLUMNS, RejectTable};
+use crate::config::pipeline::{CROSSTAB_COLUMNS, Crosstab, LONG_COLUMNS, Long, Pipeline, REJECT_COLUMNS, RejectTable};
 use crate::contract::{CodeList, Column};
 use crate::engine::lineage::{How, Origin, TableLineage};
 use crate::id::TableName;
@@ -81,7 +82,14 @@ pub fn schemas(pipeline: &Pipeline) -> Vec<(TableName, SchemaRef)> {
         schemas.push((table("indicateurs_groupes"), indicator_schema(true)));
     }
     schemas.extend(pipeline.crosstabs.iter().map(|crosstab| (crosstab.name.clone(), crosstab_schema(crosstab))));
+    schemas.extend(pipeline.longs.iter().map(|long| (long.name.clone(), long_schema(long))));
     schemas
+}
+
+/// Schema of a long table as SQL sees it: the key, then [`LONG_COLUMNS`].
+fn long_schema(long: &Long) -> SchemaRef {
+    let key = long.key_columns().map(|column| (column.name.as_str(), column.plain_type()));
+    schema(&key.chain(LONG_COLUMNS.map(|name| (name, DataType::Utf8))).collect::<Vec<_>>())
 }
 
 /// Where the columns of a cross-table come from: it is what `count` and `GROUP BY` would make of the table. It stands for
@@ -90,23 +98,39 @@ pub(super) fn lineage(crosstab: &Crosstab) -> TableLineage {
     let by: Vec<&Column> = crosstab.by_columns().collect();
     let counted: Vec<&Column> = crosstab.question_columns().chain(crosstab.by_columns()).collect();
     let count = How::Aggregated("count".to_owned());
-    let groups = by.iter().map(|column| (column.name.clone(), origins(crosstab, &column.name, &[column], &How::Raw)));
+    let origins =
+        |column: &str, from: &[&Column], how: &How| origins((&crosstab.name, &crosstab.table), column, from, how);
+    let groups = by.iter().map(|column| (column.name.clone(), origins(&column.name, &[column], &How::Raw)));
     let numbers = CROSSTAB_COLUMNS.iter().map(|name| {
         let from = if COUNTS.contains(name) { counted.as_slice() } else { &[] };
-        ((*name).to_owned(), origins(crosstab, name, from, &count))
+        ((*name).to_owned(), origins(name, from, &count))
     });
     let columns = groups.chain(numbers).collect();
-    let rows = origins(crosstab, "*", &by, &How::Predicate);
+    let rows = origins("*", &by, &How::Predicate);
     TableLineage::new(crosstab.name.as_str(), columns, rows, BTreeSet::from([crosstab.name.to_string()]))
 }
 
-/// Columns of the counted table as origins of a column of the cross-table.
-fn origins(crosstab: &Crosstab, column: &str, from: &[&Column], how: &How) -> BTreeSet<Origin> {
+/// Where the columns of a long table come from: it is what `unnest` would make of each column of options. Which rows there
+/// are depends on all of them.
+pub(super) fn long_lineage(long: &Long) -> TableLineage {
+    let listed: Vec<&Column> = long.question_columns().collect();
+    let origins = |column: &str, from: &[&Column], how: &How| origins((&long.name, &long.table), column, from, how);
+    let mut columns: Vec<(String, BTreeSet<Origin>)> =
+        long.key_columns().map(|key| (key.name.clone(), origins(&key.name, &[key], &How::Raw))).collect();
+    let [question, option] = LONG_COLUMNS;
+    columns.push((question.to_owned(), BTreeSet::new()));
+    columns.push((option.to_owned(), origins(option, &listed, &How::Raw)));
+    let rows = origins("*", &listed, &How::Predicate);
+    TableLineage::new(long.name.as_str(), columns, rows, BTreeSet::from([long.table.to_string()]))
+}
+
+/// Columns of a table as origins of a column of another that is made of it.
+fn origins((name, table): (&TableName, &TableName), column: &str, from: &[&Column], how: &How) -> BTreeSet<Origin> {
     let origin = |from: &&Column| Origin {
-        table: crosstab.table.to_string(),
+        table: table.to_string(),
         column: from.name.clone(),
         how: how.clone(),
-        path: vec![format!("{}.{column}", crosstab.name), format!("{}.{}", crosstab.table, from.name)],
+        path: vec![format!("{name}.{column}"), format!("{table}.{}", from.name)],
     };
     from.iter().map(origin).collect()
 }

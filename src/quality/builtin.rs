@@ -7,42 +7,37 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, SortField};
 
+use super::sequence::Sequence;
 use super::{Outcome, SAMPLE, Sample, Severity};
+use crate::contract::arrow::Listed;
 use crate::contract::{Broken, Column, Contract};
 
 /// Runs the checks that follow from one contract over its published rows.
 #[derive(Debug)]
 pub struct ContractChecks<'a> {
     contract: &'a Contract,
-    key: Option<RowConverter>,
-    key_columns: Vec<usize>,
-    last_key: Option<OwnedRow>,
+    /// Columns of the key; empty when part of it is not public.
+    key: Vec<usize>,
+    sequence: Sequence,
     rows: u64,
     outcomes: BTreeMap<String, Outcome>,
 }
 
 impl<'a> ContractChecks<'a> {
     /// Checks of a contract's public columns.
-    pub fn new(contract: &'a Contract) -> Result<Self, ArrowError> {
+    pub fn new(contract: &'a Contract) -> Self {
         let public: Vec<&Column> = contract.public_columns().collect();
-        let key_columns: Vec<usize> = contract
-            .primary_key
-            .iter()
-            .filter_map(|name| public.iter().position(|column| column.name == *name))
-            .collect();
-        let whole = !key_columns.is_empty() && key_columns.len() == contract.primary_key.len();
-        let fields = key_columns.iter().map(|at| SortField::new(public[*at].plain_type())).collect();
-        let key = if whole { Some(RowConverter::new(fields)?) } else { None };
-        let mut checks = Self { contract, key, key_columns, last_key: None, rows: 0, outcomes: BTreeMap::new() };
+        let find = |name: &String| public.iter().position(|column| column.name == *name);
+        let key = contract.primary_key.iter().map(find).collect::<Option<_>>().unwrap_or_default();
+        let mut checks = Self { contract, key, sequence: Sequence::default(), rows: 0, outcomes: BTreeMap::new() };
         checks.expect(&public);
-        Ok(checks)
+        checks
     }
 
     /// Every check is reported, also when it passes.
     fn expect(&mut self, public: &[&Column]) {
-        if self.key.is_some() {
+        if !self.key.is_empty() {
             self.outcome("unique_key");
         }
         for column in public {
@@ -93,23 +88,8 @@ impl<'a> ContractChecks<'a> {
     }
 
     fn unique(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let Some(converter) = &self.key else { return Ok(()) };
-        let columns: Vec<ArrayRef> = self.key_columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
-        let rows = converter.convert_columns(&columns)?;
-        let mut repeated = Vec::new();
-        for row in 0..rows.num_rows() {
-            let same = match row.checked_sub(1) {
-                Some(before) => rows.row(before) == rows.row(row),
-                None => self.last_key.as_ref().is_some_and(|last| last.row() == rows.row(row)),
-            };
-            if same {
-                repeated.push(row);
-            }
-        }
-        if rows.num_rows() > 0 {
-            self.last_key = Some(rows.row(rows.num_rows() - 1).owned());
-        }
-        for row in repeated {
+        let key: Vec<ArrayRef> = self.key.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+        for row in self.sequence.take(&key)?.repeated {
             self.fail("unique_key", row, "même clé que la ligne précédente");
         }
         Ok(())
@@ -129,6 +109,10 @@ impl<'a> ContractChecks<'a> {
         if !constrained && column.codes.is_none() {
             return;
         }
+        if let Some(listed) = Listed::of(array) {
+            self.listed(column, &listed);
+            return;
+        }
         for row in (0..array.len()).filter(|row| array.is_valid(*row)) {
             let broken = match array.data_type() {
                 DataType::Utf8 => {
@@ -144,6 +128,26 @@ impl<'a> ContractChecks<'a> {
                 }
                 _ => number(array, row).and_then(|number| column.broken_by_number(number)),
             };
+            if let Some(broken) = broken {
+                self.fail(&format!("{}:{}", broken.as_str(), column.name), row, detail(broken));
+            }
+        }
+    }
+
+    /// Texts of a dictionary are judged once each.
+    fn listed(&mut self, column: &Column, listed: &Listed<'_>) {
+        let foreign = |text: &str| column.codes.as_ref().is_some_and(|list| list.position(text).is_none());
+        let judge = |text: &str| (foreign(text), column.broken_by_text(text));
+        let judged: Vec<(bool, Option<Broken>)> =
+            listed.texts.iter().map(|text| judge(text.unwrap_or_default())).collect();
+        if judged.iter().all(|found| *found == (false, None)) {
+            return;
+        }
+        for row in 0..listed.rows() {
+            let Some((foreign, broken)) = listed.key(row).map(|key| judged[key]) else { continue };
+            if foreign {
+                self.fail(&format!("codes:{}", column.name), row, "code hors de la liste");
+            }
             if let Some(broken) = broken {
                 self.fail(&format!("{}:{}", broken.as_str(), column.name), row, detail(broken));
             }

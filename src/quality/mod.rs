@@ -5,6 +5,7 @@ pub mod builtin;
 pub mod derived;
 pub mod drift;
 pub mod gate;
+pub mod sequence;
 
 pub use crate::config::pipeline::Severity;
 pub use builtin::ContractChecks;

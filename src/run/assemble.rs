@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -19,18 +19,18 @@ use super::intake::Intake;
 use super::record::{FailedCheck, PublishedTable};
 use super::scratch;
 use super::stage::Staged;
+use super::written::Written;
 use super::{Job, Progress, RunOptions, text};
 use crate::config::pipeline::{FigureSpec, FigureUnit, Pipeline};
 use crate::contract::{Contract, SECRET};
-use crate::disclosure::scan;
 use crate::id::{Digest, Hasher, ReleaseId, TableName};
 use crate::publish::PublishError;
 use crate::publish::commit::{Candidate, Finish, LocalFile};
 use crate::publish::figure::{Bar, Figure, Language, Unit, png, svg};
-use crate::publish::format::{Cell, FormatOptions, WrittenFile, write_table};
+use crate::publish::format::WrittenFile;
 use crate::publish::metadata::TableFiles;
+use crate::quality::Outcome;
 use crate::quality::gate::{Acceptance, Bound};
-use crate::quality::{ContractChecks, Outcome, Sample};
 use crate::release::{CheckRecord, FileRecord, SourceRecord, TableRecord, content_digest};
 use crate::source::Snapshot;
 use crate::territory::Seeds;
@@ -89,16 +89,16 @@ pub(super) async fn assemble<'a>(
     progress: &mut Progress<'_>,
 ) -> Result<Assembled<'a>, RunError> {
     let staged = &intake.staged;
-    let folder = builder.folder.join("release");
-    fs::create_dir_all(&folder)
-        .map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
+    let folder = builder.release.to_owned();
     let (mut tables, mut figures, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for name in &job.pipeline.published {
         let Some(contract) = contract(job.pipeline, name) else { continue };
         let built = match models.remove(name) {
             Some(built) => built,
             None => {
+                let begun = progress.profile.begin(format!("build:table:{name}"));
                 let built = builder.select(name, contract).await?;
+                progress.profile.end(&begun, Some(built.rows), Some(built.bytes()));
                 if contract.cell.is_some() {
                     // Checks see what readers see.
                     builder.register_file(name, &built.path).await?;
@@ -106,10 +106,6 @@ pub(super) async fn assemble<'a>(
                 built
             }
         };
-        let begun = progress.profile.begin(format!("write:{name}"));
-        let Written { files, outcomes: found, empty } = write(job.pipeline, contract, &built, &folder)?;
-        progress.profile.end(&begun, Some(built.rows), Some(files.iter().map(|file| file.bytes).sum()));
-        outcomes.extend(found);
         for spec in job.pipeline.figures.iter().filter(|figure| figure.table == *name) {
             figures.extend(draw(job.pipeline, spec, &built)?);
         }
@@ -118,7 +114,10 @@ pub(super) async fn assemble<'a>(
             rows: built.rows,
             secret: built.secret,
         });
-        tables.push(Table { contract, rows: built.rows, secret: built.secret, files, empty });
+        let Built { rows, secret, written, .. } = built;
+        let Some(Written { files, outcomes: found, empty }) = written else { continue };
+        outcomes.extend(found);
+        tables.push(Table { contract, rows, secret, files, empty });
     }
     let contracts: Vec<&Contract> = tables.iter().map(|table| table.contract).collect();
     outcomes.extend(checks::run(job, options, builder, &contracts, &progress.record.run).await?);
@@ -157,63 +156,6 @@ pub(super) async fn assemble<'a>(
         folder,
         before: builder.folder.join("before"),
     })
-}
-
-/// The files of a table, and what was found on the way.
-pub(super) struct Written {
-    files: Vec<WrittenFile>,
-    outcomes: Vec<Outcome>,
-    empty: BTreeMap<String, u64>,
-}
-
-/// Writes the files of a table and checks its rows on the way.
-pub(super) fn write(
-    pipeline: &Pipeline,
-    contract: &Contract,
-    built: &Built,
-    folder: &Path,
-) -> Result<Written, RunError> {
-    let arrow = |source| RunError::Arrow { table: contract.name.clone(), source };
-    let schema = contract.public_schema();
-    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let mut checks = ContractChecks::new(contract).map_err(arrow)?;
-    let mut personal = Vec::new();
-    let mut empty: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 0)).collect();
-    let mut rows = 0_u64;
-    let mut batches = scratch::read(&built.path, Some(&names))?.map(|batch| {
-        let batch = batch?;
-        let columns = names.iter().map(|name| batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        let batch = batch.project(&columns)?;
-        checks.take(&batch)?;
-        for hit in scan::batch(&batch) {
-            let detail = format!("{} : {}", hit.column, hit.finding.as_str());
-            personal.push(Sample { row: rows + hit.row as u64 + 1, detail });
-        }
-        for (name, column) in names.iter().zip(batch.columns()) {
-            *empty.entry(name.clone()).or_default() += column.null_count() as u64;
-        }
-        rows += batch.num_rows() as u64;
-        Ok(batch)
-    });
-    let options =
-        FormatOptions { excel_fr: pipeline.excel_fr, geoparquet: pipeline.geoparquet, ..FormatOptions::default() };
-    let written = write_table(folder, contract, &mut batches, &options);
-    drop(batches);
-    let written =
-        written.map_err(|source| RunError::Format { table: contract.name.clone(), source: Box::new(source) })?;
-    let mut outcomes = checks.finish();
-    let cells = |cells: Vec<Cell>, what: &str| {
-        cells.into_iter().map(|cell| Sample { row: cell.row, detail: format!("{} : {what}", cell.column) }).collect()
-    };
-    let table = contract.name.as_str();
-    outcomes.push(Outcome::blocking("no_formula", table, cells(written.formulas, "un tableur l’exécuterait")));
-    outcomes.push(Outcome::blocking(
-        "lists_read_back",
-        table,
-        cells(written.lists, "un élément vide ou qui contient « | »"),
-    ));
-    outcomes.push(Outcome::blocking("no_personal_value", table, personal));
-    Ok(Written { files: written.files, outcomes, empty })
 }
 
 fn check_record(outcome: &Outcome) -> CheckRecord {

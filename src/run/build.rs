@@ -9,22 +9,25 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::error::RunError;
+use super::long::LongTable;
 use super::profile::Profile;
 use super::scratch::{self, ScratchWriter};
 use super::stage::{self, Staged};
+use super::written::{Writing, Written, write};
 use crate::config::pipeline::{Model, Pipeline, shown_table};
 use crate::contract::{Contract, SECRET};
 use crate::diagnostic::SourceFile;
 use crate::disclosure::cells::Protection;
-use crate::engine::{Engine, SinkError};
+use crate::engine::{Engine, Held, Planned, RowOrder, SinkError};
 use crate::id::TableName;
 use crate::model::reference::reject_schema;
 use crate::model::{ModelPlan, reference};
+use crate::publish::format::Content;
 use crate::survey::{Counter, MOST_ROWS};
 use crate::territory::{Cog, Seeds, TerritoryError};
 
 /// A table that is ready to be published: its rows sorted by key, its cells protected.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Built {
     /// Its rows.
     pub(super) path: PathBuf,
@@ -32,6 +35,15 @@ pub(super) struct Built {
     pub(super) rows: u64,
     /// Rows whose numbers are withheld.
     pub(super) secret: u64,
+    /// Its files, when they are asked for.
+    pub(super) written: Option<Written>,
+}
+
+impl Built {
+    /// Bytes of its files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.written.iter().flat_map(|written| &written.files).map(|file| file.bytes).sum()
+    }
 }
 
 /// Builds tables in one engine and one scratch folder.
@@ -40,6 +52,10 @@ pub(super) struct Builder<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) engine: &'a Engine,
     pub(super) folder: &'a Path,
+    /// Where the files of tables are written; it is there.
+    pub(super) release: &'a Path,
+    /// Tables whose files are written.
+    pub(super) wanted: &'a [TableName],
     pub(super) profile: &'a Profile,
 }
 
@@ -62,9 +78,14 @@ impl Builder<'_> {
     }
 
     pub(super) async fn register_file(&self, name: &TableName, path: &Path) -> Result<(), RunError> {
+        self.register_sorted(name, path, &[]).await
+    }
+
+    /// Makes a file known to SQL whose rows come in the order of some columns.
+    async fn register_sorted(&self, name: &TableName, path: &Path, order: &[String]) -> Result<(), RunError> {
         let schema = scratch::schema(path)?;
         self.engine
-            .register_scratch(name, &[path.to_owned()], schema)
+            .register_scratch(name, &[path.to_owned()], schema, order)
             .await
             .map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })
     }
@@ -89,13 +110,19 @@ impl Builder<'_> {
     /// Makes the tables of the sources known to SQL, and the part of the survey that respondents agreed to show.
     pub(super) async fn tables(&self, staged: &[Staged]) -> Result<(), RunError> {
         for (spec, table) in self.pipeline.tables.iter().zip(staged) {
-            self.register_file(&table.name, &table.path).await?;
+            self.register_sorted(&table.name, &table.path, &table.order).await?;
             if let Some(rejects) = &spec.reject_table {
                 let path = self.folder.join(format!("{}.parquet", rejects.table));
                 let files = if path.exists() { vec![path] } else { Vec::new() };
-                let registered = self.engine.register_scratch(&rejects.table, &files, reject_schema(rejects)).await;
+                let registered =
+                    self.engine.register_scratch(&rejects.table, &files, reject_schema(rejects), &[]).await;
                 registered
                     .map_err(|source| RunError::Engine { table: rejects.table.clone(), source: Box::new(source) })?;
+            }
+            for long in self.pipeline.longs.iter().filter(|long| long.table == spec.name) {
+                let rows = Arc::new(LongTable::new(long, table.path.clone(), &table.order));
+                let registered = self.engine.register_made(&long.name, rows);
+                registered.map_err(|source| RunError::Engine { table: long.name.clone(), source: Box::new(source) })?;
             }
             if let Some(shown) = shown_table(self.pipeline, spec) {
                 let path = stage::shown(spec, &shown, &table.path, self.folder)?;
@@ -141,7 +168,7 @@ impl Builder<'_> {
             let Some(model) = self.pipeline.models.iter().find(|model| model.name == *name) else { continue };
             let begun = self.profile.begin(format!("build:model:{name}"));
             let table = self.model(model, model.contract.as_deref()).await?;
-            self.profile.end(&begun, Some(table.rows), None);
+            self.profile.end(&begun, Some(table.rows), table.written.is_some().then(|| table.bytes()));
             built.insert(name.clone(), table);
         }
         Ok(built)
@@ -167,6 +194,7 @@ impl Builder<'_> {
         self.execute(name, &SourceFile::new(format!("{name}.sql"), text), Some(contract)).await
     }
 
+    /// Runs a statement into a table, and writes its files when they are wanted.
     async fn execute(
         &self,
         name: &TableName,
@@ -175,42 +203,90 @@ impl Builder<'_> {
     ) -> Result<Built, RunError> {
         let planned = self.engine.plan(file).map_err(|problems| RunError::Plan { table: name.clone(), problems })?;
         let (target, order) = target(&planned.schema, contract);
-        let protection = contract.and_then(|contract| self.protection(name, contract));
-        let schema = match contract.filter(|_| protection.is_some()) {
-            Some(contract) => contract.plain_schema(),
-            None => Arc::clone(&target),
-        };
-        let path = self.folder.join(format!("{name}.built.parquet"));
-        let mut writer = ScratchWriter::create(path, nullable(&schema))?;
-        let mut whole = Vec::new();
+        let statement = Statement { name, planned: &planned, target: &target, order: &order };
+        let contract = contract.map(|contract| (contract, self.protection(name, contract)));
+        let wanted = self.wanted.contains(name);
+        match contract {
+            Some((contract, None)) if wanted && is_public(contract, &target) => self.release(statement, contract).await,
+            Some((contract, protection)) => {
+                let mut built = match protection {
+                    Some(protection) => self.protected(statement, contract, &protection).await?,
+                    None => self.scratch(statement).await?,
+                };
+                if wanted {
+                    built.written = Some(write(self.pipeline, contract, &built, self.release)?);
+                }
+                Ok(built)
+            }
+            None => self.scratch(statement).await,
+        }
+    }
+
+    /// Hands the rows of a statement to `take`.
+    async fn rows(
+        &self,
+        statement: Statement<'_>,
+        held: Held,
+        mut take: impl FnMut(RecordBatch) -> Result<(), RunError> + Send,
+    ) -> Result<u64, RunError> {
+        let Statement { name, planned, target, order } = statement;
         let mut failure = None;
         let mut sink = |batch: RecordBatch| -> Result<(), SinkError> {
-            // A cell is judged beside those that add up with it: tables of aggregates are held until they are whole.
-            if protection.is_some() {
-                whole.push(batch);
-                return Ok(());
-            }
-            writer.write(&batch).map_err(|error| {
+            take(batch).map_err(|error| {
                 let text = error.to_string();
                 failure = Some(error);
                 text.into()
             })
         };
-        let executed = self.engine.execute(&planned, &target, &order, &mut sink).await;
-        if let Some(error) = failure {
-            return Err(error);
+        let executed = self.engine.execute(planned, target, order, held, &mut sink).await;
+        match failure {
+            Some(error) => Err(error),
+            None => executed.map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) }),
         }
-        executed.map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })?;
-        let mut secret = 0;
-        if let Some(protection) = protection {
-            let arrow = arrow_error(name);
-            let table = concat_batches(&target, &whole).map_err(&arrow)?;
-            let (table, hidden) = protection.apply(&table, &nullable(&schema)).map_err(&arrow)?;
-            writer.write(&table)?;
-            secret = hidden;
-        }
+    }
+
+    /// Straight into the files of the release: their Parquet file is the table.
+    async fn release(&self, statement: Statement<'_>, contract: &Contract) -> Result<Built, RunError> {
+        let mut writing = Writing::begin(self.pipeline, contract, self.release)?;
+        let rows = self.rows(statement, Held::Coded, |batch| writing.take(&batch)).await?;
+        let path = self.release.join(Content::Parquet.file_name(statement.name));
+        Ok(Built { path, rows, secret: 0, written: Some(writing.finish()?) })
+    }
+
+    /// Into an intermediate table.
+    async fn scratch(&self, statement: Statement<'_>) -> Result<Built, RunError> {
+        let mut writer = ScratchWriter::create(self.built(statement.name), nullable(statement.target))?;
+        self.rows(statement, Held::Plain, |batch| writer.write(&batch)).await?;
         let (path, rows) = writer.finish()?;
-        Ok(Built { path, rows, secret })
+        Ok(Built { path, rows, secret: 0, written: None })
+    }
+
+    /// Into an intermediate table with protected cells. A cell is judged beside those that add up with it: tables of
+    /// aggregates are held until they are whole.
+    async fn protected(
+        &self,
+        statement: Statement<'_>,
+        contract: &Contract,
+        protection: &Protection<'_>,
+    ) -> Result<Built, RunError> {
+        let mut whole = Vec::new();
+        let hold = |batch| {
+            whole.push(batch);
+            Ok(())
+        };
+        self.rows(statement, Held::Plain, hold).await?;
+        let arrow = arrow_error(statement.name);
+        let schema = nullable(&contract.plain_schema());
+        let table = concat_batches(statement.target, &whole).map_err(&arrow)?;
+        let (table, secret) = protection.apply(&table, &schema).map_err(&arrow)?;
+        let mut writer = ScratchWriter::create(self.built(statement.name), schema)?;
+        writer.write(&table)?;
+        let (path, rows) = writer.finish()?;
+        Ok(Built { path, rows, secret, written: None })
+    }
+
+    fn built(&self, name: &TableName) -> PathBuf {
+        self.folder.join(format!("{name}.built.parquet"))
     }
 
     fn protection<'c>(&self, name: &TableName, contract: &'c Contract) -> Option<Protection<'c>> {
@@ -227,12 +303,30 @@ pub(super) fn nullable(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The columns that a statement makes in the order of its contract, and the columns that order its rows.
-fn target(made: &SchemaRef, contract: Option<&Contract>) -> (SchemaRef, Vec<String>) {
-    let Some(contract) = contract else { return (nullable(made), Vec::new()) };
+/// A statement on its way into a table.
+#[derive(Clone, Copy)]
+struct Statement<'a> {
+    name: &'a TableName,
+    planned: &'a Planned,
+    target: &'a SchemaRef,
+    order: &'a RowOrder,
+}
+
+/// Whether a statement makes all public columns of a contract and nothing else.
+fn is_public(contract: &Contract, target: &Schema) -> bool {
+    let public = contract.public_columns().map(|column| column.name.as_str());
+    public.eq(target.fields().iter().map(|field| field.name().as_str()))
+}
+
+/// The columns that a statement makes in the order of its contract, and the order of its rows.
+fn target(made: &SchemaRef, contract: Option<&Contract>) -> (SchemaRef, RowOrder) {
+    let Some(contract) = contract else { return (nullable(made), RowOrder::default()) };
     let fields = contract.plain_schema();
     let fields = fields.fields().iter().filter(|field| made.field_with_name(field.name()).is_ok());
     let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
-    let order = if contract.order.is_empty() { &contract.primary_key } else { &contract.order };
-    (nullable(&Arc::new(schema)), order.clone())
+    let key = &contract.primary_key;
+    let by = if contract.order.is_empty() { key } else { &contract.order };
+    // A key that is not unique blocks the release.
+    let unique = !key.is_empty() && key.iter().all(|column| by.contains(column));
+    (nullable(&Arc::new(schema)), RowOrder { by: by.clone(), unique })
 }

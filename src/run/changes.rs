@@ -22,7 +22,7 @@ use super::intake::parts;
 use super::profile::Profile;
 use super::stage::{self, Staged};
 use super::{chain, engine, finish, gate, json_bytes, reference, text};
-use crate::id::ReleaseId;
+use crate::id::{ReleaseId, TableName};
 use crate::publish::PublishError;
 use crate::publish::changes::{LIST, PAGE, Page, SUMMARY, Versions, compare, differing, fetch_tables, html};
 use crate::publish::commit::{Finish, Finished, LocalFile, Previous};
@@ -254,18 +254,19 @@ impl Changelog<'_> {
         let staged = self.read(made, folder).await?;
         let engine = engine(folder)?;
         let profile = Profile::default();
-        let builder = Builder { pipeline: job.pipeline, engine: &engine, folder, profile: &profile };
+        let wanted = |name: &&TableName| tables.iter().any(|table| table == name.as_str());
+        let wanted: Vec<TableName> = job.pipeline.published.iter().filter(wanted).cloned().collect();
+        let pipeline = job.pipeline;
+        let builder =
+            Builder { pipeline, engine: &engine, folder, release: &release, wanted: &wanted, profile: &profile };
         builder.reference(&made.cog, &made.seeds)?;
         builder.tables(&staged).await?;
         builder.counts(&staged)?;
-        let mut models = builder.models(job.plan).await?;
-        for name in job.pipeline.published.iter().filter(|name| tables.iter().any(|table| table == name.as_str())) {
-            let Some(contract) = assemble::contract(job.pipeline, name) else { continue };
-            let built = match models.remove(name) {
-                Some(built) => built,
-                None => builder.select(name, contract).await?,
-            };
-            assemble::write(job.pipeline, contract, &built, &release)?;
+        let models = builder.models(job.plan).await?;
+        for name in wanted.iter().filter(|name| !models.contains_key(*name)) {
+            if let Some(contract) = assemble::contract(pipeline, name) {
+                builder.select(name, contract).await?;
+            }
         }
         Ok(release)
     }

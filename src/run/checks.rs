@@ -15,7 +15,7 @@ use super::{Job, RunOptions, private_failed, store};
 use crate::config::pipeline::Check;
 use crate::contract::{Contract, Visibility};
 use crate::diagnostic::SourceFile;
-use crate::engine::SinkError;
+use crate::engine::{Held, RowOrder, SinkError};
 use crate::id::{RunId, TableName};
 use crate::quality::Outcome;
 use crate::quality::derived::{Derived, ROWS, derived};
@@ -109,7 +109,8 @@ async fn failing(
         }
         Ok(())
     };
-    let executed = builder.engine.execute(&planned, &nullable(&planned.schema), &[], &mut sink).await;
+    let (target, order) = (nullable(&planned.schema), RowOrder::default());
+    let executed = builder.engine.execute(&planned, &target, &order, Held::Plain, &mut sink).await;
     executed.map_err(|source| RunError::Engine { table: name.clone(), source: Box::new(source) })?;
     Ok(failing)
 }

@@ -19,6 +19,7 @@ pub mod history;
 mod intake;
 pub mod lease;
 mod ledger;
+mod long;
 mod offer;
 mod owner;
 mod profile;
@@ -33,6 +34,7 @@ mod scratch;
 mod stage;
 mod testing;
 mod turn;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -416,14 +418,19 @@ async fn make<'a>(
     folder: &Path,
     progress: &mut Progress<'_>,
 ) -> Result<Assembled<'a>, RunError> {
-    progress.step("build", "Counting answers and running models");
+    progress.step("build", "Counting answers, running models and writing files");
     let engine = engine(folder)?;
-    let builder = Builder { pipeline: job.pipeline, engine: &engine, folder, profile: progress.profile };
+    let release = folder.join("release");
+    std::fs::create_dir_all(&release)
+        .map_err(|source| RunError::Scratch { path: release.clone(), source: Box::new(source) })?;
+    let (pipeline, profile) = (job.pipeline, progress.profile);
+    let builder =
+        Builder { pipeline, engine: &engine, folder, release: &release, wanted: &pipeline.published, profile };
     builder.reference(cog, seeds)?;
     builder.tables(&intake.staged).await?;
     builder.counts(&intake.staged)?;
     let models = builder.models(job.plan).await?;
-    progress.step("write", "Writing and checking files");
+    progress.step("check", "Checking tables");
     assemble::assemble(job, options, &builder, models, intake, seeds, progress).await
 }
 

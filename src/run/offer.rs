@@ -44,7 +44,7 @@ pub(super) fn offer(
                 title_en: file_title_en(table.contract, file),
                 media_type: file.media_type.to_owned(),
                 bytes: file.bytes,
-                sha512: digest(&local)?,
+                sha512: file.sha512.clone(),
                 schema: (file.content == Content::Csv).then(|| table.contract.name.clone()),
             });
         }

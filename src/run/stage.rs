@@ -27,6 +27,7 @@ use crate::normalise::{
     staged_schema,
 };
 use crate::quality::drift::Change;
+use crate::quality::sequence::Sequence;
 use crate::territory::Cog;
 use crate::territory::columns::{Placing, place, placed_schema};
 
@@ -37,6 +38,8 @@ pub(super) struct Staged {
     pub(super) name: TableName,
     /// Its rows.
     pub(super) path: PathBuf,
+    /// Columns of the key, when the rows come in its order.
+    pub(super) order: Vec<String>,
     /// Rows of the source.
     pub(super) read: u64,
     /// Rows of the table.
@@ -69,6 +72,7 @@ impl Staged {
         Self {
             name,
             path,
+            order: Vec::new(),
             read: 0,
             kept: 0,
             counts: LedgerCounts::default(),
@@ -98,6 +102,8 @@ struct StageSink<'a> {
     /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
     beaten: BTreeMap<u64, Reject>,
     lines: Lines,
+    /// How rows follow each other by their key, while they do so in its order.
+    sequence: Option<Sequence>,
     /// The table of rejects, where the pipeline has one.
     rejects: Option<Rejects>,
 }
@@ -176,12 +182,29 @@ impl ChunkSink for StageSink<'_> {
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             *self.empty.entry(field.name().clone()).or_default() += column.null_count() as u64;
         }
+        self.follow(&batch)?;
         self.writer.write(&batch)?;
         Ok(())
     }
 }
 
 impl StageSink<'_> {
+    /// Looks whether rows still come in the order of their key.
+    fn follow(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let Some(sequence) = &mut self.sequence else { return Ok(()) };
+        let key = self.table.contract.primary_key.iter();
+        let key: Option<Vec<ArrayRef>> = key.map(|name| batch.column_by_name(name).cloned()).collect();
+        let key = key.filter(|key| !key.is_empty() && key.iter().all(|column| column.null_count() == 0));
+        let sorted = match key {
+            Some(key) => sequence.take(&key)?.misplaced.is_none(),
+            None => false,
+        };
+        if !sorted {
+            self.sequence = None;
+        }
+        Ok(())
+    }
+
     /// Empties text cells that hold a personal value, in columns that could be published; of a cell that may not be empty
     /// only that value goes. Keys stay as they are: the last scan blocks a release that holds one.
     fn without_personal_values(&mut self, batch: &RecordBatch, lines: &[u64]) -> Result<RecordBatch, SinkError> {
@@ -259,6 +282,7 @@ pub(super) fn stage(
         empty: BTreeMap::new(),
         beaten: BTreeMap::new(),
         lines: Lines::default(),
+        sequence: Some(Sequence::default()),
         rejects: table.reject_table.as_ref().map(|spec| Rejects::create(spec, folder)).transpose()?,
     };
     let summary = Normaliser::new(table, key)
@@ -266,7 +290,8 @@ pub(super) fn stage(
         .matching(reference(table, folder)?)
         .run(parts, &mut sink)
         .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
-    let StageSink { writer, mut ledger, methods, empty, beaten, mut rejects, .. } = sink;
+    let StageSink { writer, mut ledger, methods, empty, beaten, sequence, mut rejects, .. } = sink;
+    let order = if sequence.is_some() { table.contract.primary_key.clone() } else { Vec::new() };
     let (path, _) = writer.finish()?;
     if !beaten.is_empty() {
         without_beaten(table, &path, beaten, &mut ledger, rejects.as_mut())?;
@@ -276,6 +301,7 @@ pub(super) fn stage(
     Ok(Staged {
         name: table.name.clone(),
         path,
+        order,
         read: summary.read,
         kept: summary.kept,
         counts,

@@ -81,7 +81,8 @@ pub async fn test(
         fs::create_dir_all(&folder)
             .map_err(|source| RunError::Scratch { path: folder.clone(), source: Box::new(source) })?;
         let profile = Profile::default();
-        let builder = Builder { pipeline, engine: &engine, folder: &folder, profile: &profile };
+        let (folder, wanted) = (folder.as_path(), [].as_slice());
+        let builder = Builder { pipeline, engine: &engine, folder, release: folder, wanted, profile: &profile };
         builder.reference(&cog, &seeds)?;
         let verdict = match run(project, &builder, plan, case).await {
             Ok(verdict) => verdict,

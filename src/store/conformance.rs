@@ -99,7 +99,7 @@ async fn files_of_any_size_are_streamed_and_digested(#[values(Kind::Memory, Kind
         std::fs::write(&file, &bytes).unwrap();
         let key = page(&format!("size-{size}"));
         let expected = (Digest::of(&bytes), size as u64);
-        assert_eq!(store.put_file(&key, &file).await.unwrap(), expected);
+        store.put_file(&key, &file).await.unwrap();
         assert_eq!(store.digest_of(&key).await.unwrap(), Some(expected));
         let read: Vec<Bytes> = store.get_stream(&key).await.unwrap().unwrap().try_collect().await.unwrap();
         assert!(read.concat() == bytes, "{size} bytes differ");

@@ -18,8 +18,6 @@ use crate::store::fault;
 const READ_SIZE: usize = 1 << 20;
 
 /// Writes `bytes` to a new file that is complete and on the disk before it gets its name.
-///
-/// The staged file is named `<name>#<digits>`, which listings of the store hide.
 pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(root);
     let disk = |action, at: &Path| {
@@ -27,9 +25,7 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
         move |source| StoreError::Disk { action, path, source }
     };
     fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
-    let mut staged = path.as_os_str().to_owned();
-    staged.push(format!("#{}", rand::random::<u64>()));
-    let staged = PathBuf::from(staged);
+    let staged = staged(path);
     let written = write_synced(&staged, bytes).map_err(disk("write", &staged));
     fault::moment();
     // A link fails when the name is taken; a rename would replace what is there.
@@ -44,6 +40,27 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
     }
     linked?;
     sync_folders(root, folder)
+}
+
+/// Copies a file to where it gets its name once it is complete, in place of what is there. It is not on the disk yet.
+pub(crate) fn copy_file(root: &Path, file: &Path, path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(root);
+    let disk = |action, at: &Path| {
+        let path = at.to_path_buf();
+        move |source| StoreError::Disk { action, path, source }
+    };
+    fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
+    let staged = staged(path);
+    fs::copy(file, &staged).map_err(disk("copy", file))?;
+    fault::moment();
+    fs::rename(&staged, path).map_err(disk("create", path))
+}
+
+/// Where a file is written before it gets its name: `<name>#<digits>`, which listings of the store hide.
+fn staged(path: &Path) -> PathBuf {
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(format!("#{}", rand::random::<u64>()));
+    PathBuf::from(staged)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod crosstab;
 mod crosstab_tests;
 mod indicators;
 mod interval;
+mod long;
 mod table;
 mod tally;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crosstab::Crossing;
 use indicators::Survey;
 
 pub use crosstab::{MOST_ROWS, crosstab_schema};
+pub use long::Lister;
 pub use table::indicator_schema;
 
 /// Counts everything that is asked of one table over batches of its rows.

@@ -16,6 +16,10 @@ fn target(fields: &[(&str, DataType)]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+fn by(columns: &[&str]) -> RowOrder {
+    RowOrder { by: columns.iter().map(|name| (*name).to_owned()).collect(), unique: false }
+}
+
 async fn run(
     engine: &Engine,
     sql: &str,
@@ -23,13 +27,12 @@ async fn run(
     order_by: &[&str],
 ) -> Result<(u64, Vec<RecordBatch>), EngineError> {
     let planned = engine.plan(&model(sql)).unwrap();
-    let order_by: Vec<String> = order_by.iter().map(|name| (*name).to_owned()).collect();
     let mut batches = Vec::new();
     let mut sink = |batch: RecordBatch| {
         batches.push(batch);
         Ok(())
     };
-    let rows = engine.execute(&planned, target, &order_by, &mut sink).await?;
+    let rows = engine.execute(&planned, target, &by(order_by), Held::Plain, &mut sink).await?;
     Ok((rows, batches))
 }
 
@@ -164,7 +167,7 @@ async fn nine_left_joins_of_a_hundred_thousand_texts_stay_small() {
         rows += batch.num_rows();
         Ok(())
     };
-    engine.execute(&planned, &planned.schema, &["n".to_owned()], &mut sink).await.unwrap();
+    engine.execute(&planned, &planned.schema, &by(&["n"]), Held::Plain, &mut sink).await.unwrap();
     assert_eq!(rows, 100_000);
     if let Some(peak) = peak_memory() {
         assert!(peak < 1_500 << 20, "{} MiB", peak >> 20);
@@ -191,7 +194,7 @@ async fn scratch_files_are_read_as_they_are_coded() {
         files.push(path);
     }
     let engine = engine();
-    engine.register_scratch(&name("reponses"), &files, coded_schema()).await.unwrap();
+    engine.register_scratch(&name("reponses"), &files, coded_schema(), &[]).await.unwrap();
     let target = target(&[("statut_juridique", DataType::Utf8), ("n", DataType::Int64), ("emploi", DataType::Int64)]);
     let sql = "SELECT CASE WHEN statut_juridique = 'sas' THEN 'société' ELSE upper(statut_juridique) END \
                AS statut_juridique, \
@@ -218,7 +221,7 @@ async fn a_file_of_another_shape_is_refused_when_it_is_registered() {
     let mut writer = ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), narrow.schema(), None).unwrap();
     writer.write(&narrow).unwrap();
     writer.close().unwrap();
-    let failed = engine().register_scratch(&name("reponses"), &[path], coded_schema()).await.unwrap_err();
+    let failed = engine().register_scratch(&name("reponses"), &[path], coded_schema(), &[]).await.unwrap_err();
     let message = failed.to_string();
     assert!(message.starts_with("column `statut_juridique` of table `reponses` is stored as nothing"), "{message}");
 }
@@ -226,7 +229,7 @@ async fn a_file_of_another_shape_is_refused_when_it_is_registered() {
 #[tokio::test]
 async fn no_files_are_an_empty_table() {
     let engine = engine();
-    engine.register_scratch(&name("reponses"), &[], coded_schema()).await.unwrap();
+    engine.register_scratch(&name("reponses"), &[], coded_schema(), &[]).await.unwrap();
     let target = target(&[("id", DataType::Int64)]);
     let (rows, batches) = run(&engine, "SELECT id FROM reponses", &target, &["id"]).await.unwrap();
     assert_eq!((rows, batches.len()), (0, 0));
@@ -238,11 +241,11 @@ async fn a_model_runs_over_the_tables_of_now() {
     engine.register_empty(&name("reponses"), coded_schema()).unwrap();
     let planned = engine.plan(&model("SELECT id FROM reponses")).unwrap();
     engine.register_batches(&name("reponses"), coded_schema(), vec![coded_batch()]).unwrap();
-    let rows = engine.execute(&planned, &planned.schema, &[], &mut |_| Ok(())).await.unwrap();
+    let rows = engine.execute(&planned, &planned.schema, &by(&[]), Held::Plain, &mut |_| Ok(())).await.unwrap();
     assert_eq!(rows, 4);
     let (schema, batch) = numbers(10);
     engine.register_batches(&name("reponses"), schema, vec![batch]).unwrap();
-    let failed = engine.execute(&planned, &planned.schema, &[], &mut |_| Ok(())).await.unwrap_err();
+    let failed = engine.execute(&planned, &planned.schema, &by(&[]), Held::Plain, &mut |_| Ok(())).await.unwrap_err();
     assert_eq!(
         failed.to_string(),
         "model `modele` (sql/coop/modele.sql) no longer fits its inputs: unknown column `id`"
@@ -280,7 +283,7 @@ async fn a_receiver_may_stop_a_run() {
         *calls.lock().unwrap() += 1;
         Err("the disk is full".into())
     };
-    let failed = engine.execute(&planned, &planned.schema, &[], &mut sink).await.unwrap_err();
+    let failed = engine.execute(&planned, &planned.schema, &by(&[]), Held::Plain, &mut sink).await.unwrap_err();
     assert_eq!(failed.to_string(), "could not hand over rows of `modele`");
     assert_eq!(std::error::Error::source(&failed).unwrap().to_string(), "the disk is full");
     assert_eq!(*calls.lock().unwrap(), 1);

@@ -124,8 +124,8 @@ impl ListWriter {
             self.flush()?;
         }
         let lines = self.lines;
-        let (bytes, digest) = self.writer.into_inner().map_err(write_failed)?.finish().map_err(write_failed)?;
-        Ok((bytes, digest, lines))
+        let sums = self.writer.into_inner().map_err(write_failed)?.finish().map_err(write_failed)?;
+        Ok((sums.bytes, sums.digest, lines))
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
 use super::shape;
+use crate::contract::arrow::Listed;
 
 /// Text between the items of a list in a cell.
 pub(super) const ITEM_SEPARATOR: char = '|';
@@ -31,6 +32,7 @@ pub(super) enum Style {
 #[derive(Debug)]
 pub(super) enum Cells<'a> {
     Text(&'a StringArray),
+    Listed(Listed<'a>),
     Integer(&'a Int64Array),
     Number(&'a Float64Array),
     Boolean(&'a BooleanArray),
@@ -45,6 +47,7 @@ impl<'a> Cells<'a> {
     pub(super) fn of(array: &'a ArrayRef) -> Option<Self> {
         Some(match array.data_type() {
             DataType::Utf8 => Self::Text(array.as_string()),
+            DataType::Dictionary(..) => Self::Listed(Listed::of(array)?),
             DataType::Int64 => Self::Integer(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Self::Number(array.as_primitive::<Float64Type>()),
             DataType::Boolean => Self::Boolean(array.as_boolean()),
@@ -65,6 +68,7 @@ impl<'a> Cells<'a> {
     pub(super) fn is_null(&self, row: usize) -> bool {
         match self {
             Self::Text(cells) => cells.is_null(row),
+            Self::Listed(cells) => cells.key(row).is_none(),
             Self::Integer(cells) => cells.is_null(row),
             Self::Number(cells) => cells.is_null(row),
             Self::Boolean(cells) => cells.is_null(row),
@@ -77,7 +81,12 @@ impl<'a> Cells<'a> {
 
     /// Whether its cells are texts, which a spreadsheet may take for something else.
     pub(super) fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::List(..))
+        matches!(self, Self::Text(_) | Self::Listed(_) | Self::List(..))
+    }
+
+    /// Whether a cell may hold what ends a cell of a CSV.
+    pub(super) fn may_need_quotes(&self) -> bool {
+        self.is_text() || matches!(self, Self::Shape(_))
     }
 
     /// The cell as it stands in a CSV, empty for null. `scratch` is overwritten.
@@ -85,13 +94,11 @@ impl<'a> Cells<'a> {
         if self.is_null(row) {
             return b"";
         }
-        if let Self::Text(cells) = self {
-            return cells.value(row).as_bytes();
-        }
         scratch.clear();
         match self {
-            Self::Text(_) => {}
-            Self::Integer(cells) => push(scratch, format_args!("{}", cells.value(row))),
+            Self::Text(cells) => return cells.value(row).as_bytes(),
+            Self::Listed(cells) => return cells.text(row).unwrap_or_default().as_bytes(),
+            Self::Integer(cells) => push_integer(cells.value(row), scratch),
             Self::Number(cells) => {
                 push_number(cells.value(row), scratch);
                 if style == Style::French {
@@ -134,7 +141,8 @@ impl<'a> Cells<'a> {
         }
         match self {
             Self::Text(cells) => push_json_text(cells.value(row), out),
-            Self::Integer(cells) => push(out, format_args!("{}", cells.value(row))),
+            Self::Listed(cells) => push_json_text(cells.text(row).unwrap_or_default(), out),
+            Self::Integer(cells) => push_integer(cells.value(row), out),
             Self::Number(cells) => push_number(cells.value(row), out),
             Self::Boolean(cells) => out.extend_from_slice(if cells.value(row) { b"true" } else { b"false" }),
             Self::Date(cells) => {
@@ -192,6 +200,10 @@ pub(super) fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a vector takes what it is given");
 }
 
+fn push_integer(number: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// Writes the shortest decimal text that reads back as the number, without exponent.
 pub(super) fn push_number(number: f64, out: &mut Vec<u8>) {
     push(out, format_args!("{}", number + 0.0));
@@ -212,13 +224,31 @@ pub(super) fn date_time(micros: i64) -> Option<NaiveDateTime> {
     timestamp_us_to_datetime(micros).filter(|at| (0..=9999).contains(&at.year()))
 }
 
+/// Writes a number of at most two digits with both.
+fn push_two(number: u32, out: &mut Vec<u8>) {
+    let digit = |number: u32| b'0' + u8::try_from(number % 10).unwrap_or(0);
+    out.extend_from_slice(&[digit(number / 10), digit(number)]);
+}
+
 fn push_date(date: Option<NaiveDate>, style: Style, out: &mut Vec<u8>) {
-    if let Some(date) = date {
-        let (year, month, day) = (date.year(), date.month(), date.day());
-        match style {
-            Style::Canonical => push(out, format_args!("{year:04}-{month:02}-{day:02}")),
-            Style::French => push(out, format_args!("{day:02}/{month:02}/{year:04}")),
-        }
+    let Some(date) = date else { return };
+    let year = u32::try_from(date.year()).unwrap_or(0);
+    let push_year = |out: &mut Vec<u8>| {
+        push_two(year / 100, out);
+        push_two(year % 100, out);
+    };
+    if style == Style::French {
+        push_two(date.day(), out);
+        out.push(b'/');
+        push_two(date.month(), out);
+        out.push(b'/');
+        push_year(out);
+    } else {
+        push_year(out);
+        out.push(b'-');
+        push_two(date.month(), out);
+        out.push(b'-');
+        push_two(date.day(), out);
     }
 }
 
@@ -227,7 +257,11 @@ fn push_date_time(at: Option<NaiveDateTime>, style: Style, out: &mut Vec<u8>) {
     let Some(at) = at else { return };
     push_date(Some(at.date()), style, out);
     out.push(if style == Style::French { b' ' } else { b'T' });
-    push(out, format_args!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()));
+    push_two(at.hour(), out);
+    out.push(b':');
+    push_two(at.minute(), out);
+    out.push(b':');
+    push_two(at.second(), out);
     let micros = at.nanosecond() / 1000;
     if micros > 0 {
         push(out, format_args!("{}{micros:06}", if style == Style::French { ',' } else { '.' }));

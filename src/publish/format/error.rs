@@ -25,6 +25,9 @@ pub enum FormatError {
         /// Why.
         source: io::Error,
     },
+    /// A file was given up after an error that was told before.
+    #[error("the files of the table were given up")]
+    Stopped,
     /// A Parquet file could not be written.
     #[error("cannot write `{path}`")]
     Parquet {

@@ -9,9 +9,8 @@ use super::cell::{Cells, push, push_json_text};
 use super::error::FormatError;
 use super::prepare::Place;
 use super::shape::{self, Bounds};
-use super::sink::Sink;
+use super::sink::{Sink, Sums};
 use crate::contract::{Contract, Kind};
-use crate::id::Digest;
 
 /// Bytes that are gathered before they are handed on.
 const GATHERED: usize = 1 << 16;
@@ -93,7 +92,7 @@ impl GeoJsonFile {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, bounds: Option<Bounds>) -> Result<(u64, Digest), FormatError> {
+    pub(super) fn finish(mut self, bounds: Option<Bounds>) -> Result<Sums, FormatError> {
         push(&mut self.buffer, format_args!("\n]"));
         if let Some(bounds) = bounds {
             self.buffer.extend_from_slice(b",\"bbox\":");

@@ -1,6 +1,6 @@
 //! The files of a released table: Parquet, CSV for machines, CSV for spreadsheets set to French, and GeoJSON.
 //!
-//! [`write_table`] reads the rows once and writes all files beside each other. The same rows give the same bytes,
+//! [`TableWriter`] takes the rows once and writes all files beside each other. The same rows give the same bytes,
 //! however they were cut into batches. All files hold the same values:
 //!
 //! - an empty text is null, and `-0` is `0`;
@@ -27,6 +27,9 @@ pub(super) mod sink;
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::BatchCoalescer;
@@ -41,6 +44,7 @@ use cell::{Cells, Style};
 pub use error::FormatError;
 use geojson::GeoJsonFile;
 use prepare::{Place, Prepared, Preparer};
+use sink::Sums;
 
 /// Rows of a batch that is written; pages of a Parquet file depend on it.
 pub const BATCH_ROWS: usize = 8192;
@@ -122,6 +126,8 @@ pub struct WrittenFile {
     pub bytes: u64,
     /// Digest of its bytes, taken while they were written.
     pub digest: Digest,
+    /// Their SHA-512, hexadecimal.
+    pub sha512: String,
     /// Rows of the table.
     pub rows: u64,
     /// West, south, east and north of all places of the table.
@@ -150,31 +156,78 @@ pub struct Written {
     pub lists: Vec<Cell>,
 }
 
-/// Writes all files of a table into `dir`, in one pass.
-///
-/// `batches` have the columns of [`Contract::public_schema`] and come in the ascending order of the primary key, when all of
-/// it is public; another order is refused, for the Parquet file promises this one.
+/// Writes all files of a table into `dir`, in one pass; see [`TableWriter`].
 pub fn write_table(
     dir: &Path,
     contract: &Contract,
     batches: &mut dyn Iterator<Item = Result<RecordBatch, ArrowError>>,
     options: &FormatOptions,
 ) -> Result<Written, FormatError> {
-    let failed = |source| FormatError::Rows { table: contract.name.to_string(), source };
-    let mut preparer = Preparer::new(contract)?;
-    let mut writers = Writers::create(dir, contract, options)?;
-    let mut coalescer = BatchCoalescer::new(contract.public_schema(), BATCH_ROWS);
+    let mut writer = TableWriter::create(dir, contract, options)?;
     for batch in batches {
-        coalescer.push_batch(preparer.conform(&batch.map_err(failed)?)?).map_err(failed)?;
-        while let Some(batch) = coalescer.next_completed_batch() {
-            writers.write(&preparer.prepare(&batch)?)?;
+        writer.write(&batch.map_err(|source| writer.failed(source))?)?;
+    }
+    writer.finish()
+}
+
+/// Writes all files of a table as its rows come.
+///
+/// Rows have the columns of [`Contract::public_schema`], in which texts may be held as dictionaries, and come in the
+/// ascending order of the primary key, when all of it is public; another order is refused, for the Parquet file promises
+/// this one. The files are written on two threads beside the one that brings the rows, which waits when they fall behind.
+pub struct TableWriter<'c> {
+    contract: &'c Contract,
+    preparer: Preparer<'c>,
+    coalescer: Option<BatchCoalescer>,
+    writers: Writers,
+}
+
+impl std::fmt::Debug for TableWriter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter").field("table", &self.contract.name).finish_non_exhaustive()
+    }
+}
+
+impl<'c> TableWriter<'c> {
+    /// Begins the files of a table.
+    pub fn create(dir: &Path, contract: &'c Contract, options: &FormatOptions) -> Result<Self, FormatError> {
+        let writers = Writers::create(dir, contract, options)?;
+        Ok(Self { contract, preparer: Preparer::new(contract), coalescer: None, writers })
+    }
+
+    fn failed(&self, source: ArrowError) -> FormatError {
+        FormatError::Rows { table: self.contract.name.to_string(), source }
+    }
+
+    /// Takes in the next rows. After an error the table is of no use.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), FormatError> {
+        let batch = self.preparer.conform(batch)?;
+        // Rows that come in batches of this size are not copied.
+        if batch.num_rows() == BATCH_ROWS && self.coalescer.as_ref().is_none_or(BatchCoalescer::is_empty) {
+            return self.writers.write(self.preparer.prepare(&batch)?);
         }
+        let coalescer = self.coalescer.get_or_insert_with(|| BatchCoalescer::new(batch.schema(), BATCH_ROWS));
+        if let Err(source) = coalescer.push_batch(batch) {
+            return Err(self.failed(source));
+        }
+        self.hand_on()
     }
-    coalescer.finish_buffered_batch().map_err(failed)?;
-    while let Some(batch) = coalescer.next_completed_batch() {
-        writers.write(&preparer.prepare(&batch)?)?;
+
+    fn hand_on(&mut self) -> Result<(), FormatError> {
+        while let Some(batch) = self.coalescer.as_mut().and_then(BatchCoalescer::next_completed_batch) {
+            self.writers.write(self.preparer.prepare(&batch)?)?;
+        }
+        Ok(())
     }
-    writers.finish(&contract.name, preparer)
+
+    /// Ends the files.
+    pub fn finish(mut self) -> Result<Written, FormatError> {
+        if let Some(Err(source)) = self.coalescer.as_mut().map(BatchCoalescer::finish_buffered_batch) {
+            return Err(self.failed(source));
+        }
+        self.hand_on()?;
+        self.writers.finish(&self.contract.name, self.preparer)
+    }
 }
 
 /// A cell as it stands in the CSV for machines; none when there is nothing in it.
@@ -192,42 +245,56 @@ pub fn push_json(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The files of a table being written.
-struct Writers {
+/// Batches that wait for a lane at the most.
+const WAITING: usize = 2;
+
+/// Files that one thread writes.
+struct Lane<T> {
+    rows: Option<SyncSender<Arc<Prepared>>>,
+    thread: Option<JoinHandle<Result<T, FormatError>>>,
+}
+
+impl<T: Send + 'static> Lane<T> {
+    fn start(mut files: T, write: fn(&mut T, &Prepared) -> Result<(), FormatError>) -> Self {
+        let (rows, received) = sync_channel::<Arc<Prepared>>(WAITING);
+        let thread = std::thread::spawn(move || {
+            for rows in received {
+                write(&mut files, &rows)?;
+            }
+            Ok(files)
+        });
+        Self { rows: Some(rows), thread: Some(thread) }
+    }
+
+    /// Hands rows on; tells what went wrong when the thread takes no more.
+    fn send(&mut self, rows: Arc<Prepared>) -> Result<(), FormatError> {
+        match &self.rows {
+            Some(lane) if lane.send(rows).is_ok() => Ok(()),
+            _ => self.end().and(Err(FormatError::Stopped)),
+        }
+    }
+
+    /// Waits for the thread.
+    fn end(&mut self) -> Result<T, FormatError> {
+        self.rows = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(written)) => written,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Err(FormatError::Stopped),
+        }
+    }
+}
+
+/// The files that are text.
+struct Texts {
     names: Vec<String>,
-    parquet: ParquetFile,
     csv: CsvFile,
     excel: Option<CsvFile>,
     geojson: Option<GeoJsonFile>,
 }
 
-impl Writers {
-    fn create(dir: &Path, contract: &Contract, options: &FormatOptions) -> Result<Self, FormatError> {
-        let names: Vec<String> = contract.public_columns().map(|column| column.name.clone()).collect();
-        let path = |content: Content| dir.join(content.file_name(&contract.name));
-        let place = Place::of(contract);
-        let geojson = match place {
-            Some(place) => Some(GeoJsonFile::create(&path(Content::GeoJson), contract, place)?),
-            None => None,
-        };
-        Ok(Self {
-            parquet: ParquetFile::create(
-                &path(Content::Parquet),
-                contract,
-                place.filter(|_| options.geoparquet),
-                options,
-            )?,
-            csv: CsvFile::create(&path(Content::Csv), Style::Canonical, &names)?,
-            excel: (options.excel_fr)
-                .then(|| CsvFile::create(&path(Content::ExcelFr), Style::French, &names))
-                .transpose()?,
-            geojson,
-            names,
-        })
-    }
-
+impl Texts {
     fn write(&mut self, rows: &Prepared) -> Result<(), FormatError> {
-        self.parquet.write(rows)?;
         let columns: Vec<Cells<'_>> = rows.batch.columns().iter().filter_map(Cells::of).collect();
         self.csv.write(&self.names, &columns, rows.batch.num_rows(), rows.first_row)?;
         if let Some(excel) = &mut self.excel {
@@ -238,26 +305,57 @@ impl Writers {
             None => Ok(()),
         }
     }
+}
 
-    fn finish(self, table: &TableName, preparer: Preparer<'_>) -> Result<Written, FormatError> {
+/// The files of a table being written.
+struct Writers {
+    parquet: Lane<ParquetFile>,
+    texts: Lane<Texts>,
+}
+
+impl Writers {
+    fn create(dir: &Path, contract: &Contract, options: &FormatOptions) -> Result<Self, FormatError> {
+        let names: Vec<String> = contract.public_columns().map(|column| column.name.clone()).collect();
+        let path = |content: Content| dir.join(content.file_name(&contract.name));
+        let place = Place::of(contract);
+        let parquet_place = place.filter(|_| options.geoparquet);
+        let parquet = ParquetFile::create(&path(Content::Parquet), contract, parquet_place, options)?;
+        let csv = |content: Content, style: Style| CsvFile::create(&path(content), style, &names);
+        let texts = Texts {
+            csv: csv(Content::Csv, Style::Canonical)?,
+            excel: options.excel_fr.then(|| csv(Content::ExcelFr, Style::French)).transpose()?,
+            geojson: place.map(|place| GeoJsonFile::create(&path(Content::GeoJson), contract, place)).transpose()?,
+            names,
+        };
+        Ok(Self { parquet: Lane::start(parquet, ParquetFile::write), texts: Lane::start(texts, Texts::write) })
+    }
+
+    fn write(&mut self, rows: Prepared) -> Result<(), FormatError> {
+        let rows = Arc::new(rows);
+        self.parquet.send(Arc::clone(&rows))?;
+        self.texts.send(rows)
+    }
+
+    fn finish(mut self, table: &TableName, preparer: Preparer<'_>) -> Result<Written, FormatError> {
         let (rows, extent) = preparer.finish();
-        let written = |content: Content, (bytes, digest): (u64, Digest)| WrittenFile {
+        let written = |content: Content, Sums { bytes, digest, sha512 }: Sums| WrittenFile {
             path: content.file_name(table),
             content,
             media_type: content.media_type(),
             bytes,
             digest,
+            sha512,
             rows,
             bbox: extent.bounds,
         };
-        let parquet = self.parquet.finish(&extent)?;
-        let (bytes, digest, flaws) = self.csv.finish()?;
-        let mut files = vec![written(Content::Parquet, parquet), written(Content::Csv, (bytes, digest))];
-        if let Some(excel) = self.excel {
-            let (bytes, digest, _) = excel.finish()?;
-            files.push(written(Content::ExcelFr, (bytes, digest)));
+        let (parquet, texts) = (self.parquet.end()?, self.texts.end()?);
+        let parquet = parquet.finish(&extent)?;
+        let (csv, flaws) = texts.csv.finish()?;
+        let mut files = vec![written(Content::Parquet, parquet), written(Content::Csv, csv)];
+        if let Some(excel) = texts.excel {
+            files.push(written(Content::ExcelFr, excel.finish()?.0));
         }
-        if let Some(geojson) = self.geojson {
+        if let Some(geojson) = texts.geojson {
             files.push(written(Content::GeoJson, geojson.finish(extent.bounds)?));
         }
         Ok(Written { files, rows, formulas: flaws.formulas, lists: flaws.lists })

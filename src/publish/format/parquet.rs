@@ -22,9 +22,8 @@ use super::FormatOptions;
 use super::error::FormatError;
 use super::prepare::{Extent, Place, Prepared, public_key};
 use super::shape::{self, Bounds};
-use super::sink::Sink;
+use super::sink::{Sink, Sums};
 use crate::contract::{Contract, Kind};
-use crate::id::Digest;
 
 /// Column of points, made from longitude and latitude.
 const GEOMETRY: &str = "geometry";
@@ -78,10 +77,13 @@ impl ParquetFile {
             }
             columns.push(boxes(&rows.places)?);
         }
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+        // Texts may be held as dictionaries: the file is the same.
+        let fields = self.schema.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)?)
     }
 
-    pub(super) fn finish(mut self, extent: &Extent) -> Result<(u64, Digest), FormatError> {
+    pub(super) fn finish(mut self, extent: &Extent) -> Result<Sums, FormatError> {
         if let Some(place) = self.place {
             let column = match place {
                 Place::Point { .. } => GEOMETRY,

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Float64Array, RecordBatch, StringArray};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::row::{OwnedRow, RowConverter, SortField};
 
 use super::cell;
 use super::error::FormatError;
 use super::shape::{self, Bounds};
+use crate::contract::arrow::{Listed, is_held_as};
 use crate::contract::{Contract, Geometry};
+use crate::quality::sequence::Sequence;
 
 /// Where the place of a row stands among the public columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,21 +66,26 @@ pub(super) struct Preparer<'c> {
     contract: &'c Contract,
     schema: SchemaRef,
     place: Option<Place>,
-    order: Option<Order>,
+    /// Columns of the key, in whose order rows come; empty when part of it is not public.
+    key: Vec<usize>,
+    sequence: Sequence,
     taken: u64,
     rows: u64,
     extent: Extent,
 }
 
 impl<'c> Preparer<'c> {
-    pub(super) fn new(contract: &'c Contract) -> Result<Self, FormatError> {
-        let schema = contract.public_schema();
-        let order = match Order::new(&schema, public_key(contract)) {
-            Ok(order) => order,
-            Err(source) => return Err(FormatError::Rows { table: contract.name.to_string(), source }),
-        };
-        let place = Place::of(contract);
-        Ok(Self { contract, schema, place, order, taken: 0, rows: 0, extent: Extent::default() })
+    pub(super) fn new(contract: &'c Contract) -> Self {
+        Self {
+            contract,
+            schema: contract.public_schema(),
+            place: Place::of(contract),
+            key: public_key(contract),
+            sequence: Sequence::default(),
+            taken: 0,
+            rows: 0,
+            extent: Extent::default(),
+        }
     }
 
     /// Number of rows prepared, and where they are.
@@ -108,21 +114,33 @@ impl<'c> Preparer<'c> {
             return Err(self.mismatch(columns(self.schema.fields().len()), columns(found.fields().len())));
         }
         for (at, (promised, found)) in self.schema.fields().iter().zip(found.fields()).enumerate() {
-            if promised.name() != found.name() || promised.data_type() != found.data_type() {
+            if promised.name() != found.name() || !is_held_as(found.data_type(), promised.data_type()) {
                 let say = |name: &str, kind: &DataType| format!("a column `{name}` of type {kind}");
                 let expected = say(promised.name(), promised.data_type());
                 return Err(self.mismatch(expected, say(found.name(), found.data_type())));
             }
             let cells = batch.column(at);
             if !promised.is_nullable()
+                && cells.null_count() > 0
                 && let Some(row) = (0..cells.len()).find(|row| cells.is_null(*row))
             {
                 return Err(self.cell(self.taken + row as u64 + 1, at, "the contract requires a value"));
             }
         }
         self.taken += batch.num_rows() as u64;
-        RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())
-            .map_err(|source| self.rows_failed(source))
+        self.batch(batch.columns().to_vec())
+    }
+
+    /// Columns under the contract's schema. Texts may be held as a dictionary.
+    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, FormatError> {
+        let mut schema = Arc::clone(&self.schema);
+        if columns.iter().zip(schema.fields()).any(|(column, field)| column.data_type() != field.data_type()) {
+            let fields = schema.fields().iter().zip(&columns);
+            let fields =
+                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+            schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        }
+        RecordBatch::try_new(schema, columns).map_err(|source| self.rows_failed(source))
     }
 
     /// The next rows in their published form.
@@ -132,17 +150,12 @@ impl<'c> Preparer<'c> {
             columns.push(self.published(at, cells)?);
         }
         let places = self.places(&columns)?;
-        let batch =
-            RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|source| self.rows_failed(source))?;
-        if let Some(order) = &mut self.order {
-            match order.first_misplaced(&batch) {
-                Ok(None) => {}
-                Ok(Some(row)) => {
-                    let table = self.contract.name.to_string();
-                    return Err(FormatError::Order { table, row: self.rows + row as u64 + 1 });
-                }
-                Err(source) => return Err(self.rows_failed(source)),
-            }
+        let batch = self.batch(columns)?;
+        let key: Vec<ArrayRef> = self.key.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+        let steps = self.sequence.take(&key).map_err(|source| self.rows_failed(source))?;
+        if let Some(row) = steps.misplaced {
+            let table = self.contract.name.to_string();
+            return Err(FormatError::Order { table, row: self.rows + row as u64 + 1 });
         }
         let first_row = self.rows + 1;
         self.rows += batch.num_rows() as u64;
@@ -152,6 +165,14 @@ impl<'c> Preparer<'c> {
     fn published(&self, at: usize, cells: &ArrayRef) -> Result<ArrayRef, FormatError> {
         match cells.data_type() {
             DataType::Utf8 => self.texts(at, cells),
+            DataType::Dictionary(..) => {
+                let empty = |listed: Listed<'_>| listed.texts.iter().any(|text| text == Some(""));
+                if !Listed::of(cells).is_some_and(empty) {
+                    return Ok(Arc::clone(cells));
+                }
+                let texts = cast(cells, &DataType::Utf8).map_err(|source| self.rows_failed(source))?;
+                self.texts(at, &texts)
+            }
             DataType::Float64 => self.numbers(at, cells),
             DataType::Binary => self.shapes(at, cells),
             DataType::Date32 => {
@@ -268,39 +289,4 @@ impl<'c> Preparer<'c> {
 fn points(longitudes: &Float64Array, latitudes: &Float64Array) -> Vec<Option<Bounds>> {
     let pairs = longitudes.iter().zip(latitudes);
     pairs.map(|(x, y)| x.zip(y).map(|(x, y)| [x, y, x, y])).collect()
-}
-
-/// Compares each row with the one above it.
-#[derive(Debug)]
-struct Order {
-    key: Vec<usize>,
-    converter: RowConverter,
-    last: Option<OwnedRow>,
-}
-
-impl Order {
-    fn new(schema: &SchemaRef, key: Vec<usize>) -> Result<Option<Self>, ArrowError> {
-        if key.is_empty() {
-            return Ok(None);
-        }
-        let ascending = SortOptions { descending: false, nulls_first: false };
-        let fields = key.iter().map(|at| SortField::new_with_options(schema.field(*at).data_type().clone(), ascending));
-        let converter = RowConverter::new(fields.collect())?;
-        Ok(Some(Self { key, converter, last: None }))
-    }
-
-    fn first_misplaced(&mut self, batch: &RecordBatch) -> Result<Option<usize>, ArrowError> {
-        let key: Vec<ArrayRef> = self.key.iter().map(|at| Arc::clone(batch.column(*at))).collect();
-        let rows = self.converter.convert_columns(&key)?;
-        let count = rows.num_rows();
-        if count == 0 {
-            return Ok(None);
-        }
-        if self.last.as_ref().is_some_and(|last| rows.row(0) < last.row()) {
-            return Ok(Some(0));
-        }
-        let misplaced = (1..count).find(|at| rows.row(*at) < rows.row(at - 1));
-        self.last = Some(rows.row(count - 1).owned());
-        Ok(misplaced)
-    }
 }

@@ -4,14 +4,26 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha512};
+
 use super::error::FormatError;
 use crate::id::{Digest, Hasher};
 
-/// Writes into a new file; what passes by is counted and taken into a digest.
+/// What is known of a file once it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::publish) struct Sums {
+    pub(in crate::publish) bytes: u64,
+    pub(in crate::publish) digest: Digest,
+    /// SHA-512, hexadecimal, which the catalogue tells.
+    pub(in crate::publish) sha512: String,
+}
+
+/// Writes into a new file; what passes by is counted and taken into digests.
 pub(in crate::publish) struct Sink {
     path: PathBuf,
     file: BufWriter<File>,
     hasher: Hasher,
+    sha512: Sha512,
     bytes: u64,
 }
 
@@ -22,6 +34,7 @@ impl Sink {
                 path: path.to_owned(),
                 file: BufWriter::with_capacity(1 << 16, file),
                 hasher: Hasher::default(),
+                sha512: Sha512::new(),
                 bytes: 0,
             }),
             Err(source) => Err(FormatError::Create { path: path.to_owned(), source }),
@@ -32,10 +45,13 @@ impl Sink {
         FormatError::Write { path: self.path.clone(), source }
     }
 
-    /// Hands everything to the system; says how many bytes were written, and their digest.
-    pub(in crate::publish) fn finish(mut self) -> Result<(u64, Digest), FormatError> {
+    /// Hands everything to the system; tells what was written.
+    pub(in crate::publish) fn finish(mut self) -> Result<Sums, FormatError> {
         match self.file.flush() {
-            Ok(()) => Ok((self.bytes, self.hasher.finish())),
+            Ok(()) => {
+                let (digest, sha512) = (self.hasher.finish(), hex::encode(self.sha512.finalize()));
+                Ok(Sums { bytes: self.bytes, digest, sha512 })
+            }
             Err(source) => Err(self.failed(source)),
         }
     }
@@ -50,6 +66,7 @@ impl Write for Sink {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
+        self.sha512.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(())
     }

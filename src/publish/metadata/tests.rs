@@ -116,6 +116,7 @@ pub(super) fn files(table: &str, contents: &[Content]) -> Vec<WrittenFile> {
         media_type: content.media_type(),
         bytes: 1234,
         digest: Digest::of(b"essaim"),
+        sha512: String::new(),
         rows: 62,
         bbox: None,
     };
