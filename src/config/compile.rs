@@ -231,6 +231,7 @@ fn pipeline(id: DatasetId, file: &Arc<SourceFile>, project: &Project, scope: &Sc
         smallest_cell: 5,
         excel_fr: true,
         geoparquet: true,
+        latest: true,
         gates: BTreeMap::new(),
         figures: Vec::new(),
         checks: Vec::new(),
@@ -407,6 +408,7 @@ fn publish(top: &Fields<'_>, pipeline: &mut Pipeline, scope: &Scope<'_>) {
     }
     pipeline.excel_fr = fields.flag("excel_fr").unwrap_or(true);
     pipeline.geoparquet = fields.flag("geoparquet").unwrap_or(true);
+    pipeline.latest = fields.flag("latest").unwrap_or(true);
     table_gates(&fields, pipeline, scope);
     for typed in fields.tables("figure") {
         if let Some(figure) = figure::figure(typed, pipeline, scope) {

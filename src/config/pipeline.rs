@@ -302,6 +302,8 @@ pub struct Pipeline {
     pub excel_fr: bool,
     /// Whether the Parquet files of tables with places are GeoParquet.
     pub geoparquet: bool,
+    /// Whether `latest/` holds copies of the files of the current release.
+    pub latest: bool,
     /// Declared bounds of published tables.
     pub gates: BTreeMap<TableName, TableGate>,
     /// Figures.

@@ -4,8 +4,10 @@ use arrow::array::ArrayRef;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema as _};
 use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SortExpr, cast};
 use datafusion::prelude::ident;
 use futures::StreamExt as _;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use crate::contract::arrow::is_held_as;
 use crate::engine::error::SinkError;
-use crate::engine::{Engine, EngineError, Planned, statement};
+use crate::engine::{Engine, EngineError, Planned, functions, statement};
 
 /// Rows of every batch but the last.
 pub const BATCH_ROWS: usize = 8192;
@@ -105,8 +107,21 @@ fn is_coded(found: &DataType, promised: &DataType) -> bool {
 fn coded(frame: DataFrame) -> Result<DataFrame, DataFusionError> {
     let (state, plan) = frame.into_parts();
     // The views that decode are merged into the statement first.
-    let plan = without_decoding(state.optimize(&plan)?)?;
+    let plan = without_decoding(joined(state.optimize(&plan)?)?)?;
     Ok(DataFrame::new(state, plan))
+}
+
+/// Lists of codes that are joined to a text are not made as lists first.
+fn joined(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let rewritten = plan.transform_up(|node| {
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|part| Ok(Transformed::yes(functions::joined(part))))?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    rewritten.data.recompute_schema()
 }
 
 fn without_decoding(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {

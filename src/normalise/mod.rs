@@ -210,6 +210,11 @@ impl Normaliser {
         Ok(Summary { source_columns: columns, ..rows.finish()? })
     }
 
+    /// What it is when a receiver of chunks did not take one.
+    pub fn stopped(&self, source: SinkError) -> NormaliseError {
+        NormaliseError::Sink { table: self.table.name.clone(), source }
+    }
+
     /// Reads all parts into `rows`; gives the columns of the source.
     fn witnessed(&self, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<Vec<String>, NormaliseError> {
         let mut witness = Witness::new(rows);

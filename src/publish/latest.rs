@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 
-use super::commit::{ATTEMPTS, log};
+use super::commit::{ATTEMPTS, log, manifest_of};
 use super::error::PublishError;
 use super::freshness::write_releases;
 use super::site;
@@ -54,11 +54,15 @@ pub async fn rebuild(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEnt
     site::rebuild(store, dataset, &log(store, dataset).await?).await
 }
 
-/// Makes `latest/` a copy of the current release, unless it is.
+/// Makes `latest/` a copy of the current release, unless it is; empties it when that release has no copies.
 async fn bring(store: &Store, dataset: &DatasetId, entries: &[(u64, LogEntry)]) -> Result<(), PublishError> {
     let folder = StoreFolder::Latest { dataset: dataset.clone() };
     let listed = listed(store, dataset, &folder).await?;
     let shown = current(entries).and_then(|(_, entry)| Some((entry.release.clone()?, entry.manifest?)));
+    let shown = match shown {
+        Some((release, _)) if !manifest_of(store, dataset, &release).await?.latest => None,
+        shown => shown,
+    };
     let is_right = match &shown {
         Some((_, manifest)) => is_copy(store, dataset, *manifest, &listed).await?,
         None => listed.is_empty(),

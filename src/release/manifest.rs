@@ -83,6 +83,15 @@ pub struct TableRecord {
     pub columns: Vec<ColumnRecord>,
 }
 
+fn copied() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references over")]
+fn is_copied(latest: &bool) -> bool {
+    *latest
+}
+
 /// A part of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartRecord {
@@ -168,6 +177,9 @@ pub struct Manifest {
     /// The erasure that rewrote it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erasure: Option<ErasureRecord>,
+    /// Whether `latest/` holds copies of its files while it is the current release.
+    #[serde(default = "copied", skip_serializing_if = "is_copied")]
+    pub latest: bool,
     /// Version of the program.
     pub engine: String,
     /// Digest of the project files that it was made with.

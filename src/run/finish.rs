@@ -30,6 +30,7 @@ pub(super) fn manifest(assembled: &Assembled<'_>, release: &ReleaseId, previous:
         content: assembled.content(),
         texts: Some(assembled.texts()),
         erasure: None,
+        latest: pipeline.latest,
         engine: concat!("essaim ", env!("CARGO_PKG_VERSION")).to_owned(),
         project: assembled.project,
         reference: Some(assembled.reference),

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchReader as _, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch, nullif};
@@ -23,8 +25,8 @@ use crate::disclosure::scan;
 use crate::id::TableName;
 use crate::normalise::erase::Erased;
 use crate::normalise::{
-    Chunk, ChunkSink, ColumnShape, Correction, Normaliser, RAW, ROW, Reference, Reject, Remark, SinkError,
-    staged_schema,
+    Chunk, ChunkSink, ColumnShape, Correction, NormaliseError, Normaliser, RAW, ROW, Reference, Reject, Remark,
+    SinkError, Summary, staged_schema,
 };
 use crate::quality::drift::Change;
 use crate::quality::sequence::Sequence;
@@ -285,11 +287,9 @@ pub(super) fn stage(
         sequence: Some(Sequence::default()),
         rejects: table.reject_table.as_ref().map(|spec| Rejects::create(spec, folder)).transpose()?,
     };
-    let summary = Normaliser::new(table, key)
-        .without(erased)
-        .matching(reference(table, folder)?)
-        .run(parts, &mut sink)
-        .map_err(|source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) })?;
+    let normaliser = Normaliser::new(table, key).without(erased).matching(reference(table, folder)?);
+    let failed = |source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) };
+    let (summary, sink) = beside(&normaliser, parts, sink).map_err(failed)?;
     let StageSink { writer, mut ledger, methods, empty, beaten, sequence, mut rejects, .. } = sink;
     let order = if sequence.is_some() { table.contract.primary_key.clone() } else { Vec::new() };
     let (path, _) = writer.finish()?;
@@ -314,6 +314,44 @@ pub(super) fn stage(
         ignored: summary.ignored,
         remarks: summary.remarks.iter().map(remark_line).collect(),
         files,
+    })
+}
+
+/// Chunks that wait to be stored at the most.
+const WAITING: usize = 2;
+
+/// Hands chunks to another thread.
+struct Handing(SyncSender<Chunk>);
+
+impl ChunkSink for Handing {
+    fn take(&mut self, chunk: Chunk) -> Result<(), SinkError> {
+        // What went wrong there is told once this thread has ended.
+        self.0.send(chunk).map_err(|_| "the rows are no longer taken".into())
+    }
+}
+
+/// Reads on this thread and stores on another one.
+fn beside<'a>(
+    normaliser: &Normaliser,
+    parts: Parts,
+    mut sink: StageSink<'a>,
+) -> Result<(Summary, StageSink<'a>), NormaliseError> {
+    thread::scope(|scope| {
+        let (chunks, received) = sync_channel::<Chunk>(WAITING);
+        let storing = scope.spawn(move || -> Result<StageSink<'a>, SinkError> {
+            for chunk in received {
+                sink.take(chunk)?;
+            }
+            Ok(sink)
+        });
+        let mut handing = Handing(chunks);
+        let summary = normaliser.run(parts, &mut handing);
+        drop(handing);
+        match storing.join() {
+            Ok(Ok(sink)) => Ok((summary?, sink)),
+            Ok(Err(source)) => Err(normaliser.stopped(source)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })
 }
 

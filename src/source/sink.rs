@@ -19,7 +19,6 @@ use crate::source::Validators;
 use crate::source::error::SourceError;
 use crate::source::snapshot::Snapshot;
 use crate::source::snapshot::SnapshotPart;
-use crate::store;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::StoreKey;
@@ -129,8 +128,7 @@ impl PartSink for StoreSink<'_> {
         if !self.last.values().any(|part| part.digest == digest) {
             file.rewind().map_err(temporary(&info.name))?;
             let key = StoreKey::SnapshotPart { source: self.source.clone(), digest };
-            let bytes = store::chunks(tokio::fs::File::from_std(file));
-            self.store.put_stream(&key, bytes).await.map_err(storing)?;
+            self.store.put_open_file(&key, file).await.map_err(storing)?;
         }
         self.push(SnapshotPart {
             name: info.name,

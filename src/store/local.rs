@@ -42,8 +42,17 @@ pub(crate) fn create_durable(root: &Path, path: &Path, bytes: &[u8]) -> Result<(
     sync_folders(root, folder)
 }
 
-/// Copies a file to where it gets its name once it is complete, in place of what is there. It is not on the disk yet.
-pub(crate) fn copy_file(root: &Path, file: &Path, path: &Path) -> Result<(), StoreError> {
+/// A file on its way into the folder.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// One that nobody changes any more: where the disk is the same it only gets a second name.
+    Finished(PathBuf),
+    /// One without a name, from its start.
+    Nameless(File),
+}
+
+/// Brings a file to where it gets its name once it is complete, in place of what is there. It is not on the disk yet.
+pub(crate) fn copy_file(root: &Path, source: Source, path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(root);
     let disk = |action, at: &Path| {
         let path = at.to_path_buf();
@@ -51,9 +60,24 @@ pub(crate) fn copy_file(root: &Path, file: &Path, path: &Path) -> Result<(), Sto
     };
     fs::create_dir_all(folder).map_err(disk("create the folder", folder))?;
     let staged = staged(path);
-    fs::copy(file, &staged).map_err(disk("copy", file))?;
+    match source {
+        Source::Finished(file) => {
+            if fs::hard_link(&file, &staged).is_err() {
+                fs::copy(&file, &staged).map_err(disk("copy", &file))?;
+            }
+        }
+        Source::Nameless(mut file) => {
+            let copied = File::create(&staged).and_then(|mut target| io::copy(&mut file, &mut target));
+            copied.map_err(disk("write", &staged))?;
+        }
+    }
     fault::moment();
-    fs::rename(&staged, path).map_err(disk("create", path))
+    fs::rename(&staged, path).map_err(disk("create", path))?;
+    // Two names of one file both stay.
+    match fs::remove_file(&staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("tidy", &staged)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Where a file is written before it gets its name: `<name>#<digits>`, which listings of the store hide.

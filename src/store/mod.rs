@@ -165,16 +165,38 @@ impl Store {
         writer.finish().await
     }
 
-    /// Stores a copy of a local file. To a local folder the system copies it, without its bytes being looked at.
+    /// Stores a local file, which must not be changed any more: a store on the same disk may keep it under a second name.
     pub async fn put_file(&self, key: &StoreKey, file: &Path) -> Result<(), StoreError> {
-        if let (true, Some(folder), Some(path)) = (self.direct, self.folder.clone(), self.local_path(key)?) {
-            fault::point().map_err(|source| self.failed("write", &key.path(), source))?;
-            let file = file.to_owned();
-            return blocking(move || local::copy_file(&folder, &file, &path)).await;
+        if let Some(target) = self.direct_path(key)? {
+            return self.bring(key, local::Source::Finished(file.to_owned()), target).await;
         }
         let opened = tokio::fs::File::open(file).await;
         let opened = opened.map_err(|source| StoreError::Disk { action: "read", path: file.to_path_buf(), source })?;
         self.put_stream(key, chunks(opened)).await.map(|_| ())
+    }
+
+    /// Stores what stands in an open file, from where it is read next.
+    pub async fn put_open_file(&self, key: &StoreKey, file: std::fs::File) -> Result<(), StoreError> {
+        match self.direct_path(key)? {
+            Some(target) => self.bring(key, local::Source::Nameless(file), target).await,
+            None => self.put_stream(key, chunks(tokio::fs::File::from_std(file))).await.map(|_| ()),
+        }
+    }
+
+    /// Folder of the store and file of a key, where they may be used past the client.
+    fn direct_path(&self, key: &StoreKey) -> Result<Option<(PathBuf, PathBuf)>, StoreError> {
+        let folder = self.folder.clone().filter(|_| self.direct);
+        Ok(folder.zip(self.local_path(key)?))
+    }
+
+    async fn bring(
+        &self,
+        key: &StoreKey,
+        source: local::Source,
+        (folder, path): (PathBuf, PathBuf),
+    ) -> Result<(), StoreError> {
+        fault::point().map_err(|source| self.failed("write", &key.path(), source))?;
+        blocking(move || local::copy_file(&folder, source, &path)).await
     }
 
     /// The bytes of an object, `None` when there is none.

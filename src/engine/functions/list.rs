@@ -1,11 +1,13 @@
 //! Functions of lists and coded sets.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder};
 use arrow::array::{AsArray as _, UInt64Array};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DataFusionError, exec_err};
+use rustc_hash::FxHashMap;
 
 use super::{Argument, Function, Nulls, downcast};
 
@@ -39,6 +41,17 @@ pub(super) static CODES: Function = Function {
     description: "The codes of a coded set, in the order of their list. Bit i of the set is the i-th of the codes, \
                   which are joined by `|`. Tables show their coded sets through it; models need it rarely.",
     example: "SELECT essaim_codes(5, 'a|b|c') -- [a, c]",
+};
+
+pub(super) static JOINED: Function = Function {
+    name: "essaim_codes_join",
+    arguments: &[("ensemble", Argument::Set), ("codes", Argument::Text), ("separateur", Argument::Text)],
+    returns: || DataType::Utf8,
+    nulls: Nulls::OfArguments,
+    run: joined,
+    description: "The codes of a coded set as one text, with a separator between them: what `array_to_string` makes of \
+                  `essaim_codes`, made once for each set. Models write the former and get the latter.",
+    example: "SELECT essaim_codes_join(5, 'a|b|c', ';') -- a;c",
 };
 
 /// Type of a list of texts.
@@ -81,18 +94,52 @@ fn codes(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
         if known.0 != list {
             known = (list, list.split('|').collect());
         }
-        let mut rest = set;
-        while rest != 0 {
-            let bit = rest.trailing_zeros() as usize;
-            let Some(code) = known.1.get(bit) else {
-                return exec_err!("a coded set has bit {bit}, its list has {} codes", known.1.len());
-            };
+        for code in codes_in(set, &known.1)? {
             out.values().append_value(code);
-            rest &= rest - 1;
         }
         out.append(true);
     }
     Ok(Arc::new(out.finish()))
+}
+
+fn joined(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
+    let sets: &UInt64Array = downcast(arrays, 0)?;
+    let lists: &StringArray = downcast(arrays, 1)?;
+    let separators: &StringArray = downcast(arrays, 2)?;
+    let mut out = StringBuilder::new();
+    let mut known: (&str, &str, Vec<&str>) = ("", "", Vec::new());
+    let mut texts: FxHashMap<u64, String> = FxHashMap::default();
+    for ((set, list), separator) in sets.iter().zip(lists).zip(separators) {
+        let (Some(set), Some(list), Some(separator)) = (set, list, separator) else {
+            out.append_null();
+            continue;
+        };
+        if (known.0, known.1) != (list, separator) {
+            known = (list, separator, list.split('|').collect());
+            texts.clear();
+        }
+        let text = match texts.entry(set) {
+            Entry::Occupied(text) => text.into_mut(),
+            Entry::Vacant(place) => place.insert(codes_in(set, &known.2)?.join(separator)),
+        };
+        out.append_value(text);
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+/// The codes of a set, in the order of their list.
+fn codes_in<'c>(set: u64, codes: &[&'c str]) -> Result<Vec<&'c str>, DataFusionError> {
+    let mut found = Vec::new();
+    let mut rest = set;
+    while rest != 0 {
+        let bit = rest.trailing_zeros() as usize;
+        match codes.get(bit) {
+            Some(code) => found.push(*code),
+            None => return exec_err!("a coded set has bit {bit}, its list has {} codes", codes.len()),
+        }
+        rest &= rest - 1;
+    }
+    Ok(found)
 }
 
 /// Offsets of lists are never negative.

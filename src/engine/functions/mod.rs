@@ -55,12 +55,13 @@ struct Function {
 }
 
 /// Everything that is registered.
-const FUNCTIONS: [&Function; 8] = [
+const FUNCTIONS: [&Function; 9] = [
     &text::NORMALISER,
     &text::SIRET_VALIDE,
     &list::CONTIENT,
     &list::NOMBRE,
     &list::CODES,
+    &list::JOINED,
     &number::PART,
     &number::ARRONDI,
     &place::DISTANCE_KM,
@@ -78,6 +79,21 @@ pub(super) fn codes_of(set: Expr, codes: Expr) -> Expr {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Registered::new(&list::CODES))));
     FUNCTION.call(vec![set, codes])
+}
+
+/// `array_to_string(essaim_codes(set, codes), separator)` in one step; other expressions as they are.
+pub(super) fn joined(expr: Expr) -> Expr {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Registered::new(&list::JOINED))));
+    if let Expr::ScalarFunction(outer) = &expr
+        && outer.name() == "array_to_string"
+        && let [Expr::ScalarFunction(inner), separator @ Expr::Literal(..)] = outer.args.as_slice()
+        && inner.name() == list::CODES.name
+        && let [set, codes] = inner.args.as_slice()
+    {
+        return FUNCTION.call(vec![set.clone(), codes.clone(), separator.clone()]);
+    }
+    expr
 }
 
 /// A function as the planner knows it.

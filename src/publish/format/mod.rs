@@ -70,7 +70,7 @@ pub struct FormatOptions {
 impl Default for FormatOptions {
     fn default() -> Self {
         Self {
-            zstd_level: 9,
+            zstd_level: 3,
             row_group_rows: 100_000,
             excel_fr: true,
             geoparquet: true,

@@ -1,7 +1,10 @@
 //! Which cells may be shown to the owner of a source.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::words;
 use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
@@ -27,8 +30,8 @@ pub struct Visible {
     origins: Vec<(String, String)>,
     /// Whether no column of the source is hidden, so that cells may be shown that stand in the wrong column.
     whole: bool,
-    /// Closed columns of the contract, the source columns that fill them, and their options.
-    closed: Vec<(String, Vec<String>, Arc<CodeList>)>,
+    /// Closed columns of the contract.
+    closed: Vec<Closed>,
 }
 
 impl Visible {
@@ -95,7 +98,7 @@ impl Visible {
         let names: Vec<String> = names.collect();
         self.origins.push((column.name.clone(), names.join(" / ")));
         if let Some(list) = &column.codes {
-            self.closed.push((column.name.clone(), names.clone(), Arc::clone(list)));
+            self.closed.push(Closed::new(column.name.clone(), names.clone(), Arc::clone(list)));
         }
         if mapping.keyed {
             // The value behind a public id is what the id hides: it is shown only where another column is filled by it.
@@ -118,13 +121,13 @@ impl Visible {
     /// Whether a value of a column of the contract may be shown for what it is: in a closed column an option, or what looks
     /// like one that is spelled wrong. Anything else there may be a name or a remark that somebody typed.
     pub(super) fn value(&self, column: &str, value: &str) -> bool {
-        self.closed.iter().filter(|(name, ..)| name == column).all(|(_, _, list)| is_option(list, value))
+        self.closed.iter().filter(|closed| closed.column == column).all(|closed| closed.is_option(value))
     }
 
     /// The same of a value of a source column.
     pub(super) fn source_value(&self, source: &str, value: &str) -> bool {
-        let fills = |names: &[String]| names.iter().any(|name| means(name, source));
-        self.closed.iter().filter(|(_, names, _)| fills(names)).all(|(_, _, list)| is_option(list, value))
+        let fills = |closed: &&Closed| closed.sources.iter().any(|name| means(name, source));
+        self.closed.iter().filter(fills).all(|closed| closed.is_option(value))
     }
 
     /// Whether cells of a source column may be shown.
@@ -175,19 +178,51 @@ impl Visible {
 /// Longest text that is a mark, a number or a code rather than a word, in characters.
 const MARK: usize = 3;
 
-/// Whether a text is an option of a list, or some of them, or nearly.
-fn is_option(list: &CodeList, text: &str) -> bool {
-    let known = |text: &str| {
-        let spellings = list.codes.iter().flat_map(|code| {
+/// Most texts of a column that are remembered.
+const JUDGED: usize = 10_000;
+
+/// The options of a closed column.
+#[derive(Debug, Clone)]
+struct Closed {
+    column: String,
+    /// Names of the source columns that it is read from.
+    sources: Vec<String>,
+    list: Arc<CodeList>,
+    /// Texts that were judged: a list of rejects has few different ones, and each is held against all options.
+    judged: RefCell<FxHashMap<String, bool>>,
+}
+
+impl Closed {
+    fn new(column: String, sources: Vec<String>, list: Arc<CodeList>) -> Self {
+        Self { column, sources, list, judged: RefCell::default() }
+    }
+
+    /// Whether a text is an option of the list, or some of them, or nearly.
+    fn is_option(&self, text: &str) -> bool {
+        let parted = |separators: &[char]| {
+            let items = text.split(separators).map(|item| item.trim_matches(['[', ']', '"', '{', '}', ' ']));
+            items.filter(|item| !item.is_empty()).all(|item| self.knows(item))
+        };
+        self.knows(text.trim()) || parted(&[';', '|', '\n', ',']) || parted(&[' '])
+    }
+
+    fn knows(&self, text: &str) -> bool {
+        if text.chars().count() <= MARK {
+            return true;
+        }
+        if let Some(known) = self.judged.borrow().get(text) {
+            return *known;
+        }
+        let spellings = self.list.codes.iter().flat_map(|code| {
             [&code.code, &code.label, &code.label_en].into_iter().chain(&code.aliases).map(String::as_str)
         });
-        text.chars().count() <= MARK || list.find(text).is_some() || nearest(text, spellings).is_some()
-    };
-    let parted = |separators: &[char]| {
-        let items = text.split(separators).map(|item| item.trim_matches(['[', ']', '"', '{', '}', ' ']));
-        items.filter(|item| !item.is_empty()).all(known)
-    };
-    known(text.trim()) || parted(&[';', '|', '\n', ',']) || parted(&[' '])
+        let known = self.list.find(text).is_some() || nearest(text, spellings).is_some();
+        let mut judged = self.judged.borrow_mut();
+        if judged.len() < JUDGED {
+            judged.insert(text.to_owned(), known);
+        }
+        known
+    }
 }
 
 fn is_public(contract: &Contract, name: &str) -> bool {

@@ -9,7 +9,7 @@ pub(super) use self::files::{files_of, kept_of};
 
 use self::files::copies_of;
 
-use super::commit::log;
+use super::commit::{log, manifest_of};
 use super::error::PublishError;
 use super::freshness::freshness;
 use super::site;
@@ -226,7 +226,14 @@ async fn derived(
     let marker = StoreKey::Latest { dataset: dataset.clone(), path: "manifest.json".to_owned() };
     let shown = store.get(&marker).await.map_err(&fail)?;
     let digest = shown.as_ref().map(|bytes| Digest::of(bytes));
-    match (current(entries), shown) {
+    let mut copied = current(entries);
+    if let Some(release) = copied.and_then(|(_, entry)| entry.release.as_ref())
+        // A manifest that cannot be read is told elsewhere.
+        && manifest_of(store, dataset, release).await.is_ok_and(|manifest| !manifest.latest)
+    {
+        copied = None;
+    }
+    match (copied, shown) {
         (Some((_, entry)), Some(bytes)) if entry.manifest == digest => {
             all.add(copies_of(store, dataset, &bytes).await?);
         }
