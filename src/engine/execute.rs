@@ -9,9 +9,11 @@ use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema as _};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Sort, SortExpr, cast};
+use datafusion::physical_plan::{displayable, execute_stream};
 use datafusion::prelude::ident;
 use futures::StreamExt as _;
 use std::sync::Arc;
+use tracing::debug;
 
 use crate::contract::arrow::is_held_as;
 use crate::engine::error::SinkError;
@@ -65,7 +67,10 @@ impl Engine {
         let fail = |source| shaped.failed("build", source);
         let frame = frame.select(columns).and_then(|frame| frame.sort(order)).map_err(fail)?;
         let frame = if held == Held::Coded { coded(frame).map_err(fail)? } else { frame };
-        let mut stream = frame.execute_stream().await.map_err(fail)?;
+        let context = Arc::new(frame.task_ctx());
+        let physical = frame.create_physical_plan().await.map_err(fail)?;
+        debug!(table = planned.table(), "Plan:\n{}", displayable(physical.as_ref()).indent(false));
+        let mut stream = execute_stream(physical, context).map_err(fail)?;
         let mut chunks: Option<BatchCoalescer> = None;
         let mut rows = 0_u64;
         let mut hand_over = |chunks: &mut BatchCoalescer| -> Result<(), EngineError> {
@@ -107,7 +112,7 @@ fn is_coded(found: &DataType, promised: &DataType) -> bool {
 fn coded(frame: DataFrame) -> Result<DataFrame, DataFusionError> {
     let (state, plan) = frame.into_parts();
     // The views that decode are merged into the statement first.
-    let plan = without_decoding(joined(state.optimize(&plan)?)?)?;
+    let plan = joined(without_decoding(state.optimize(&plan)?)?)?;
     Ok(DataFrame::new(state, plan))
 }
 
@@ -131,12 +136,39 @@ fn without_decoding(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
             Ok(LogicalPlan::Sort(Sort { input: Arc::new(input), ..sort }))
         }
         LogicalPlan::Projection(projection) => {
+            let projection = seen_through(projection)?;
             let schema = projection.input.schema();
             let columns = projection.expr.into_iter().map(|expr| left_coded(expr, schema)).collect();
             Projection::try_new(columns, projection.input).map(LogicalPlan::Projection)
         }
         plan => Ok(plan),
     }
+}
+
+/// The same columns, made of those of a table itself where they are made of those of the view that decodes it.
+fn seen_through(projection: Projection) -> Result<Projection, DataFusionError> {
+    let mut input = projection.input.as_ref();
+    while let LogicalPlan::SubqueryAlias(alias) = input {
+        input = alias.input.as_ref();
+    }
+    let LogicalPlan::Projection(view) = input else { return Ok(projection) };
+    if !view.expr.iter().all(functions::is_decoding) {
+        return Ok(projection);
+    }
+    let schema = projection.input.schema();
+    let beneath = |expr: &Expr| {
+        let (relation, name) = expr.qualified_name();
+        let made = expr.clone().transform_up(|part| match &part {
+            Expr::Column(column) => {
+                let below = view.expr.get(schema.index_of_column(column)?).cloned();
+                Ok(below.map_or(Transformed::no(part), |below| Transformed::yes(below.unalias_nested().data)))
+            }
+            _ => Ok(Transformed::no(part)),
+        })?;
+        Ok(made.data.unalias_nested().data.alias_qualified(relation, name))
+    };
+    let columns = projection.expr.iter().map(beneath).collect::<Result<Vec<_>, DataFusionError>>()?;
+    Projection::try_new(columns, Arc::clone(&view.input))
 }
 
 /// A column in the place of its texts, under the name that these had.

@@ -6,8 +6,8 @@
 //!           yeswiki                                  rejected    unfit cells, corrections)
 //! ```
 //!
-//! Rows are pushed: a reader hands over one row after the other, the assembler decodes it straight into the columns of
-//! the batch at hand, and cuts them back when the row must go. Memory is bounded by one batch, its lists and, where the
+//! Rows are pushed: a reader hands over one row after the other, in blocks from a thread of its own ([`ferry`]); the
+//! assembler decodes it straight into the columns of the batch at hand, and cuts them back when the row must go. Memory is bounded by one batch, its lists and, where the
 //! contract has a primary key, 32 bytes a row.
 //!
 //! Every row ends in a batch or in the rejects. A row that loses against a *later* one with the same key has left in a
@@ -30,6 +30,7 @@ mod duplicates;
 pub mod erase;
 mod error;
 mod explode;
+mod ferry;
 mod first;
 mod grid;
 mod head;
@@ -217,9 +218,11 @@ impl Normaliser {
 
     /// Reads all parts into `rows`; gives the columns of the source.
     fn witnessed(&self, parts: Vec<Part>, rows: &mut dyn Rows) -> Result<Vec<String>, NormaliseError> {
-        let mut witness = Witness::new(rows);
         let table = &self.table;
-        read(&table.reader, table.members.as_deref(), &table.name, parts, &mut witness)?;
-        Ok(witness.columns)
+        ferry::beside(&table.name, rows, |rows| {
+            let mut witness = Witness::new(rows);
+            read(&table.reader, table.members.as_deref(), &table.name, parts, &mut witness)?;
+            Ok(witness.columns)
+        })
     }
 }

@@ -21,6 +21,7 @@ pub mod lease;
 mod ledger;
 mod long;
 mod offer;
+mod ordered;
 mod owner;
 mod profile;
 pub mod project;

@@ -16,6 +16,7 @@ use arrow::util::display::array_value_to_string;
 
 use super::error::RunError;
 use super::ledger::{Ledger, LedgerCounts};
+use super::ordered::{Came, Late, Ordered};
 use super::rejects::Rejects;
 use super::scratch::{self, ScratchWriter};
 use crate::config::pipeline::{Keep, RejectTable, Secret, ShownTable, TableSpec};
@@ -29,7 +30,6 @@ use crate::normalise::{
     SinkError, Summary, staged_schema,
 };
 use crate::quality::drift::Change;
-use crate::quality::sequence::Sequence;
 use crate::territory::Cog;
 use crate::territory::columns::{Placing, place, placed_schema};
 
@@ -104,8 +104,8 @@ struct StageSink<'a> {
     /// Rejects of rows that were already written when a newer one won: their cells are read back from there.
     beaten: BTreeMap<u64, Reject>,
     lines: Lines,
-    /// How rows follow each other by their key, while they do so in its order.
-    sequence: Option<Sequence>,
+    /// Whether rows come in the order of their key.
+    ordered: Ordered,
     /// The table of rejects, where the pipeline has one.
     rejects: Option<Rejects>,
 }
@@ -184,29 +184,13 @@ impl ChunkSink for StageSink<'_> {
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             *self.empty.entry(field.name().clone()).or_default() += column.null_count() as u64;
         }
-        self.follow(&batch)?;
+        let batch = self.ordered.take(batch)?;
         self.writer.write(&batch)?;
         Ok(())
     }
 }
 
 impl StageSink<'_> {
-    /// Looks whether rows still come in the order of their key.
-    fn follow(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let Some(sequence) = &mut self.sequence else { return Ok(()) };
-        let key = self.table.contract.primary_key.iter();
-        let key: Option<Vec<ArrayRef>> = key.map(|name| batch.column_by_name(name).cloned()).collect();
-        let key = key.filter(|key| !key.is_empty() && key.iter().all(|column| column.null_count() == 0));
-        let sorted = match key {
-            Some(key) => sequence.take(&key)?.misplaced.is_none(),
-            None => false,
-        };
-        if !sorted {
-            self.sequence = None;
-        }
-        Ok(())
-    }
-
     /// Empties text cells that hold a personal value, in columns that could be published; of a cell that may not be empty
     /// only that value goes. Keys stay as they are: the last scan blocks a release that holds one.
     fn without_personal_values(&mut self, batch: &RecordBatch, lines: &[u64]) -> Result<RecordBatch, SinkError> {
@@ -273,9 +257,11 @@ pub(super) fn stage(
 ) -> Result<Staged, RunError> {
     let staged = staged_schema(table);
     let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
+    let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
+    let ordered = Ordered::by(&table.contract.primary_key, &schema).map_err(arrow)?;
     let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
     let ledger = Ledger::new(folder, table.name.as_str());
-    let mut sink = StageSink {
+    let sink = StageSink {
         table,
         cog,
         writer,
@@ -284,17 +270,23 @@ pub(super) fn stage(
         empty: BTreeMap::new(),
         beaten: BTreeMap::new(),
         lines: Lines::default(),
-        sequence: Some(Sequence::default()),
+        ordered,
         rejects: table.reject_table.as_ref().map(|spec| Rejects::create(spec, folder)).transpose()?,
     };
     let normaliser = Normaliser::new(table, key).without(erased).matching(reference(table, folder)?);
     let failed = |source| RunError::Normalise { table: table.name.clone(), source: Box::new(source) };
     let (summary, sink) = beside(&normaliser, parts, sink).map_err(failed)?;
-    let StageSink { writer, mut ledger, methods, empty, beaten, sequence, mut rejects, .. } = sink;
-    let order = if sequence.is_some() { table.contract.primary_key.clone() } else { Vec::new() };
+    let StageSink { mut writer, mut ledger, methods, empty, beaten, ordered, mut rejects, .. } = sink;
+    let (order, late) = match ordered.finish().map_err(arrow)? {
+        Came::InOrder(order, late) => (order, late),
+        Came::Anyhow(late) => {
+            late.iter().try_for_each(|batch| writer.write(batch))?;
+            (Vec::new(), None)
+        }
+    };
     let (path, _) = writer.finish()?;
-    if !beaten.is_empty() {
-        without_beaten(table, &path, beaten, &mut ledger, rejects.as_mut())?;
+    if !beaten.is_empty() || late.is_some() {
+        Settling { table, beaten, ledger: &mut ledger, rejects: rejects.as_mut() }.settle(&path, late)?;
     }
     rejects.map(Rejects::finish).transpose()?;
     let (counts, files) = ledger.finish(table.name.as_str())?;
@@ -368,35 +360,59 @@ fn reference(table: &TableSpec, folder: &Path) -> Result<Option<Reference>, RunE
 }
 
 /// Takes the rows out of an intermediate table that another with their key beat; these go to the rejects with their cells.
-fn without_beaten(
-    table: &TableSpec,
-    path: &Path,
-    mut beaten: BTreeMap<u64, Reject>,
-    ledger: &mut Ledger,
-    mut rejects: Option<&mut Rejects>,
-) -> Result<(), RunError> {
-    let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
-    let target = path.with_extension("unique.parquet");
-    let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
-    for batch in scratch::read(path, None)? {
-        let batch = batch.map_err(arrow)?;
+struct Settling<'a> {
+    table: &'a TableSpec,
+    beaten: BTreeMap<u64, Reject>,
+    ledger: &'a mut Ledger,
+    rejects: Option<&'a mut Rejects>,
+}
+
+impl Settling<'_> {
+    /// Writes the table anew, with the rows that were late in their place.
+    fn settle(mut self, path: &Path, mut late: Option<Late>) -> Result<(), RunError> {
+        let name = self.table.name.clone();
+        let arrow = |source| RunError::Arrow { table: name.clone(), source };
+        let target = path.with_extension("unique.parquet");
+        let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
+        if let Some(late) = &mut late {
+            let rows = self.unbeaten(late.rows_mut())?;
+            *late.rows_mut() = rows;
+        }
+        for batch in scratch::read(path, None)? {
+            let mut batch = self.unbeaten(&batch.map_err(arrow)?)?;
+            if let Some(late) = &mut late {
+                batch = late.merge(batch).map_err(arrow)?;
+            }
+            writer.write(&batch)?;
+        }
+        if let Some(late) = late {
+            writer.write(&late.rest())?;
+        }
+        let (unique, _) = writer.finish()?;
+        fs::rename(&unique, path).map_err(|source| RunError::Scratch { path: unique, source: Box::new(source) })
+    }
+
+    /// The rows of a batch that stay.
+    fn unbeaten(&mut self, batch: &RecordBatch) -> Result<RecordBatch, RunError> {
+        let arrow = |source| RunError::Arrow { table: self.table.name.clone(), source };
         let mut keep = Vec::with_capacity(batch.num_rows());
-        for (at, row) in row_numbers(&batch).iter().enumerate() {
-            let reject = beaten.remove(row);
+        for (at, row) in row_numbers(batch).iter().enumerate() {
+            let reject = self.beaten.remove(row);
             keep.push(reject.is_none());
             if let Some(mut reject) = reject {
-                reject.raw = cells(&batch, at).map_err(arrow)?;
-                ledger.beaten(&reject)?;
-                if let (Some(rejects), Some(spec)) = (rejects.as_deref_mut(), &table.reject_table) {
-                    reject.raw = raw_cells(spec, &batch, at);
+                reject.raw = cells(batch, at).map_err(arrow)?;
+                self.ledger.beaten(&reject)?;
+                if let (Some(rejects), Some(spec)) = (self.rejects.as_deref_mut(), &self.table.reject_table) {
+                    reject.raw = raw_cells(spec, batch, at);
                     rejects.take(&reject)?;
                 }
             }
         }
-        writer.write(&filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(arrow)?)?;
+        if keep.iter().all(|kept| *kept) {
+            return Ok(batch.clone());
+        }
+        filter_record_batch(batch, &BooleanArray::from(keep)).map_err(arrow)
     }
-    let (unique, _) = writer.finish()?;
-    fs::rename(&unique, path).map_err(|source| RunError::Scratch { path: unique, source: Box::new(source) })
 }
 
 /// Cells of a row as its source has them, by source column.

@@ -81,6 +81,18 @@ pub(super) fn codes_of(set: Expr, codes: Expr) -> Expr {
     FUNCTION.call(vec![set, codes])
 }
 
+/// Whether an expression is a column as the view of a coded table shows it.
+pub(super) fn is_decoding(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_decoding(&alias.expr),
+        Expr::Cast(cast) => matches!(cast.expr.as_ref(), Expr::Column(_)),
+        Expr::ScalarFunction(call) => {
+            call.name() == list::CODES.name && matches!(call.args.as_slice(), [Expr::Column(_), Expr::Literal(..)])
+        }
+        expr => matches!(expr, Expr::Column(_)),
+    }
+}
+
 /// `array_to_string(essaim_codes(set, codes), separator)` in one step; other expressions as they are.
 pub(super) fn joined(expr: Expr) -> Expr {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> =

@@ -25,6 +25,12 @@ pub enum FormatError {
         /// Why.
         source: io::Error,
     },
+    /// The system gives no further thread.
+    #[error("cannot start a thread to write files on")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
     /// A file was given up after an error that was told before.
     #[error("the files of the table were given up")]
     Stopped,

@@ -255,15 +255,22 @@ struct Lane<T> {
 }
 
 impl<T: Send + 'static> Lane<T> {
-    fn start(mut files: T, write: fn(&mut T, &Prepared) -> Result<(), FormatError>) -> Self {
+    fn start(
+        name: &str,
+        mut files: T,
+        write: fn(&mut T, &Prepared) -> Result<(), FormatError>,
+    ) -> Result<Self, FormatError> {
         let (rows, received) = sync_channel::<Arc<Prepared>>(WAITING);
-        let thread = std::thread::spawn(move || {
+        let work = move || {
             for rows in received {
                 write(&mut files, &rows)?;
             }
             Ok(files)
-        });
-        Self { rows: Some(rows), thread: Some(thread) }
+        };
+        match std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+            Ok(thread) => Ok(Self { rows: Some(rows), thread: Some(thread) }),
+            Err(source) => Err(FormatError::Thread { source }),
+        }
     }
 
     /// Hands rows on; tells what went wrong when the thread takes no more.
@@ -327,7 +334,8 @@ impl Writers {
             geojson: place.map(|place| GeoJsonFile::create(&path(Content::GeoJson), contract, place)).transpose()?,
             names,
         };
-        Ok(Self { parquet: Lane::start(parquet, ParquetFile::write), texts: Lane::start(texts, Texts::write) })
+        let parquet = Lane::start("write-parquet", parquet, ParquetFile::write)?;
+        Ok(Self { parquet, texts: Lane::start("write-texts", texts, Texts::write)? })
     }
 
     fn write(&mut self, rows: Prepared) -> Result<(), FormatError> {

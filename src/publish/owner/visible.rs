@@ -203,7 +203,8 @@ impl Closed {
             let items = text.split(separators).map(|item| item.trim_matches(['[', ']', '"', '{', '}', ' ']));
             items.filter(|item| !item.is_empty()).all(|item| self.knows(item))
         };
-        self.knows(text.trim()) || parted(&[';', '|', '\n', ',']) || parted(&[' '])
+        // Parts are few and come again; whole cells of several options are nearly all different.
+        parted(&[';', '|', '\n', ',']) || self.knows(text.trim()) || parted(&[' '])
     }
 
     fn knows(&self, text: &str) -> bool {
