@@ -73,7 +73,7 @@ pub use made::RowMaker;
 pub use meter::weight;
 pub use plan::Planned;
 pub use query::{Answer, AnswerStream, PreparedQuery};
-pub use tables::{ReleaseTable, StoreHandle};
+pub use tables::{ReleaseTable, SCRATCH, StoreHandle};
 pub use texts::{add_lookup, add_text};
 
 /// Name of the only catalog.

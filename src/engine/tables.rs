@@ -7,6 +7,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemorySchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, TableReference, exec_datafusion_err};
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
@@ -36,6 +38,9 @@ impl ReleaseTable {
     }
 }
 
+/// Extension of intermediate tables.
+pub const SCRATCH: &str = "arrow";
+
 /// Columns that start with this are for the program, not for SQL.
 const HIDDEN: &str = "__";
 
@@ -58,7 +63,7 @@ impl Engine {
             .map_err(|source| EngineError::register(name.as_str(), source))
     }
 
-    /// A table in Parquet files of the run, whose columns are stored as `schema` says. Coded columns are shown
+    /// A table in files of the run, Arrow IPC by their extension ([`SCRATCH`]) and else Parquet, whose columns are stored as `schema` says. Coded columns are shown
     /// decoded; a table of that name is replaced. Without files the table is empty. `order` names columns in whose order
     /// the rows of a single file come, ascending, nulls first.
     pub async fn register_scratch(
@@ -75,7 +80,8 @@ impl Engine {
         let urls = files.iter().map(|file| file_url(file)).collect::<Result<Vec<_>, _>>().map_err(fail)?;
         let order: Vec<SortExpr> = order.iter().map(|column| ident(column).sort(true, true)).collect();
         let orders = if order.is_empty() { Vec::new() } else { vec![order] };
-        let options = parquet_options().with_file_sort_order(orders);
+        let scratch = files.iter().all(|file| file.extension().is_some_and(|extension| extension == SCRATCH));
+        let options = if scratch { options_of(ArrowFormat) } else { parquet_options() }.with_file_sort_order(orders);
         let state = self.context.state();
         for url in &urls {
             let found = options.infer_schema(&state, url).await.map_err(fail)?;
@@ -197,6 +203,10 @@ fn decoded_column(field: &Field) -> Expr {
 fn parquet_options() -> ListingOptions {
     // The format does not see the session's settings: view types must be switched off here too.
     let format = ParquetFormat::default().with_force_view_types(false);
+    options_of(format)
+}
+
+fn options_of(format: impl FileFormat + 'static) -> ListingOptions {
     // Files are named one by one: their extension says nothing.
     ListingOptions::new(Arc::new(format)).with_file_extension("")
 }

@@ -112,7 +112,7 @@ impl Builder<'_> {
         for (spec, table) in self.pipeline.tables.iter().zip(staged) {
             self.register_sorted(&table.name, &table.path, &table.order).await?;
             if let Some(rejects) = &spec.reject_table {
-                let path = self.folder.join(format!("{}.parquet", rejects.table));
+                let path = scratch::file(self.folder, rejects.table.as_str());
                 let files = if path.exists() { vec![path] } else { Vec::new() };
                 let registered =
                     self.engine.register_scratch(&rejects.table, &files, reject_schema(rejects), &[]).await;
@@ -255,7 +255,7 @@ impl Builder<'_> {
 
     /// Into an intermediate table.
     async fn scratch(&self, statement: Statement<'_>) -> Result<Built, RunError> {
-        let mut writer = ScratchWriter::create(self.built(statement.name), nullable(statement.target))?;
+        let mut writer = ScratchWriter::create(self.built(statement.name), &nullable(statement.target))?;
         self.rows(statement, Held::Plain, |batch| writer.write(&batch)).await?;
         let (path, rows) = writer.finish()?;
         Ok(Built { path, rows, secret: 0, written: None })
@@ -279,14 +279,14 @@ impl Builder<'_> {
         let schema = nullable(&contract.plain_schema());
         let table = concat_batches(statement.target, &whole).map_err(&arrow)?;
         let (table, secret) = protection.apply(&table, &schema).map_err(&arrow)?;
-        let mut writer = ScratchWriter::create(self.built(statement.name), schema)?;
+        let mut writer = ScratchWriter::create(self.built(statement.name), &schema)?;
         writer.write(&table)?;
         let (path, rows) = writer.finish()?;
         Ok(Built { path, rows, secret, written: None })
     }
 
     fn built(&self, name: &TableName) -> PathBuf {
-        self.folder.join(format!("{name}.built.parquet"))
+        scratch::file(self.folder, &format!("{name}.built"))
     }
 
     fn protection<'c>(&self, name: &TableName, contract: &'c Contract) -> Option<Protection<'c>> {

@@ -23,6 +23,7 @@ use super::scratch::{self, ScratchWriter};
 use super::stage::Staged;
 use super::{From, Job, Progress, SourceUse, chain};
 use crate::config::pipeline::{Geocode, GeocoderSource, Source, SourceKind, TableSpec};
+use crate::engine::SCRATCH;
 use crate::release::Went;
 use crate::source::{
     self, ANSWERS, AddressAnswer, AddressQuestion, Answers, Geocoder, Snapshot, fetch, latest, open_part,
@@ -342,7 +343,7 @@ fn apply(
 ) -> Result<(), RunError> {
     let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
     let schema = scratch::schema(&staged.path)?;
-    let mut writer = ScratchWriter::create(staged.path.with_extension("geocoded.parquet"), Arc::clone(&schema))?;
+    let mut writer = ScratchWriter::create(staged.path.with_extension(format!("geocoded.{SCRATCH}")), &schema)?;
     let mut tally = Tally::default();
     for batch in scratch::read(&staged.path, None)? {
         let batch = batch.map_err(arrow)?;

@@ -333,13 +333,16 @@ async fn deliver(
     record_tables(&intake.staged, progress);
     keep_ledgers(&private, &intake.staged, progress).await?;
     drift::judge(job, &intake.staged)?;
-    owner::tell(job, &private, &intake, folder.path(), progress).await?;
+    let letters = owner::begin(job, &intake, folder.path());
     if job.pipeline.published.is_empty() {
+        owner::keep(letters, &private, progress).await?;
         drift::keep(job, &private, &intake.staged).await?;
         intaker.keep(&intake, None).await?;
         return Ok(RunOutcome::NothingPublic);
     }
-    let assembled = make(job, options, &intake, (&cog, &seeds), folder.path(), progress).await?;
+    let assembled = make(job, options, &intake, (&cog, &seeds), folder.path(), progress).await;
+    owner::keep(letters, &private, progress).await?;
+    let assembled = assembled?;
     if progress.record.failed_checks.iter().any(|check| check.severity == "block") {
         return Ok(RunOutcome::Blocked);
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, interleave_record_batch, take_record_batch};
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
@@ -141,7 +141,7 @@ impl Late {
             places.push((0, at));
         }
         self.placed += next;
-        if next == 0 { Ok(batch) } else { interleave_record_batch(&[&batch, &late], &places) }
+        if next == 0 { Ok(batch) } else { interleave_record_batch(&[&batch, &like(&batch, &late)?], &places) }
     }
 
     /// Those that come after all others.
@@ -150,9 +150,22 @@ impl Late {
     }
 }
 
+/// Rows whose dictionaries are those of a batch, where they hold the same: an intermediate file has one for each column.
+fn like(batch: &RecordBatch, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let alike = batch.columns().iter().zip(rows.columns()).map(|(theirs, own)| {
+        match (theirs.as_any_dictionary_opt(), own.as_any_dictionary_opt()) {
+            (Some(theirs), Some(coded)) if theirs.values() == coded.values() => {
+                coded.with_values(Arc::clone(theirs.values()))
+            }
+            _ => Arc::clone(own),
+        }
+    });
+    RecordBatch::try_new(rows.schema(), alike.collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::{AsArray as _, Int64Array};
+    use arrow::array::Int64Array;
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
     use proptest::prelude::*;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
 
 use super::error::RunError;
 use super::intake::Intake;
@@ -13,7 +14,7 @@ use super::ledger::OF_TABLE;
 use super::stage::Staged;
 use super::{Job, Progress, private_failed};
 use crate::config::pipeline::{Pipeline, Source, TableSpec};
-use crate::id::SourceId;
+use crate::id::{SourceId, TableName};
 use crate::normalise::reject::DUPLICATE;
 use crate::publish::owner::{At, Case, Cells, Letter, Lists, OwnerError, TableReport, html, placed};
 use crate::source::Snapshot;
@@ -67,19 +68,23 @@ struct Told {
     corrections: Option<PathBuf>,
 }
 
-/// Writes the pages and lists of all registries. A survey has none: its rows are people's answers.
-pub(super) async fn tell(
-    job: Job<'_>,
-    private: &Store,
-    intake: &Intake,
-    folder: &Path,
-    progress: &mut Progress<'_>,
-) -> Result<(), RunError> {
+/// Pages and lists that are being written beside other work.
+pub(super) struct Telling {
+    source: SourceId,
+    files: [PathBuf; 2],
+    table: TableName,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+/// Begins to write the pages and lists of all registries. A survey has none: its rows are people's answers.
+pub(super) fn begin(job: Job<'_>, intake: &Intake, folder: &Path) -> Vec<Telling> {
+    let mut begun = Vec::new();
     for source in &job.pipeline.sources {
         let Some(snapshot) = intake.snapshots.iter().find(|snapshot| snapshot.source == source.id) else { continue };
         let tables = job.pipeline.tables.iter().zip(&intake.staged).filter(|(spec, _)| spec.source == source.id);
         let tables: Vec<Told> = tables.map(|(spec, table)| told(spec, table)).collect();
-        if tables.is_empty() || tables.iter().any(|told| is_survey(job.pipeline, &told.spec)) {
+        let Some(first) = tables.first().map(|told| told.spec.name.clone()) else { continue };
+        if tables.iter().any(|told| is_survey(job.pipeline, &told.spec)) {
             continue;
         }
         let letter = letter(job, source, snapshot);
@@ -87,13 +92,21 @@ pub(super) async fn tell(
         let (id, files) = (source.id.clone(), [target.with_extension("html"), target.with_extension("csv")]);
         let paths = files.clone();
         let task = tokio::task::spawn_blocking(move || write(&id, &letter, tables, &paths));
-        task.await.map_err(|_panic| RunError::Stopped { table: first_table(job, source) })??;
+        begun.push(Telling { source: source.id.clone(), files, table: first, task });
+    }
+    begun
+}
+
+/// Keeps what was begun beside the record of the run.
+pub(super) async fn keep(begun: Vec<Telling>, private: &Store, progress: &mut Progress<'_>) -> Result<(), RunError> {
+    for Telling { source, files, table, task } in begun {
+        task.await.map_err(|_panic| RunError::Stopped { table })??;
         for (file, ending) in files.iter().zip(["html", "csv"]) {
-            let name = format!("{FOLDER}/{}.{ending}", source.id);
+            let name = format!("{FOLDER}/{source}.{ending}");
             let key = StoreKey::RunFile { run: progress.record.run.clone(), name };
             private.put_file(&key, file).await.map_err(private_failed)?;
         }
-        progress.record.owners.push(source.id.to_string());
+        progress.record.owners.push(source.to_string());
     }
     Ok(())
 }
@@ -102,11 +115,6 @@ pub(super) async fn tell(
 fn is_survey(pipeline: &Pipeline, table: &TableSpec) -> bool {
     let counted = pipeline.questionnaire.as_ref().is_some_and(|questionnaire| questionnaire.table == table.name);
     table.consent.is_some() || counted
-}
-
-fn first_table(job: Job<'_>, source: &Source) -> crate::id::TableName {
-    let table = job.pipeline.tables.iter().find(|table| table.source == source.id);
-    table.map(|table| table.name.clone()).expect("a source without tables is not told about")
 }
 
 fn letter(job: Job<'_>, source: &Source, snapshot: &Snapshot) -> Letter {

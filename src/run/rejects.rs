@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder};
 
 use super::error::RunError;
-use super::scratch::ScratchWriter;
+use super::scratch::{self, ScratchWriter};
 use crate::config::pipeline::RejectTable;
 use crate::config::reading::spelled;
 use crate::disclosure::scan;
@@ -33,11 +33,11 @@ pub(super) struct Rejects {
 impl Rejects {
     /// An empty table in the folder of a run.
     pub(super) fn create(spec: &RejectTable, folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(format!("{}.parquet", spec.table));
+        let path = scratch::file(folder, spec.table.as_str());
         Ok(Self {
             spec: spec.clone(),
             sources: spec.columns.iter().map(|(_, source)| spelled(source)).collect(),
-            writer: ScratchWriter::create(path, reject_schema(spec))?,
+            writer: ScratchWriter::create(path, &reject_schema(spec))?,
             numbers: Default::default(),
             texts: (0..spec.columns.len() + 2).map(|_| StringBuilder::new()).collect(),
             waiting: 0,

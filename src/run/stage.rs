@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchReader as _, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch, nullif};
 use arrow::datatypes::{Schema, UInt64Type};
 use arrow::error::ArrowError;
@@ -23,6 +23,7 @@ use crate::config::pipeline::{Keep, RejectTable, Secret, ShownTable, TableSpec};
 use crate::config::reading::spelled;
 use crate::contract::{Kind, Visibility};
 use crate::disclosure::scan;
+use crate::engine::SCRATCH;
 use crate::id::TableName;
 use crate::normalise::erase::Erased;
 use crate::normalise::{
@@ -259,7 +260,7 @@ pub(super) fn stage(
     let schema = if table.place.is_some() { placed_schema(&staged) } else { staged };
     let arrow = |source| RunError::Arrow { table: table.name.clone(), source };
     let ordered = Ordered::by(&table.contract.primary_key, &schema).map_err(arrow)?;
-    let writer = ScratchWriter::create(folder.join(format!("{}.parquet", table.name)), schema)?;
+    let writer = ScratchWriter::create(scratch::file(folder, table.name.as_str()), &schema)?;
     let ledger = Ledger::new(folder, table.name.as_str());
     let sink = StageSink {
         table,
@@ -351,10 +352,12 @@ fn beside<'a>(
 fn reference(table: &TableSpec, folder: &Path) -> Result<Option<Reference>, RunError> {
     let Some(spec) = &table.matched else { return Ok(None) };
     let arrow = |source| RunError::Arrow { table: spec.table.clone(), source };
-    let path = folder.join(format!("{}.parquet", spec.table));
-    let reader = scratch::read(&path, Some(&Reference::columns(spec)))?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(arrow)?;
+    let path = scratch::file(folder, spec.table.as_str());
+    let columns = Reference::columns(spec);
+    let stored = scratch::schema(&path)?;
+    let fields = stored.fields().iter().filter(|field| columns.contains(field.name()));
+    let schema = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
+    let batches = scratch::read(&path, Some(&columns))?.collect::<Result<Vec<_>, _>>().map_err(arrow)?;
     let rows = concat_batches(&schema, &batches).map_err(arrow)?;
     Reference::new(spec, rows).map(Some).map_err(arrow)
 }
@@ -372,8 +375,8 @@ impl Settling<'_> {
     fn settle(mut self, path: &Path, mut late: Option<Late>) -> Result<(), RunError> {
         let name = self.table.name.clone();
         let arrow = |source| RunError::Arrow { table: name.clone(), source };
-        let target = path.with_extension("unique.parquet");
-        let mut writer = ScratchWriter::create(target, scratch::schema(path)?)?;
+        let target = path.with_extension(format!("unique.{SCRATCH}"));
+        let mut writer = ScratchWriter::create(target, &scratch::schema(path)?)?;
         if let Some(late) = &mut late {
             let rows = self.unbeaten(late.rows_mut())?;
             *late.rows_mut() = rows;
@@ -441,7 +444,7 @@ pub(super) fn shown(table: &TableSpec, shown: &ShownTable, path: &Path, folder: 
     let stored = scratch::schema(path)?;
     let fields = shown.contract.columns.iter().filter_map(|column| stored.field_with_name(&column.name).ok());
     let schema = Arc::new(Schema::new(fields.map(|field| field.clone().with_nullable(true)).collect::<Vec<_>>()));
-    let mut writer = ScratchWriter::create(folder.join(format!("{}.parquet", shown.name)), Arc::clone(&schema))?;
+    let mut writer = ScratchWriter::create(scratch::file(folder, shown.name.as_str()), &schema)?;
     for batch in scratch::read(path, None)? {
         let batch = batch.map_err(arrow)?;
         let rows = agreed(&batch, &shown.consent.row);

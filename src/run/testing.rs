@@ -9,7 +9,7 @@ use super::ENGINE_MEMORY;
 use super::build::Builder;
 use super::error::RunError;
 use super::profile::Profile;
-use super::scratch::ScratchWriter;
+use super::scratch::{self, ScratchWriter};
 use super::stage::Staged;
 use crate::config::pipeline::{
     CsvSpec, Drift, Keep, Mapping, Pipeline, Project, ReaderSpec, TableSpec, TestCase, TestRow, TestRows,
@@ -214,8 +214,8 @@ fn stage(
     let columns: BTreeSet<&str> =
         rows.iter().flat_map(|row| &row.cells).map(|(column, _)| column.value.as_str()).collect();
     let spec = spec(name, contract, &columns);
-    let path = folder.join(format!("{name}.parquet"));
-    let writer = ScratchWriter::create(path, staged_schema(&spec))?;
+    let path = scratch::file(folder, name.as_str());
+    let writer = ScratchWriter::create(path, &staged_schema(&spec))?;
     let mut sink = GivenSink { writer, rows, mistakes: Vec::new() };
     let csv = csv(rows, &columns).map_err(|source| RunError::Sample { table: name.clone(), source })?;
     let part: (String, Box<dyn std::io::Read + Send>) = ("given".to_owned(), Box::new(std::io::Cursor::new(csv)));

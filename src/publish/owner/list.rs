@@ -308,8 +308,9 @@ fn shown(visible: &Visible, cells: Cells<'_>) -> Vec<(String, String)> {
     let filled = all.iter().filter(|(_, value)| !value.trim().is_empty());
     filled
         .filter_map(|(name, value)| {
+            let own = name_of(name)?;
             let shown = if fits(name, value) { scan::without(value).into_owned() } else { HIDDEN.to_owned() };
-            Some((name_of(name)?, shown))
+            Some((own, shown))
         })
         .collect()
 }

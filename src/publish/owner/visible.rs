@@ -32,6 +32,16 @@ pub struct Visible {
     whole: bool,
     /// Closed columns of the contract.
     closed: Vec<Closed>,
+    /// Columns of the source that were asked about.
+    known: RefCell<FxHashMap<String, Arc<Known>>>,
+}
+
+/// What is known of a column of a source.
+#[derive(Debug)]
+struct Known {
+    shown: bool,
+    /// Closed columns of the contract that it fills, by position.
+    fills: Vec<usize>,
 }
 
 impl Visible {
@@ -47,6 +57,7 @@ impl Visible {
             origins: Vec::new(),
             whole: false,
             closed: Vec::new(),
+            known: RefCell::default(),
         };
         for mapping in &table.mappings {
             visible.take(contract, mapping);
@@ -126,17 +137,29 @@ impl Visible {
 
     /// The same of a value of a source column.
     pub(super) fn source_value(&self, source: &str, value: &str) -> bool {
-        let fills = |closed: &&Closed| closed.sources.iter().any(|name| means(name, source));
-        self.closed.iter().filter(fills).all(|closed| closed.is_option(value))
+        self.known(source).fills.iter().filter_map(|at| self.closed.get(*at)).all(|closed| closed.is_option(value))
     }
 
     /// Whether cells of a source column may be shown.
     pub fn source(&self, name: &str) -> bool {
-        let named = |known: &String| means(known, name);
+        self.known(name).shown
+    }
+
+    /// Names are compared as people spell them: once for each column, not once for each cell.
+    fn known(&self, source: &str) -> Arc<Known> {
+        if let Some(known) = self.known.borrow().get(source) {
+            return Arc::clone(known);
+        }
+        let fills = |closed: &Closed| closed.sources.iter().any(|name| means(name, source));
+        let fills = self.closed.iter().enumerate().filter(|(_, closed)| fills(closed)).map(|(at, _)| at).collect();
+        let named = |known: &String| means(known, source);
         // A column of a group may be named by its last part alone.
-        let last = name.rsplit_once(" > ").map(|(_, last)| last);
+        let last = source.rsplit_once(" > ").map(|(_, last)| last);
         let hides = |known: &String| named(known) || last.is_some_and(|last| means(known, last));
-        self.shown.iter().any(named) && !self.hidden.iter().any(hides)
+        let shown = self.shown.iter().any(named) && !self.hidden.iter().any(hides);
+        let known = Arc::new(Known { shown, fills });
+        self.known.borrow_mut().insert(source.to_owned(), Arc::clone(&known));
+        known
     }
 
     /// Whether the texts of a correction of a place may be shown. Those of a rule that is not known here are not.
@@ -257,6 +280,7 @@ mod tests {
             origins: Vec::new(),
             whole: false,
             closed: Vec::new(),
+            known: RefCell::default(),
         }
     }
 
