@@ -1,14 +1,18 @@
 //! Which of several rows with one primary key stays, found while rows pass by.
 //!
-//! A key is remembered as half of its SHA-256 digest: 32 bytes a row, whatever the length of the key.
+//! A short key is remembered as it is, a longer one as half of its SHA-256 digest: 32 bytes a row, whatever its length.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
-/// The first 128 bits of a key's digest.
+/// A key of at most [`SHORT`] bytes with its length at the end, or the first 128 bits of a longer one's digest, which end
+/// otherwise.
 type KeyHash = (u64, u64);
+
+/// Longest key that is remembered as it is, in bytes.
+const SHORT: usize = 15;
 
 /// What rows with one key are compared by.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +39,15 @@ struct Holder {
     rank: i64,
 }
 
-/// Digest bits are as good as any hash.
+/// Mixes the halves of a key: one multiplication to 128 bits, folded.
 #[derive(Debug, Default)]
-struct AsIs(u64);
+struct Folded(u64);
 
-impl Hasher for AsIs {
+impl Hasher for Folded {
     fn finish(&self) -> u64 {
-        self.0
+        let product = u128::from(self.0) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+        let (high, low) = ((product >> 64) & u128::from(u64::MAX), product & u128::from(u64::MAX));
+        u64::try_from(high ^ low).unwrap_or_default()
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -51,14 +57,14 @@ impl Hasher for AsIs {
     }
 
     fn write_u64(&mut self, bits: u64) {
-        self.0 ^= bits;
+        self.0 = self.0.rotate_left(29) ^ bits;
     }
 }
 
 /// Keys seen so far, and the row that holds each.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    holders: HashMap<KeyHash, Holder, BuildHasherDefault<AsIs>>,
+    holders: HashMap<KeyHash, Holder, BuildHasherDefault<Folded>>,
     texts: Vec<Box<str>>,
     /// Whether the smallest rank stays.
     least: bool,
@@ -120,9 +126,17 @@ impl Duplicates {
 }
 
 fn key_hash(key: &str) -> KeyHash {
-    let digest = Sha256::digest(key.as_bytes());
-    let half = |from: usize| digest.iter().skip(from).take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-    (half(0), half(8))
+    let mut bytes = [0_u8; 16];
+    if let (true, Some(own)) = (key.len() <= SHORT, bytes.get_mut(..key.len())) {
+        own.copy_from_slice(key.as_bytes());
+        bytes[SHORT] = u8::try_from(key.len()).unwrap_or(u8::MAX);
+    } else {
+        bytes.iter_mut().zip(Sha256::digest(key.as_bytes())).for_each(|(byte, digested)| *byte = digested);
+        bytes[SHORT] = u8::MAX;
+    }
+    let whole = u128::from_le_bytes(bytes);
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    (half(whole), half(whole >> 64))
 }
 
 #[cfg(test)]

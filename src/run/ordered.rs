@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, interleave_record_batch, take_record_batch};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, DictionaryArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, interleave, take_record_batch};
+use arrow::datatypes::Int16Type;
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 
@@ -141,7 +142,7 @@ impl Late {
             places.push((0, at));
         }
         self.placed += next;
-        if next == 0 { Ok(batch) } else { interleave_record_batch(&[&batch, &like(&batch, &late)?], &places) }
+        if next == 0 { Ok(batch) } else { interleaved(&batch, &late, &places) }
     }
 
     /// Those that come after all others.
@@ -150,17 +151,20 @@ impl Late {
     }
 }
 
-/// Rows whose dictionaries are those of a batch, where they hold the same: an intermediate file has one for each column.
-fn like(batch: &RecordBatch, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let alike = batch.columns().iter().zip(rows.columns()).map(|(theirs, own)| {
-        match (theirs.as_any_dictionary_opt(), own.as_any_dictionary_opt()) {
-            (Some(theirs), Some(coded)) if theirs.values() == coded.values() => {
-                coded.with_values(Arc::clone(theirs.values()))
+/// Rows of both. A dictionary that both have stays as it is: an intermediate file holds one for each column.
+fn interleaved(batch: &RecordBatch, late: &RecordBatch, places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+    let coded = |column: &ArrayRef| column.as_dictionary_opt::<Int16Type>().cloned();
+    let columns = batch.columns().iter().zip(late.columns()).map(|(one, other)| -> Result<ArrayRef, ArrowError> {
+        match (coded(one), coded(other)) {
+            (Some(one), Some(other)) if one.values() == other.values() => {
+                let keys = interleave(&[one.keys(), other.keys()], places)?;
+                let keys = keys.as_primitive::<Int16Type>().clone();
+                Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(one.values()))?))
             }
-            _ => Arc::clone(own),
+            _ => interleave(&[one, other], places),
         }
     });
-    RecordBatch::try_new(rows.schema(), alike.collect())
+    RecordBatch::try_new(batch.schema(), columns.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]
