@@ -7,6 +7,7 @@ mod advice;
 mod catalog;
 mod check;
 mod ending;
+mod graph;
 mod init;
 mod logging;
 mod printer;
@@ -79,6 +80,7 @@ const EXAMPLES: &str = "Examples:
   essaim run --from snapshot                    the same, without touching a source
   essaim check                                  report every mistake in the project files
   essaim check --sample 5                       see the first rows, raw beside typed
+  essaim graph --explain                        what models read, and how they are executed
   essaim test                                   run the [[test]] cases of pipelines
   essaim query 'SELECT * FROM chiffres_cles'    SQL on the latest release
   essaim releases list                          what has been published
@@ -112,6 +114,8 @@ enum Command {
     Run(run::RunArguments),
     /// Report every mistake in the project files; with --sample, show the first rows raw beside typed
     Check(check::CheckArguments),
+    /// Show what models read, in the order in which they run; with --explain, how each is executed
+    Graph(graph::GraphArguments),
     /// Run the [[test]] cases of pipelines
     Test(test::TestArguments),
     /// Run SQL on a release
@@ -174,6 +178,7 @@ async fn dispatch(arguments: &Arguments, printer: &Arc<Printer>) -> Exit {
         Command::Init(command) => init::init(command, printer),
         Command::Run(command) => run::run(command, project, printer).await,
         Command::Check(command) => check::check(command, project, printer).await,
+        Command::Graph(command) => graph::graph(command, project, printer).await,
         Command::Test(command) => test::test(command, project, printer).await,
         Command::Query(command) => query::query(command, project, printer).await,
         Command::Releases(command) => releases::releases(command, project, printer).await,

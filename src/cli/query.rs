@@ -103,6 +103,7 @@ async fn ask(arguments: &QueryArguments, checked: &Checked, printer: &Printer) -
         memory_bytes: 1 << 30,
         temp_dir: std::env::temp_dir(),
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
+        split_files: true,
     };
     let engine = Engine::new(&options).map_err(|error| failed(&error))?;
     if arguments.runs {

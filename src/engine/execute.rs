@@ -16,7 +16,9 @@ use std::sync::Arc;
 use tracing::debug;
 
 use crate::contract::arrow::is_held_as;
+use crate::diagnostic::SourceFile;
 use crate::engine::error::SinkError;
+use crate::engine::plan::table_of;
 use crate::engine::{Engine, EngineError, Planned, functions, statement};
 
 /// Rows of every batch but the last.
@@ -60,7 +62,7 @@ impl Engine {
         sink: &mut Sink<'_>,
     ) -> Result<u64, EngineError> {
         let shaped = Shaped { planned, target };
-        let plan = self.plan_again(planned)?;
+        let plan = self.plan_of(&planned.file)?;
         let frame = DataFrame::new(self.context.state(), plan);
         let columns = shaped.columns(&frame)?;
         let order = shaped.order(order)?;
@@ -93,11 +95,23 @@ impl Engine {
         Ok(rows)
     }
 
-    fn plan_again(&self, planned: &Planned) -> Result<LogicalPlan, EngineError> {
-        let parsed = statement::parse_model(&planned.file);
-        parsed.and_then(|parsed| self.checked(&parsed)).map_err(|problems| EngineError::Changed {
-            table: planned.table().to_owned(),
-            sql_file: planned.file.path.clone(),
+    /// How a model is executed, step by step, over the tables as they are registered now.
+    pub async fn explain(&self, file: &Arc<SourceFile>) -> Result<String, EngineError> {
+        let plan = self.plan_of(file)?;
+        let physical =
+            self.context.state().create_physical_plan(&plan).await.map_err(|source| EngineError::Execute {
+                operation: "plan",
+                table: table_of(file).to_owned(),
+                sql_file: file.path.clone(),
+                source: Box::new(source),
+            })?;
+        Ok(displayable(physical.as_ref()).indent(false).to_string())
+    }
+
+    fn plan_of(&self, file: &Arc<SourceFile>) -> Result<LogicalPlan, EngineError> {
+        statement::parse_model(file).and_then(|parsed| self.checked(&parsed)).map_err(|problems| EngineError::Changed {
+            table: table_of(file).to_owned(),
+            sql_file: file.path.clone(),
             problems,
         })
     }

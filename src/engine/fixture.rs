@@ -19,11 +19,14 @@ use crate::engine::{Engine, EngineOptions, Planned};
 use crate::id::TableName;
 
 pub(super) fn options(memory_bytes: usize) -> EngineOptions {
-    EngineOptions { memory_bytes, temp_dir: temp_dir(), partitions: 4 }
+    EngineOptions { memory_bytes, temp_dir: temp_dir(), partitions: 4, split_files: true }
 }
 
 fn temp_dir() -> PathBuf {
-    std::env::temp_dir().join("essaim-engine-tests")
+    let folder = std::env::temp_dir().join("essaim-engine-tests");
+    // Engines that start at once would each make it.
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// An engine without tables.

@@ -97,6 +97,8 @@ pub struct EngineOptions {
     pub temp_dir: PathBuf,
     /// Number of threads' worth of work in flight.
     pub partitions: usize,
+    /// Whether one file is read in several places at once. Of an Arrow file all that is read is then held in memory.
+    pub split_files: bool,
 }
 
 /// Tables, functions and limits behind SQL. Cheap to clone: clones share their tables.
@@ -161,6 +163,7 @@ fn session_config(options: &EngineOptions) -> SessionConfig {
         .with_target_partitions(partitions)
         .with_batch_size(BATCH_ROWS);
     let settings = config.options_mut();
+    settings.optimizer.repartition_file_scans = options.split_files;
     settings.sql_parser.collect_spans = true;
     settings.sql_parser.map_string_types_to_utf8view = false;
     settings.execution.parquet.schema_force_view_types = false;

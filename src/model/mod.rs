@@ -39,6 +39,11 @@ impl ModelPlan {
         &self.order
     }
 
+    /// Tables that a model names.
+    pub fn reads(&self, model: &str) -> impl Iterator<Item = &str> {
+        self.reads.get(model).into_iter().flatten().map(String::as_str)
+    }
+
     /// Where a model makes an output column.
     pub fn place(&self, model: &Model, column: &str) -> Span {
         let key = (model.name.to_string(), column.to_owned());

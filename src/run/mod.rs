@@ -409,6 +409,7 @@ fn engine(folder: &Path) -> Result<Engine, RunError> {
         memory_bytes: ENGINE_MEMORY,
         temp_dir: folder.to_owned(),
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
+        split_files: false,
     };
     Engine::new(&options).map_err(|source| RunError::EngineStart(Box::new(source)))
 }

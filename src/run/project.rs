@@ -9,6 +9,7 @@ use crate::config::pipeline::{Pipeline, Project};
 use crate::diagnostic::{Problem, Problems};
 use crate::disclosure::lineage;
 use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::id::TableName;
 use crate::model::{ModelPlan, plan};
 
 /// A project without mistakes.
@@ -61,13 +62,31 @@ fn read(folder: &Path, env: &Env, problems: &Problems) -> Result<(ProjectFiles, 
 }
 
 fn models(pipeline: &Pipeline, problems: &Problems) -> Result<ModelPlan, EngineError> {
-    let options = EngineOptions { memory_bytes: 64 << 20, temp_dir: std::env::temp_dir(), partitions: 1 };
+    let options =
+        EngineOptions { memory_bytes: 64 << 20, temp_dir: std::env::temp_dir(), partitions: 1, split_files: false };
     let engine = Engine::new(&options)?;
     let (plan, found) = plan(pipeline, &engine)?;
     for problem in found.into_iter().chain(lineage::check(pipeline, &plan)) {
         problems.push(problem);
     }
     Ok(plan)
+}
+
+/// The models of a pipeline in their order, each with the steps by which it is executed. Tables have no rows here: where the
+/// plan depends on how many there are, or on their order, that of a run may differ.
+pub async fn explain(pipeline: &Pipeline, models: &ModelPlan) -> Result<Vec<(TableName, String)>, EngineError> {
+    let partitions = std::thread::available_parallelism().map_or(1, usize::from);
+    let options =
+        EngineOptions { memory_bytes: 64 << 20, temp_dir: std::env::temp_dir(), partitions, split_files: false };
+    let engine = Engine::new(&options)?;
+    plan(pipeline, &engine)?;
+    let mut explained = Vec::new();
+    for name in models.order() {
+        if let Some(model) = pipeline.models.iter().find(|model| model.name == *name) {
+            explained.push((name.clone(), engine.explain(&model.file).await?));
+        }
+    }
+    Ok(explained)
 }
 
 fn finish(

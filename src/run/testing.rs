@@ -71,6 +71,7 @@ pub async fn test(
         memory_bytes: ENGINE_MEMORY,
         temp_dir: folder.path().to_owned(),
         partitions: std::thread::available_parallelism().map_or(1, usize::from),
+        split_files: false,
     })
     .map_err(|source| RunError::EngineStart(Box::new(source)))?;
     let seeds = Seeds::of(&project.root);

@@ -288,3 +288,107 @@ async fn a_receiver_may_stop_a_run() {
     assert_eq!(std::error::Error::source(&failed).unwrap().to_string(), "the disk is full");
     assert_eq!(*calls.lock().unwrap(), 1);
 }
+
+/// Every column of a model once plain and once as it may be held; and its plan.
+async fn both(sql: &str, target: &SchemaRef) -> (RecordBatch, RecordBatch) {
+    let engine = survey();
+    let planned = engine.plan(&model(sql)).unwrap();
+    let mut made = Vec::new();
+    for held in [Held::Plain, Held::Coded] {
+        let mut batches = Vec::new();
+        let mut sink = |batch: RecordBatch| {
+            batches.push(batch);
+            Ok(())
+        };
+        engine.execute(&planned, target, &by(&["id"]), held, &mut sink).await.unwrap();
+        made.push(concat_batches(&batches[0].schema(), &batches).unwrap());
+    }
+    let coded = made.pop().unwrap();
+    (made.pop().unwrap(), coded)
+}
+
+#[tokio::test]
+async fn texts_that_sql_passes_on_stay_coded_and_say_the_same() {
+    let target = target(&[
+        ("id", DataType::Int64),
+        ("statut", DataType::Utf8),
+        ("statut_ou_rien", DataType::Utf8),
+        ("types", DataType::Utf8),
+        ("de_nouveau", DataType::Utf8),
+    ]);
+    let sql = "SELECT id, statut_juridique AS statut, coalesce(statut_juridique, 'aucun') AS statut_ou_rien,
+        nullif(array_to_string(types, ' + '), '') AS types, de_nouveau
+        FROM (SELECT id, statut_juridique, types, statut_juridique AS de_nouveau FROM reponses) AS r WHERE id > 0";
+    let (plain, coded) = both(sql, &target).await;
+    assert_eq!(plain.schema(), target);
+    let held: Vec<&DataType> = coded.columns().iter().map(|column| column.data_type()).collect();
+    let dictionary = crate::contract::arrow::dictionary_type();
+    assert_eq!(held, [&DataType::Int64, &dictionary, &DataType::Utf8, &DataType::Utf8, &dictionary]);
+    for (plain, coded) in plain.columns().iter().zip(coded.columns()) {
+        assert_eq!(plain, &arrow::compute::cast(coded, plain.data_type()).unwrap());
+    }
+    assert_snapshot!(pretty_format_batches(&[coded]).unwrap(), @"");
+}
+
+#[tokio::test]
+async fn a_list_that_is_joined_to_a_text_is_never_made() {
+    let engine = survey();
+    let planned = engine.plan(&model("SELECT id, array_to_string(types, ';') AS t FROM reponses")).unwrap();
+    let frame = DataFrame::new(engine.context.state(), engine.plan_of(&planned.file).unwrap());
+    let plan = coded(frame).unwrap().into_optimized_plan().unwrap().to_string();
+    assert!(plan.contains("essaim_codes_join(") && !plan.contains("array_to_string("), "{plan}");
+}
+
+#[tokio::test]
+async fn a_unique_order_compares_no_other_column() {
+    let (schema, batch) = numbers(1_000);
+    let engine = engine();
+    engine.register_batches(&name("nombres"), schema, vec![batch]).unwrap();
+    let planned = engine.plan(&model("SELECT n, texte FROM nombres")).unwrap();
+    let mut first = Vec::new();
+    let mut sink = |batch: RecordBatch| {
+        first.push(batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+        Ok(())
+    };
+    let order = RowOrder { unique: true, ..by(&["n"]) };
+    engine.execute(&planned, &planned.schema, &order, Held::Plain, &mut sink).await.unwrap();
+    assert_eq!(first.concat(), (0..1_000).collect::<Vec<i64>>());
+}
+
+/// Makes numbers in their order.
+#[derive(Debug)]
+struct Counting(SchemaRef, Vec<String>);
+
+impl crate::engine::RowMaker for Counting {
+    fn schema(&self) -> &SchemaRef {
+        &self.0
+    }
+
+    fn order(&self) -> &[String] {
+        &self.1
+    }
+
+    fn make(&self, take: &mut dyn FnMut(RecordBatch) -> bool) -> Result<(), SinkError> {
+        for at in 0..4 {
+            let numbers = Int64Array::from_iter_values(at * 10..(at + 1) * 10);
+            if !take(RecordBatch::try_new(Arc::clone(&self.0), vec![Arc::new(numbers)])?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_made_in_order_are_not_sorted_again() {
+    let engine = engine();
+    let schema = target(&[("n", DataType::Int64)]);
+    let maker = Counting(Arc::clone(&schema), vec!["n".to_owned()]);
+    engine.register_made(&name("comptes"), Arc::new(maker)).unwrap();
+    let (rows, batches) = run(&engine, "SELECT n FROM comptes WHERE n >= 5", &schema, &["n"]).await.unwrap();
+    let first = batches[0].column(0).as_primitive::<Int64Type>().value(0);
+    assert_eq!((rows, first), (35, 5));
+    let frame = engine.context.sql("SELECT n FROM comptes ORDER BY n NULLS FIRST").await.unwrap();
+    let plan = displayable(frame.create_physical_plan().await.unwrap().as_ref()).indent(false).to_string();
+    assert!(!plan.contains("SortExec"), "{plan}");
+}

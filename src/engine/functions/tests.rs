@@ -55,6 +55,9 @@ async fn value(expr: &str) -> String {
 #[case::codes("essaim_codes(5, 'a|b|c')", "[a, c]")]
 #[case::no_codes("essaim_codes(0, 'a|b|c')", "[]")]
 #[case::no_set("essaim_codes(NULL, 'a|b|c') IS NULL", "true")]
+#[case::joined("essaim_codes_join(5, 'a|b|c', ' ; ')", "a ; c")]
+#[case::nothing_joined("essaim_codes_join(0, 'a|b|c', ';') = ''", "true")]
+#[case::no_set_joined("essaim_codes_join(NULL, 'a|b|c', ';') IS NULL", "true")]
 #[tokio::test]
 async fn functions_answer(#[case] expr: &str, #[case] expected: &str) {
     assert_eq!(value(expr).await, expected);

@@ -32,7 +32,8 @@ pub(super) enum Style {
 #[derive(Debug)]
 pub(super) enum Cells<'a> {
     Text(&'a StringArray),
-    Listed(Listed<'a>),
+    /// The texts of a list, and which of them stand in a CSV as they are.
+    Listed(Listed<'a>, Vec<bool>),
     Integer(&'a Int64Array),
     Number(&'a Float64Array),
     Boolean(&'a BooleanArray),
@@ -47,7 +48,13 @@ impl<'a> Cells<'a> {
     pub(super) fn of(array: &'a ArrayRef) -> Option<Self> {
         Some(match array.data_type() {
             DataType::Utf8 => Self::Text(array.as_string()),
-            DataType::Dictionary(..) => Self::Listed(Listed::of(array)?),
+            DataType::Dictionary(..) => {
+                let listed = Listed::of(array)?;
+                // A list that is longer than the batch is not looked through.
+                let short = listed.texts.len() <= listed.rows();
+                let plain = listed.texts.iter().filter(|_| short).map(|text| text.is_none_or(is_plain)).collect();
+                Self::Listed(listed, plain)
+            }
             DataType::Int64 => Self::Integer(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Self::Number(array.as_primitive::<Float64Type>()),
             DataType::Boolean => Self::Boolean(array.as_boolean()),
@@ -68,7 +75,7 @@ impl<'a> Cells<'a> {
     pub(super) fn is_null(&self, row: usize) -> bool {
         match self {
             Self::Text(cells) => cells.is_null(row),
-            Self::Listed(cells) => cells.key(row).is_none(),
+            Self::Listed(cells, _) => cells.key(row).is_none(),
             Self::Integer(cells) => cells.is_null(row),
             Self::Number(cells) => cells.is_null(row),
             Self::Boolean(cells) => cells.is_null(row),
@@ -81,12 +88,18 @@ impl<'a> Cells<'a> {
 
     /// Whether its cells are texts, which a spreadsheet may take for something else.
     pub(super) fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Listed(_) | Self::List(..))
+        matches!(self, Self::Text(_) | Self::Listed(..) | Self::List(..))
     }
 
-    /// Whether a cell may hold what ends a cell of a CSV.
-    pub(super) fn may_need_quotes(&self) -> bool {
-        self.is_text() || matches!(self, Self::Shape(_))
+    /// Whether a cell may hold what ends a cell of a CSV, or what a spreadsheet takes for something else.
+    pub(super) fn is_special(&self, row: usize) -> bool {
+        match self {
+            Self::Listed(cells, plain) => {
+                cells.key(row).is_some_and(|key| !plain.get(key).copied().unwrap_or_default())
+            }
+            Self::Text(_) | Self::List(..) | Self::Shape(_) => true,
+            _ => false,
+        }
     }
 
     /// The cell as it stands in a CSV, empty for null. `scratch` is overwritten.
@@ -97,7 +110,7 @@ impl<'a> Cells<'a> {
         scratch.clear();
         match self {
             Self::Text(cells) => return cells.value(row).as_bytes(),
-            Self::Listed(cells) => return cells.text(row).unwrap_or_default().as_bytes(),
+            Self::Listed(cells, _) => return cells.text(row).unwrap_or_default().as_bytes(),
             Self::Integer(cells) => push_integer(cells.value(row), scratch),
             Self::Number(cells) => {
                 push_number(cells.value(row), scratch);
@@ -141,7 +154,7 @@ impl<'a> Cells<'a> {
         }
         match self {
             Self::Text(cells) => push_json_text(cells.value(row), out),
-            Self::Listed(cells) => push_json_text(cells.text(row).unwrap_or_default(), out),
+            Self::Listed(cells, _) => push_json_text(cells.text(row).unwrap_or_default(), out),
             Self::Integer(cells) => push_integer(cells.value(row), out),
             Self::Number(cells) => push_number(cells.value(row), out),
             Self::Boolean(cells) => out.extend_from_slice(if cells.value(row) { b"true" } else { b"false" }),
@@ -184,6 +197,12 @@ impl<'a> Cells<'a> {
             _ => true,
         }
     }
+}
+
+/// Whether a text stands in any CSV as it is, and means nothing to a spreadsheet.
+fn is_plain(text: &str) -> bool {
+    let special = |byte: u8| matches!(byte, b',' | b';' | b'"' | b'\r' | b'\n' | b'\t' | b'=' | b'@' | b'+' | b'-');
+    !text.bytes().any(special)
 }
 
 fn range(cells: &ListArray, row: usize) -> std::ops::Range<usize> {

@@ -82,7 +82,7 @@ impl CsvFile {
                     self.gathered.push(self.delimiter);
                 }
                 let text = cells.text(row, self.style, &mut self.scratch);
-                if !cells.may_need_quotes() {
+                if !cells.is_special(row) {
                     self.gathered.extend_from_slice(text);
                     continue;
                 }

@@ -428,6 +428,27 @@ fn batches_do_not_show_in_the_files(#[case] size: usize) {
     assert_eq!(digests(&written), digests(&expected));
 }
 
+#[test]
+fn texts_that_are_held_as_dictionaries_give_the_same_files() {
+    let (contract, rows) = (contract("lieux", PLACES), many_places(20_000));
+    let coded: Vec<RecordBatch> = cut(&rows, 3_000)
+        .into_iter()
+        .map(|batch| {
+            let mut columns = batch.columns().to_vec();
+            columns[1] = arrow::compute::cast(&columns[1], &crate::contract::arrow::dictionary_type()).unwrap();
+            let fields = batch.schema_ref().fields().iter().zip(&columns);
+            let fields =
+                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+            let schema = ::arrow::datatypes::Schema::new(fields.collect::<Vec<_>>());
+            RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+        })
+        .collect();
+    let (plain, listed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let expected = write(plain.path(), &contract, &[rows]).unwrap();
+    let written = write(listed.path(), &contract, &coded).unwrap();
+    assert_eq!(digests(&written), digests(&expected));
+}
+
 fn cells() -> impl Strategy<Value = Option<String>> {
     let text = prop_oneof!["[a-z]{1,4}", r#"[",;|\r\n=+@ é-]{1,6}"#, any::<String>()];
     proptest::option::of(text)

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::words;
 use crate::config::pipeline::{Mapping, OptionColumns, TableSpec};
 use crate::config::reading::means;
-use crate::contract::{CodeList, Contract, Visibility};
+use crate::contract::{Code, CodeList, Contract, Visibility};
 use crate::diagnostic::nearest;
 use crate::territory::rule;
 
@@ -211,13 +211,17 @@ struct Closed {
     /// Names of the source columns that it is read from.
     sources: Vec<String>,
     list: Arc<CodeList>,
+    /// Most bytes of a text that can be an option spelled wrong: what is longer was never one.
+    longest: usize,
     /// Texts that were judged: a list of rejects has few different ones, and each is held against all options.
     judged: RefCell<FxHashMap<String, bool>>,
 }
 
 impl Closed {
     fn new(column: String, sources: Vec<String>, list: Arc<CodeList>) -> Self {
-        Self { column, sources, list, judged: RefCell::default() }
+        let spellings = list.codes.iter().flat_map(spellings).map(str::len);
+        let longest = spellings.max().unwrap_or(0) * 2;
+        Self { column, sources, list, longest, judged: RefCell::default() }
     }
 
     /// Whether a text is an option of the list, or some of them, or nearly.
@@ -237,16 +241,19 @@ impl Closed {
         if let Some(known) = self.judged.borrow().get(text) {
             return *known;
         }
-        let spellings = self.list.codes.iter().flat_map(|code| {
-            [&code.code, &code.label, &code.label_en].into_iter().chain(&code.aliases).map(String::as_str)
-        });
-        let known = self.list.find(text).is_some() || nearest(text, spellings).is_some();
+        let spellings = self.list.codes.iter().flat_map(spellings);
+        let known =
+            self.list.find(text).is_some() || (text.len() <= self.longest && nearest(text, spellings).is_some());
         let mut judged = self.judged.borrow_mut();
         if judged.len() < JUDGED {
             judged.insert(text.to_owned(), known);
         }
         known
     }
+}
+
+fn spellings(code: &Code) -> impl Iterator<Item = &str> {
+    [&code.code, &code.label, &code.label_en].into_iter().chain(&code.aliases).map(String::as_str)
 }
 
 fn is_public(contract: &Contract, name: &str) -> bool {

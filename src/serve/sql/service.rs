@@ -138,7 +138,8 @@ impl SqlService {
         let share = limits.memory_bytes / limits.at_once.max(1) as u64;
         let memory_bytes = usize::try_from(share).unwrap_or(usize::MAX);
         let partitions = limits.threads.clamp(1, PARTITIONS);
-        let engine = Engine::new(&EngineOptions { memory_bytes, temp_dir: temp.clone(), partitions })?;
+        let engine =
+            Engine::new(&EngineOptions { memory_bytes, temp_dir: temp.clone(), partitions, split_files: true })?;
         let bounds = Bounds {
             statement_bytes: usize::try_from(limits.statement_bytes).unwrap_or(usize::MAX),
             memory_bytes,

@@ -5,6 +5,7 @@ mod crosstab;
 mod disclosure;
 mod files;
 mod gate;
+mod long;
 mod many;
 mod mapping;
 mod matching;

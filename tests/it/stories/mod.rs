@@ -10,6 +10,7 @@ mod drift;
 mod gate;
 mod independence;
 mod init;
+mod long;
 mod matching;
 mod mistakes;
 mod owner;
