@@ -159,30 +159,36 @@ fn without_decoding(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     }
 }
 
-/// The same columns, made of those of a table itself where they are made of those of the view that decodes it.
-fn seen_through(projection: Projection) -> Result<Projection, DataFusionError> {
-    let mut input = projection.input.as_ref();
-    while let LogicalPlan::SubqueryAlias(alias) = input {
-        input = alias.input.as_ref();
+/// The same columns, made of those of a table itself where they are made of those of views that pass them on or decode them.
+fn seen_through(mut projection: Projection) -> Result<Projection, DataFusionError> {
+    while let Some(view) = view_below(&projection.input) {
+        let schema = projection.input.schema();
+        let beneath = |expr: &Expr| {
+            let (relation, name) = expr.qualified_name();
+            let made = expr.clone().transform_up(|part| match &part {
+                Expr::Column(column) => {
+                    let below = view.expr.get(schema.index_of_column(column)?).cloned();
+                    Ok(below.map_or(Transformed::no(part), |below| Transformed::yes(below.unalias_nested().data)))
+                }
+                _ => Ok(Transformed::no(part)),
+            })?;
+            Ok(made.data.unalias_nested().data.alias_qualified(relation, name))
+        };
+        let columns = projection.expr.iter().map(beneath).collect::<Result<Vec<_>, DataFusionError>>()?;
+        projection = Projection::try_new(columns, Arc::clone(&view.input))?;
     }
-    let LogicalPlan::Projection(view) = input else { return Ok(projection) };
-    if !view.expr.iter().all(functions::is_decoding) {
-        return Ok(projection);
+    Ok(projection)
+}
+
+/// A view of which each column is one of what it reads, or the texts of one.
+fn view_below(mut plan: &Arc<LogicalPlan>) -> Option<Projection> {
+    while let LogicalPlan::SubqueryAlias(alias) = plan.as_ref() {
+        plan = &alias.input;
     }
-    let schema = projection.input.schema();
-    let beneath = |expr: &Expr| {
-        let (relation, name) = expr.qualified_name();
-        let made = expr.clone().transform_up(|part| match &part {
-            Expr::Column(column) => {
-                let below = view.expr.get(schema.index_of_column(column)?).cloned();
-                Ok(below.map_or(Transformed::no(part), |below| Transformed::yes(below.unalias_nested().data)))
-            }
-            _ => Ok(Transformed::no(part)),
-        })?;
-        Ok(made.data.unalias_nested().data.alias_qualified(relation, name))
-    };
-    let columns = projection.expr.iter().map(beneath).collect::<Result<Vec<_>, DataFusionError>>()?;
-    Projection::try_new(columns, Arc::clone(&view.input))
+    match plan.as_ref() {
+        LogicalPlan::Projection(view) if view.expr.iter().all(functions::is_decoding) => Some(view.clone()),
+        _ => None,
+    }
 }
 
 /// A column in the place of its texts, under the name that these had.

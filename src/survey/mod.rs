@@ -10,6 +10,8 @@ mod crosstab_tests;
 mod indicators;
 mod interval;
 mod long;
+#[cfg(test)]
+mod long_tests;
 mod table;
 mod tally;
 #[cfg(test)]

@@ -327,7 +327,16 @@ async fn texts_that_sql_passes_on_stay_coded_and_say_the_same() {
     for (plain, coded) in plain.columns().iter().zip(coded.columns()) {
         assert_eq!(plain, &arrow::compute::cast(coded, plain.data_type()).unwrap());
     }
-    assert_snapshot!(pretty_format_batches(&[coded]).unwrap(), @"");
+    assert_snapshot!(pretty_format_batches(&[coded]).unwrap(), @r"
+    +----+-------------+----------------+--------------------+-------------+
+    | id | statut      | statut_ou_rien | types              | de_nouveau  |
+    +----+-------------+----------------+--------------------+-------------+
+    | 1  | association | association    | formation + emploi | association |
+    | 2  | sas         | sas            | achats             | sas         |
+    | 3  |             | aucun          |                    |             |
+    | 4  | association | association    |                    | association |
+    +----+-------------+----------------+--------------------+-------------+
+    ");
 }
 
 #[tokio::test]

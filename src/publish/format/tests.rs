@@ -436,11 +436,10 @@ fn texts_that_are_held_as_dictionaries_give_the_same_files() {
         .map(|batch| {
             let mut columns = batch.columns().to_vec();
             columns[1] = arrow::compute::cast(&columns[1], &crate::contract::arrow::dictionary_type()).unwrap();
-            let fields = batch.schema_ref().fields().iter().zip(&columns);
-            let fields =
-                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-            let schema = ::arrow::datatypes::Schema::new(fields.collect::<Vec<_>>());
-            RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+            let named =
+                batch.schema().fields().iter().map(|field| field.name().clone()).zip(columns).collect::<Vec<_>>();
+            RecordBatch::try_from_iter_with_nullable(named.into_iter().map(|(name, column)| (name, column, true)))
+                .unwrap()
         })
         .collect();
     let (plain, listed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

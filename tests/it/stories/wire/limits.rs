@@ -109,9 +109,9 @@ fn messages_that_are_too_long_or_make_no_sense_end_their_connection_and_no_other
     {
         let mut raw = Raw::connect(&served);
         raw.write(nonsense);
-        raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+        // Closed with or without a word, perhaps before this.
+        drop(raw.0.shutdown(std::net::Shutdown::Write));
         let mut answer = Vec::new();
-        // Closed with or without a word.
         drop(raw.0.read_to_end(&mut answer));
         assert!(answer.is_empty() || answer[0] == b'E', "{answer:?}");
     }

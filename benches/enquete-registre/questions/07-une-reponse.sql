@@ -1,0 +1,1 @@
+SELECT * FROM reponses WHERE reponse_id = 1500001
