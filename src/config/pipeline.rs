@@ -251,6 +251,7 @@ pub struct FigureSpec {
 
 /// One dataset and how it is made.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Pipeline {
     /// The dataset: the pipeline file's name.
     pub id: DatasetId,

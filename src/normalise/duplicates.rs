@@ -14,6 +14,9 @@ type KeyHash = (u64, u64);
 /// Longest key that is remembered as it is, in bytes.
 const SHORT: usize = 15;
 
+/// Parts of the keys that are seen.
+const PARTS: usize = 16;
+
 /// What rows with one key are compared by.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank<'a> {
@@ -64,7 +67,8 @@ impl Hasher for Folded {
 /// Keys seen so far, and the row that holds each.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    holders: HashMap<KeyHash, Holder, BuildHasherDefault<Folded>>,
+    /// By a part of the key: a table that grows is copied, and so only a part of it is there twice.
+    holders: [HashMap<KeyHash, Holder, BuildHasherDefault<Folded>>; PARTS],
     texts: Vec<Box<str>>,
     /// Whether the smallest rank stays.
     least: bool,
@@ -80,7 +84,8 @@ impl Duplicates {
     /// Takes a row in. `rank` is none when the first row of a key stays.
     pub(super) fn take(&mut self, key: &str, row: u64, rank: Option<Rank<'_>>) -> Verdict {
         let hash = key_hash(key);
-        let Some(holder) = self.holders.get_mut(&hash) else {
+        let holders = &mut self.holders[part(hash)];
+        let Some(holder) = holders.get_mut(&hash) else {
             let rank = match rank {
                 Some(Rank::Number(number)) => number,
                 Some(Rank::Text(text)) => {
@@ -89,7 +94,7 @@ impl Duplicates {
                 }
                 None => 0,
             };
-            self.holders.insert(hash, Holder { row, rank });
+            holders.insert(hash, Holder { row, rank });
             return Verdict::Stays;
         };
         let wins = match rank {
@@ -118,11 +123,19 @@ impl Duplicates {
     pub(super) fn displaced(&mut self) -> Vec<(u64, u64)> {
         let mut rows: Vec<(u64, u64)> = std::mem::take(&mut self.displaced)
             .into_iter()
-            .filter_map(|(row, hash)| self.holders.get(&hash).map(|holder| (row, holder.row)))
+            .filter_map(|(row, hash)| self.holders[part(hash)].get(&hash).map(|holder| (row, holder.row)))
             .collect();
         rows.sort_unstable();
         rows
     }
+}
+
+/// The part that a key belongs to.
+fn part((one, other): KeyHash) -> usize {
+    let mut hasher = Folded::default();
+    hasher.write_u64(other);
+    hasher.write_u64(one);
+    usize::try_from(hasher.finish() >> 32).unwrap_or_default() % PARTS
 }
 
 fn key_hash(key: &str) -> KeyHash {

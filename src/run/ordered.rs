@@ -4,13 +4,16 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, DictionaryArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, interleave, take_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch, interleave, not, take_record_batch};
 use arrow::datatypes::Int16Type;
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 
 /// Most rows that wait; where more are late, the rows are in no order.
 const MOST_LATE: usize = 1 << 16;
+
+/// Most bytes of rows that wait.
+const MOST_BYTES: usize = 32 << 20;
 
 /// The key of a batch's rows, as bytes that compare as the key does.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub(super) struct Ordered {
     greatest: Option<OwnedRow>,
     late: Vec<RecordBatch>,
     waiting: usize,
+    bytes: usize,
 }
 
 /// How rows came that were taken in.
@@ -88,7 +92,12 @@ impl Ordered {
             return Ok(batch);
         }
         let in_time = BooleanArray::from(in_time);
-        self.late.push(filter_record_batch(&batch, &arrow::compute::not(&in_time)?)?);
+        let late = filter_record_batch(&batch, &not(&in_time)?)?;
+        self.bytes += late.get_array_memory_size();
+        if self.bytes > MOST_BYTES {
+            self.keys = None;
+        }
+        self.late.push(late);
         filter_record_batch(&batch, &in_time)
     }
 
@@ -106,7 +115,7 @@ impl Ordered {
             UInt32Array::from_iter_values(places.into_iter().map(|(place, _)| place))
         };
         let rows = take_record_batch(&rows, &sorted)?;
-        Ok(Came::InOrder(order, Some(Late { keys, rows, placed: 0 })))
+        Ok(Came::InOrder(order, Some(Late { keys, rows, waiting: None, placed: 0 })))
     }
 }
 
@@ -115,34 +124,41 @@ impl Ordered {
 pub(super) struct Late {
     keys: Keys,
     rows: RecordBatch,
+    /// Their keys, once they are known.
+    waiting: Option<Rows>,
     /// How many have their place.
     placed: usize,
 }
 
 impl Late {
-    /// All of them.
+    /// All of them, before the first has its place.
     pub(super) fn rows_mut(&mut self) -> &mut RecordBatch {
         &mut self.rows
     }
 
     /// A batch with those between its rows that belong there. Batches come in the order of the key.
     pub(super) fn merge(&mut self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let late = self.rows.slice(self.placed, self.rows.num_rows() - self.placed);
-        if late.num_rows() == 0 || batch.num_rows() == 0 {
+        if self.placed == self.rows.num_rows() || batch.num_rows() == 0 {
             return Ok(batch);
         }
-        let (Some(own), Some(waiting)) = (self.keys.of(&batch)?, self.keys.of(&late)?) else { return Ok(batch) };
+        if self.waiting.is_none() {
+            self.waiting = self.keys.of(&self.rows)?;
+        }
+        let (Some(own), Some(waiting)) = (self.keys.of(&batch)?, &self.waiting) else { return Ok(batch) };
         let mut places = Vec::with_capacity(batch.num_rows());
-        let mut next = 0;
+        let mut next = self.placed;
         for (at, row) in own.iter().enumerate() {
-            while next < late.num_rows() && waiting.row(next).cmp(&row) == Ordering::Less {
+            while next < self.rows.num_rows() && waiting.row(next).cmp(&row) == Ordering::Less {
                 places.push((1, next));
                 next += 1;
             }
             places.push((0, at));
         }
-        self.placed += next;
-        if next == 0 { Ok(batch) } else { interleaved(&batch, &late, &places) }
+        if next == self.placed {
+            return Ok(batch);
+        }
+        self.placed = next;
+        interleaved(&batch, &self.rows, &places)
     }
 
     /// Those that come after all others.

@@ -319,7 +319,7 @@ struct Handing(SyncSender<Chunk>);
 impl ChunkSink for Handing {
     fn take(&mut self, chunk: Chunk) -> Result<(), SinkError> {
         // What went wrong there is told once this thread has ended.
-        self.0.send(chunk).map_err(|_| "the rows are no longer taken".into())
+        self.0.send(chunk).map_err(|_unsent| "the rows are no longer taken".into())
     }
 }
 

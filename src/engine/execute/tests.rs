@@ -321,7 +321,7 @@ async fn texts_that_sql_passes_on_stay_coded_and_say_the_same() {
         FROM (SELECT id, statut_juridique, types, statut_juridique AS de_nouveau FROM reponses) AS r WHERE id > 0";
     let (plain, coded) = both(sql, &target).await;
     assert_eq!(plain.schema(), target);
-    let held: Vec<&DataType> = coded.columns().iter().map(|column| column.data_type()).collect();
+    let held: Vec<&DataType> = coded.columns().iter().map(arrow::array::Array::data_type).collect();
     let dictionary = crate::contract::arrow::dictionary_type();
     assert_eq!(held, [&DataType::Int64, &dictionary, &DataType::Utf8, &DataType::Utf8, &dictionary]);
     for (plain, coded) in plain.columns().iter().zip(coded.columns()) {

@@ -38,10 +38,11 @@ fn web(statuses: Vec<u16>) -> (AlarmSettings, Receiver<serde_json::Value>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            // Before the answer: who gets it may look at once.
             if status == 200 {
                 sender.send(serde_json::from_slice(&body).unwrap()).unwrap();
             }
+            write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         }
     });
     (AlarmSettings { webhook: Some(url.into()), ..AlarmSettings::default() }, bodies)

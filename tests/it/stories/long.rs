@@ -145,7 +145,8 @@ fn nine_joins_over_a_hundred_thousand_rows_stay_within_half_a_gigabyte() {
         .unwrap();
     }
     let project = project(&raw);
-    let joins: String = (1..=9).map(|n| format!("LEFT JOIN noms AS n{n} ON n{n}.nom = lieux.nom\n")).collect();
+    let joins: Vec<String> = (1..=9).map(|n| format!("LEFT JOIN noms AS n{n} ON n{n}.nom = lieux.nom\n")).collect();
+    let joins = joins.concat();
     project.write("sql/lieux/noms.sql", "SELECT nom, count(*) AS combien FROM lieux GROUP BY nom\n");
     let combien: Vec<String> = (1..=9).map(|n| format!("n{n}.combien")).collect();
     let noms: Vec<String> = (1..=9).map(|n| format!("n{n}.nom")).collect();
