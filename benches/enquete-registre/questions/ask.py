@@ -10,6 +10,7 @@ import argparse
 import csv
 import io
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def timed(command):
 
 def cells(text):
     """A cell as far as both sides write it alike."""
-    text = text.replace("T00:00:00", "").replace(" 00:00:00", "").replace("None", "")
+    text = re.sub(r"^(\d{4}-\d\d-\d\d)[T ]", r"\1 ", text).removesuffix(" 00:00:00").replace("None", "")
     try:
         return round(float(text), 6)
     except ValueError:
