@@ -6,7 +6,7 @@
 //!           yeswiki                                  rejected    unfit cells, corrections)
 //! ```
 //!
-//! Rows are pushed: a reader hands over one row after the other, in blocks from a thread of its own ([`ferry`]); the
+//! Rows are pushed: a reader hands over one row after the other, in blocks from a thread of its own (`ferry`); the
 //! assembler decodes it straight into the columns of the batch at hand, and cuts them back when the row must go. Memory is bounded by one batch, its lists and, where the
 //! contract has a primary key, 32 bytes a row.
 //!
