@@ -73,6 +73,20 @@ pub fn is_held_as(found: &DataType, promised: &DataType) -> bool {
     found == promised || (text(found) && promised == &DataType::Utf8)
 }
 
+/// A schema with the types in which columns are held. What is held as something else keeps its promise, and is no such batch.
+pub fn held_schema(promised: &SchemaRef, columns: &[ArrayRef]) -> SchemaRef {
+    let mut pairs = promised.fields().iter().zip(columns);
+    if pairs.all(|(field, column)| field.data_type() == column.data_type()) {
+        return Arc::clone(promised);
+    }
+    let held = |(field, column): (&Arc<Field>, &ArrayRef)| {
+        let known = is_held_as(column.data_type(), field.data_type());
+        let kind = if known { column.data_type() } else { field.data_type() };
+        field.as_ref().clone().with_data_type(kind.clone())
+    };
+    Arc::new(Schema::new(promised.fields().iter().zip(columns).map(held).collect::<Vec<_>>()))
+}
+
 impl Column {
     /// Type of the column inside the engine.
     pub fn coded_type(&self) -> DataType {

@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use std::sync::Arc;
 use tracing::debug;
 
-use crate::contract::arrow::is_held_as;
+use crate::contract::arrow::{held_schema, is_held_as};
 use crate::diagnostic::SourceFile;
 use crate::engine::error::SinkError;
 use crate::engine::plan::table_of;
@@ -241,13 +241,7 @@ impl Shaped<'_> {
     /// A batch under the target's schema, which says what may not be null. Texts may be held as dictionaries.
     fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, EngineError> {
         let columns: Vec<ArrayRef> = batch.columns().to_vec();
-        let mut schema = Arc::clone(self.target);
-        if columns.iter().zip(schema.fields()).any(|(column, field)| is_coded(column.data_type(), field.data_type())) {
-            let fields = schema.fields().iter().zip(&columns);
-            let fields =
-                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-            schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        }
+        let schema = held_schema(self.target, &columns);
         RecordBatch::try_new(schema, columns).map_err(|source| self.unfit(source))
     }
 

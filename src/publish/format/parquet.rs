@@ -23,6 +23,7 @@ use super::error::FormatError;
 use super::prepare::{Extent, Place, Prepared, public_key};
 use super::shape::{self, Bounds};
 use super::sink::{Sink, Sums};
+use crate::contract::arrow::held_schema;
 use crate::contract::{Contract, Kind};
 
 /// Column of points, made from longitude and latitude.
@@ -78,9 +79,8 @@ impl ParquetFile {
             columns.push(boxes(&rows.places)?);
         }
         // Texts may be held as dictionaries: the file is the same.
-        let fields = self.schema.fields().iter().zip(&columns);
-        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)?)
+        let schema = held_schema(&self.schema, &columns);
+        Ok(RecordBatch::try_new(schema, columns)?)
     }
 
     pub(super) fn finish(mut self, extent: &Extent) -> Result<Sums, FormatError> {

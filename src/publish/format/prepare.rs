@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
 use super::cell;
 use super::error::FormatError;
 use super::shape::{self, Bounds};
-use crate::contract::arrow::{Listed, is_held_as};
+use crate::contract::arrow::{Listed, held_schema, is_held_as};
 use crate::contract::{Contract, Geometry};
 use crate::quality::sequence::Sequence;
 
@@ -133,13 +133,7 @@ impl<'c> Preparer<'c> {
 
     /// Columns under the contract's schema. Texts may be held as a dictionary.
     fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, FormatError> {
-        let mut schema = Arc::clone(&self.schema);
-        if columns.iter().zip(schema.fields()).any(|(column, field)| column.data_type() != field.data_type()) {
-            let fields = schema.fields().iter().zip(&columns);
-            let fields =
-                fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-            schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        }
+        let schema = held_schema(&self.schema, &columns);
         RecordBatch::try_new(schema, columns).map_err(|source| self.rows_failed(source))
     }
 
