@@ -24,12 +24,8 @@ pub(super) struct GraphArguments {
 
 /// Shows what models read, in their order.
 pub(super) async fn graph(arguments: &GraphArguments, folder: &Path, printer: &Printer) -> Exit {
-    let checked = match project::check(folder, printer) {
-        Ok(checked) => checked,
-        Err(exit) => return exit,
-    };
-    let selected = match checked.selected(arguments.pipeline.as_deref(), printer) {
-        Ok(selected) => selected,
+    let (checked, selected) = match project::check_selected(folder, arguments.pipeline.as_deref(), printer) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let mut out = Text::default();

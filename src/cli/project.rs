@@ -41,6 +41,17 @@ pub(super) fn check(folder: &Path, printer: &Printer) -> Result<Checked, Exit> {
     told(project::check(folder, &env), env, printer)
 }
 
+/// The same, with the positions of the pipelines that are meant: the named one, or all.
+pub(super) fn check_selected(
+    folder: &Path,
+    name: Option<&str>,
+    printer: &Printer,
+) -> Result<(Checked, Vec<usize>), Exit> {
+    let checked = check(folder, printer)?;
+    let selected = checked.selected(name, printer)?;
+    Ok((checked, selected))
+}
+
 fn told(loaded: Result<Loaded, NotLoaded>, env: Env, printer: &Printer) -> Result<Checked, Exit> {
     match loaded {
         Ok(Loaded { files, project, plans }) => Ok(Checked { files, project, plans, env }),

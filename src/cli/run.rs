@@ -57,12 +57,8 @@ pub(super) fn clock() -> String {
 
 /// Runs the pipelines, one after the other; one that fails does not stop the others.
 pub(super) async fn run(arguments: &RunArguments, folder: &Path, printer: &Printer) -> Exit {
-    let checked = match project::check(folder, printer) {
-        Ok(checked) => checked,
-        Err(exit) => return exit,
-    };
-    let selected = match checked.selected(arguments.pipeline.as_deref(), printer) {
-        Ok(selected) => selected,
+    let (checked, selected) = match project::check_selected(folder, arguments.pipeline.as_deref(), printer) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let from = if arguments.from == Start::Snapshot { From::Snapshot } else { From::Source };

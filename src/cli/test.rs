@@ -25,12 +25,8 @@ pub(super) struct TestArguments {
 
 /// Runs the cases of pipelines.
 pub(super) async fn test(arguments: &TestArguments, folder: &Path, printer: &Printer) -> Exit {
-    let checked = match project::check(folder, printer) {
-        Ok(checked) => checked,
-        Err(exit) => return exit,
-    };
-    let selected = match checked.selected(arguments.pipeline.as_deref(), printer) {
-        Ok(selected) => selected,
+    let (checked, selected) = match project::check_selected(folder, arguments.pipeline.as_deref(), printer) {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let (mut cases, mut passed, mut mistakes) = (0, 0, Vec::new());

@@ -15,8 +15,8 @@ const GATHERED: usize = 1 << 16;
 ///
 /// # Why not the writer of the `csv` crate
 ///
-/// It takes each cell through a state machine; here a cell of a type that never needs quotes is copied, and one of text is
-/// looked through once. Of a table of twenty million rows that is half of the time.
+/// It takes each cell through a state machine. Here a cell of a type that never needs quotes is copied, a text is looked
+/// through once, and one of a dictionary not even that.
 pub(super) struct CsvFile {
     sink: Sink,
     style: Style,

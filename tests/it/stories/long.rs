@@ -165,7 +165,8 @@ fn nine_joins_over_a_hundred_thousand_rows_stay_within_half_a_gigabyte() {
     let record: Value = serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap();
     let steps = record["steps"].as_array().unwrap();
     let peak = steps.iter().filter_map(|step| step["peak_memory_bytes"].as_u64()).max();
-    if let Some(peak) = peak {
-        assert!(peak < 512 << 20, "{peak} bytes");
+    // Other systems do not tell.
+    if cfg!(target_os = "linux") {
+        assert!(peak.is_some_and(|peak| peak < 512 << 20), "{peak:?} bytes");
     }
 }
